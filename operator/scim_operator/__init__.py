@@ -1,0 +1,1 @@
+"""Turns an identity provider's SCIM provisioning into Kubernetes access."""
