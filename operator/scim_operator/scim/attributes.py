@@ -88,7 +88,7 @@ class Model(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel)
     urn: ClassVar[str] = ""
-    title: ClassVar[str] = ""
+    schema_name: ClassVar[str] = ""
 
 
 _PRIMITIVES: dict[type, AttributeType] = {str: "string", bool: "boolean", int: "integer"}
@@ -96,7 +96,7 @@ _PRIMITIVES: dict[type, AttributeType] = {str: "string", bool: "boolean", int: "
 
 def compile_schema(model: type[Model]) -> Schema:
     """The table of a schema model."""
-    return Schema(model.urn, model.title or model.__name__, _description(model), _compile(model))
+    return Schema(model.urn, model.schema_name or model.__name__, _description(model), _compile(model))
 
 
 def _description(model: type[Model]) -> str:

@@ -150,7 +150,7 @@ class EnterpriseUser(Model):
     """The enterprise extension of a user."""
 
     urn: ClassVar[str] = ENTERPRISE_URN
-    title: ClassVar[str] = "EnterpriseUser"
+    schema_name: ClassVar[str] = "EnterpriseUser"
 
     employee_number: str | None = None
     cost_center: str | None = None
