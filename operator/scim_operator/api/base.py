@@ -1,0 +1,63 @@
+"""What all custom resources share: the model base, names, conditions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+# A name of ours becomes a label's value, so it is held to 63 characters.
+ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+Uuid = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class ApiModel(BaseModel):
+    """camelCase on the wire; an unknown field is an error, as the API server prunes it anyway."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class Condition(ApiModel):
+    """One condition (KEP-1623): what holds, since when, why, and what to do about it."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["type", "status", "reason", "message"]})
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+    last_transition_time: Timestamp | None = None
+    observed_generation: int | None = None
+
+
+Conditions = Annotated[
+    list[Condition],
+    Field(
+        default_factory=list,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    ),
+]
+
+
+class Status(ApiModel):
+    """What every status holds."""
+
+    observed_generation: int | None = Field(None, description="The generation of spec this status speaks of.")
+    conditions: Conditions
+
+
+def rule(expression: str, message: str, **more: str) -> dict[str, Any]:
+    """One CEL rule of `x-kubernetes-validations`."""
+    return {"rule": expression, "message": message, **more}
+
+
+def rules(*items: dict[str, Any]) -> dict[str, Any]:
+    """CEL rules as an extra of a JSON schema."""
+    return {"x-kubernetes-validations": list(items)}
+
+
+def immutable(field: str) -> dict[str, Any]:
+    """The rule that a field keeps its first value."""
+    return rule(f"self.{field} == oldSelf.{field}", f"{field} is immutable", fieldPath=f".{field}")

@@ -1,0 +1,62 @@
+"""ScimDirectory: one connection of an identity provider."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from scim_operator.api.base import ApiModel, Status, Timestamp, rule, rules
+
+USER_TEMPLATE = r"^[^{}]*\{(userName|externalId|emails\.work)\}[^{}]*$"
+
+
+class SubjectTemplate(ApiModel):
+    """How a person is named in a binding: byte for byte what the API server's authenticator makes of the token."""
+
+    user: str = Field(
+        "{userName}",
+        pattern=USER_TEMPLATE,
+        max_length=253,
+        description=(
+            "The subject of a person: exactly one of {userName}, {externalId}, {emails.work}, with any prefix, "
+            'such as "entra:{externalId}".'
+        ),
+    )
+    lowercase: bool = Field(False, description="Lower-case the subject after the template was filled in.")
+
+
+class DirectorySpec(ApiModel):
+    """What an admin decides about a connection."""
+
+    provider: Literal["Entra", "Okta", "Generic"] = Field(
+        "Generic", description="Changes wording and defaults only, never how requests are answered."
+    )
+    subjects: SubjectTemplate = Field(default_factory=SubjectTemplate)
+
+
+class DirectoryStatus(Status):
+    """What the operator knows of a connection."""
+
+    url: str | None = Field(None, description="The Tenant URL to paste into the provider.")
+    users: int | None = Field(None, description="How many users the provider pushed, disabled ones included.")
+    groups: int | None = Field(None, description="How many groups the provider pushed.")
+    last_request_time: Timestamp | None = Field(
+        None, description="When the provider last sent a valid request; exact to the minute."
+    )
+
+
+class ScimDirectory(ApiModel):
+    """A connection of an identity provider: its URL, and how its people are named in bindings."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.metadata.name.size() <= 63", "the name becomes a label's value: at most 63 characters"
+            ),
+            rule("self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')", "no dots in the name"),
+        )
+    )
+
+    spec: DirectorySpec = Field(default_factory=DirectorySpec)
+    status: DirectoryStatus | None = None

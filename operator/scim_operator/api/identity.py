@@ -1,0 +1,123 @@
+"""ScimUser and ScimGroup: what the provider said, in spec; what we made of it, in status.
+
+The attributes of RFC 7643 come from the engine's tables, so that the CRD knows what the engine knows. Only
+the operator writes spec; these models describe the YAML and are not parsed on the request path.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from scim_operator.api.base import ApiModel, ObjectName, Status, Timestamp, Uuid, immutable, rules
+from scim_operator.scim.attributes import Attribute, ResourceType
+from scim_operator.scim.schemas import GROUP, USER
+
+MAX_MEMBERS = 20_000
+
+_TYPES = {"boolean": "boolean", "integer": "integer"}
+
+
+def attribute_schema(attribute: Attribute) -> dict[str, Any]:
+    """The structural schema of one SCIM attribute."""
+    if attribute.type == "complex":
+        schema: dict[str, Any] = {
+            "type": "object",
+            "properties": {sub.name: attribute_schema(sub) for sub in attribute.sub_attributes.values()},
+        }
+    else:
+        schema = {"type": _TYPES.get(attribute.type, "string")}
+    if attribute.multi_valued:
+        schema = {"type": "array", "items": schema, "x-kubernetes-list-type": "atomic"}
+    if attribute.spec.description:
+        schema["description"] = attribute.spec.description
+    return schema
+
+
+def core_properties(resource_type: ResourceType) -> dict[str, Any]:
+    """The stored core attributes: neither derived ones, nor passwords, nor members (a plain list of ids)."""
+    return {
+        attribute.name: attribute_schema(attribute)
+        for attribute in resource_type.core.attributes.values()
+        if attribute.spec.mutability in ("readWrite", "immutable") and not attribute.spec.keyed
+    }
+
+
+class Meta(ApiModel):
+    """When and by which request the provider's data last changed."""
+
+    created: Timestamp
+    last_modified: Timestamp
+    version: int = Field(description="Counts the changes; the ETag.", ge=1)
+    request: str | None = Field(None, description="The id of the request that last changed it.")
+
+
+class Identity(ApiModel):
+    """What users and groups have in common."""
+
+    directory: ObjectName = Field(description="The ScimDirectory whose token wrote it.")
+    id: Uuid = Field(description="The SCIM id. Providers cache it for ever: back it up, never change it.")
+    external_id: str | None = Field(None, description="The provider's own id.")
+    meta: Meta
+    extensions: Annotated[
+        dict[str, dict[str, Any]],
+        Field(description="Schema extensions by URN, known or not, as the provider sent them."),
+    ] = {}
+
+
+class UserSpec(Identity):
+    """A person, as the provider described them."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(immutable("directory"), immutable("id"))
+        | {"x-scim": core_properties(USER), "required": ["directory", "id", "meta", "userName", "active"]},
+    )
+
+
+class UserStatus(Status):
+    """What we made of a person."""
+
+    subject: str | None = Field(None, description="Their name in bindings; absent when refused.")
+    groups: int | None = Field(None, description="How many groups they are a member of.")
+
+
+class ScimUser(ApiModel):
+    """A person, pushed by an identity provider. Written by the operator alone."""
+
+    spec: UserSpec
+    status: UserStatus | None = None
+
+
+class GroupSpec(Identity):
+    """A group, as the provider described it."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(immutable("directory"), immutable("id"))
+        | {"x-scim": core_properties(GROUP), "required": ["directory", "id", "meta", "displayName"]},
+    )
+
+    members: Annotated[
+        list[str],
+        Field(
+            max_length=MAX_MEMBERS,
+            description="SCIM ids of the members.",
+            # atomic: a keyed list would double the object's size in managed fields
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = []
+
+
+class GroupStatus(Status):
+    """What we made of a group."""
+
+    members: int | None = Field(None, description="How many members are known.")
+    bindings: int | None = Field(None, description="In how many bindings its members stand.")
+    namespaces: int | None = Field(None, description="In how many namespaces.")
+
+
+class ScimGroup(ApiModel):
+    """A group of people, pushed by an identity provider. Written by the operator alone."""
+
+    spec: GroupSpec
+    status: GroupStatus | None = None

@@ -1,0 +1,117 @@
+"""The names of our kinds, fixed once: group, version, plural, short names, printer columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GROUP = "scim-operator.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+CATEGORY = "scim"
+
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGED_BY = "scim-operator"
+POLICY_LABEL = f"{GROUP}/policy"
+DIRECTORY_LABEL = f"{GROUP}/directory"
+SHARDS_LABEL = f"{GROUP}/shards"
+ALLOW_POLICY_LABEL = f"{GROUP}/allow-policy"
+WRITTEN_ANNOTATION = f"{GROUP}/written"
+TOKEN_SECRET_TYPE = f"{GROUP}/token"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A printer column. `wide` columns show with `-o wide` only."""
+
+    name: str
+    path: str
+    type: str = "string"
+    wide: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A custom resource's names, as `kubectl` shows them."""
+
+    kind: str
+    plural: str
+    short: str
+    columns: tuple[Column, ...]
+
+    @property
+    def singular(self) -> str:
+        """`scimuser` for ScimUser."""
+        return self.kind.lower()
+
+
+_READY = Column("Ready", '.status.conditions[?(@.type=="Ready")].status')
+_AGE = Column("Age", ".metadata.creationTimestamp", "date")
+_SYNCED = Column(
+    "Synced", ".spec.meta.lastModified", "date", description="How long ago the provider last changed it."
+)
+
+SCIM_DIRECTORY = Kind(
+    "ScimDirectory",
+    "scimdirectories",
+    "scd",
+    (
+        Column("Provider", ".spec.provider"),
+        Column("URL", ".status.url"),
+        Column("Users", ".status.users", "integer"),
+        Column("Groups", ".status.groups", "integer"),
+        Column("Last Request", ".status.lastRequestTime", "date"),
+        _READY,
+        _AGE,
+    ),
+)
+
+SCIM_USER = Kind(
+    "ScimUser",
+    "scimusers",
+    "scu",
+    (
+        Column("User", ".spec.userName"),
+        Column("Active", ".spec.active", "boolean"),
+        Column("Directory", ".spec.directory"),
+        Column("Groups", ".status.groups", "integer"),
+        _READY,
+        _SYNCED,
+        _AGE,
+        Column("Email", ".spec.emails[0].value", wide=True),
+        Column("External-ID", ".spec.externalId", wide=True),
+    ),
+)
+
+SCIM_GROUP = Kind(
+    "ScimGroup",
+    "scimgroups",
+    "scg",
+    (
+        Column("Display", ".spec.displayName"),
+        Column("Directory", ".spec.directory"),
+        Column("Members", ".status.members", "integer"),
+        Column("Bindings", ".status.bindings", "integer"),
+        Column("Namespaces", ".status.namespaces", "integer"),
+        _READY,
+        _SYNCED,
+        _AGE,
+    ),
+)
+
+ACCESS_POLICY = Kind(
+    "AccessPolicy",
+    "accesspolicies",
+    "acp",
+    (
+        Column("Directory", ".spec.groups.directory"),
+        Column("Pattern", ".spec.groups.displayName"),
+        Column("Groups", ".status.groups", "integer"),
+        Column("People", ".status.people", "integer"),
+        Column("Bindings", ".status.bindings", "integer"),
+        Column("Namespaces", ".status.namespaces", "integer"),
+        _READY,
+        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
+        _AGE,
+    ),
+)

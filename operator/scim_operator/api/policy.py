@@ -1,0 +1,103 @@
+"""AccessPolicy: which groups get which roles where."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from scim_operator.api.base import ApiModel, ObjectName, Status, rule, rules
+
+CaptureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
+CaptureValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+
+
+class GroupSelector(ApiModel):
+    """Which groups a policy speaks of."""
+
+    directory: ObjectName = Field(description="The ScimDirectory whose groups are meant.")
+    display_name: str = Field(
+        min_length=1,
+        max_length=256,
+        description=(
+            "A pattern for the whole displayName: `*` matches anything, {name} captures one part, which is "
+            "lower-cased and must be usable as part of a namespace's name. No regular expressions."
+        ),
+    )
+    where: dict[CaptureName, Annotated[list[CaptureValue], Field(min_length=1, max_length=64)]] = Field(
+        default_factory=dict,
+        description="The values allowed for a capture; another value means that the group is not matched.",
+        json_schema_extra={"maxProperties": 8},
+    )
+
+
+class NamespaceCreation(ApiModel):
+    """How a missing namespace is made. Empty for now: a bare namespace with our labels."""
+
+
+class NamespaceTarget(ApiModel):
+    """In which namespaces a role is granted."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=253,
+        description=(
+            "The namespace's name; may hold captures. A captured name binds only in namespaces that the operator "
+            "made or that carry the label scim-operator.io/allow-policy with this policy's name or `any`."
+        ),
+    )
+    create: NamespaceCreation | None = Field(
+        None,
+        description="Make the namespace for a group's first active member. Absent: wait until somebody makes it.",
+    )
+
+
+class Grant(ApiModel):
+    """One role in one place."""
+
+    cluster_role: str = Field(
+        min_length=1,
+        max_length=253,
+        description="A ClusterRole's name, or exactly one capture that `where` limits, such as {role}.",
+        json_schema_extra=rules(
+            rule(
+                "self.matches('^[^{}]+$') || self.matches('^[{][a-z][a-z0-9_]*[}]$')",
+                "a ClusterRole's name, or exactly one capture such as {role}",
+            )
+        ),
+    )
+    namespaces: NamespaceTarget
+
+
+class PolicySpec(ApiModel):
+    """The platform team's decision."""
+
+    groups: GroupSelector
+    grants: list[Grant] = Field(
+        min_length=1, max_length=256, json_schema_extra={"x-kubernetes-list-type": "atomic"}
+    )
+
+
+class PolicyStatus(Status):
+    """What the policy does at this moment."""
+
+    groups: int | None = Field(None, description="How many groups match.")
+    people: int | None = Field(None, description="How many different people stand in its bindings.")
+    bindings: int | None = Field(None, description="How many bindings are in place.")
+    namespaces: int | None = Field(None, description="How many namespaces they stand in.")
+
+
+class AccessPolicy(ApiModel):
+    """Which groups get which roles where. The author must hold `bind` on every role named."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.metadata.name.size() <= 63", "the name becomes a label's value: at most 63 characters"
+            ),
+            rule("self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')", "no dots in the name"),
+        )
+    )
+
+    spec: PolicySpec
+    status: PolicyStatus | None = None

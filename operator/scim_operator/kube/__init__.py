@@ -1,0 +1,1 @@
+"""The Kubernetes API behind a small port: dicts in, dicts out. The only importer of `kubernetes`."""

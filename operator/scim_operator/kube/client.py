@@ -1,0 +1,209 @@
+"""The verbs of the API server over one aiohttp session.
+
+Callers say which resourceVersion they have seen; nothing here retries, caches or interprets objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import orjson
+
+from scim_operator.kube.credentials import Credentials
+from scim_operator.kube.errors import ApiError
+from scim_operator.kube.resources import Resource
+
+Object = dict[str, Any]
+
+_TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
+# The API server ends a watch itself after `timeoutSeconds`; a stream silent for longer is dead.
+_WATCH_SECONDS = 290
+_WATCH_TIMEOUT = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, connect=5, sock_read=75)
+_MERGE_PATCH = "application/merge-patch+json"
+_LONGEST_LINE = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All objects of a kind at one moment."""
+
+    items: list[Object]
+    resource_version: str
+
+
+class KubeClient:
+    """One connection pool to the API server. Raises ApiError for anything but 2xx."""
+
+    def __init__(self, credentials: Credentials, *, connections: int = 64) -> None:
+        self.credentials = credentials
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(ssl=self.credentials.ssl_context(), limit=self._connections)
+        # A line of a watch is one object; the reader refuses lines longer than twice its buffer.
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=_TIMEOUT, read_bufsize=_LONGEST_LINE, json_serialize=_text
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def list(
+        self, resource: Resource, *, namespace: str | None = None, selector: str = "", limit: int = 500
+    ) -> Listing:
+        """Every object of a kind, page by page, as of one resourceVersion (a quorum read)."""
+        items: list[Object] = []
+        query = {"limit": str(limit), **({"labelSelector": selector} if selector else {})}
+        while True:
+            page = await self._call("GET", resource.path(namespace), query=query)
+            items += page["items"]
+            more = page["metadata"].get("continue")
+            if not more:
+                return Listing(items, page["metadata"]["resourceVersion"])
+            query["continue"] = more
+
+    async def watch(
+        self, resource: Resource, resource_version: str, *, namespace: str | None = None, selector: str = ""
+    ) -> AsyncIterator[tuple[str, Object]]:
+        """(type, object) from `resource_version` on, bookmarks included, until the server ends the stream."""
+        query = {
+            "watch": "true",
+            "resourceVersion": resource_version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(_WATCH_SECONDS),
+            **({"labelSelector": selector} if selector else {}),
+        }
+        try:
+            async with await self._request(
+                "GET", resource.path(namespace), query=query, timeout=_WATCH_TIMEOUT
+            ) as response:
+                async for line in response.content:
+                    event = orjson.loads(line)
+                    if event["type"] == "ERROR":
+                        raise _error(event["object"].get("code", 500), event["object"])
+                    yield event["type"], event["object"]
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiError(0, "Unreachable", _plain(error)) from error
+
+    async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Object:
+        """One object as it is now (a quorum read)."""
+        return await self._call("GET", resource.path(namespace, name))
+
+    async def create(self, resource: Resource, body: Object, *, namespace: str | None = None) -> Object:
+        """POST. The answer is the object as stored."""
+        return await self._call("POST", resource.path(namespace), body=_typed(resource, body))
+
+    async def replace(
+        self, resource: Resource, body: Object, *, namespace: str | None = None, subresource: str = ""
+    ) -> Object:
+        """PUT; `body.metadata.resourceVersion` makes it fail with 409 when the object moved on."""
+        path = resource.path(namespace, body["metadata"]["name"], subresource)
+        return await self._call("PUT", path, body=_typed(resource, body))
+
+    async def merge_patch(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Mapping[str, Any],
+        *,
+        namespace: str | None = None,
+        subresource: str = "",
+    ) -> Object:
+        """JSON merge patch (RFC 7396): only what `patch` names changes."""
+        path = resource.path(namespace, name, subresource)
+        return await self._call("PATCH", path, body=patch, content_type=_MERGE_PATCH)
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str | None = None,
+        uid: str | None = None,
+        resource_version: str | None = None,
+    ) -> None:
+        """DELETE of exactly the object that was seen: another uid or resourceVersion gives 409."""
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        body = {"preconditions": {key: value for key, value in preconditions.items() if value}}
+        await self._call("DELETE", resource.path(namespace, name), body=body)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        try:
+            async with await self._request(
+                method, path, body=body, query=query, content_type=content_type
+            ) as response:
+                answer: Object = orjson.loads(await response.read())
+                return answer
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiError(0, "Unreachable", _plain(error)) from error
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        timeout: aiohttp.ClientTimeout = _TIMEOUT,  # noqa: ASYNC109 (aiohttp's own, connect and read apart)
+    ) -> aiohttp.ClientResponse:
+        if self._session is None:
+            raise RuntimeError("the client is used outside its `async with`")
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        if token := await self.credentials.token():
+            headers["Authorization"] = f"Bearer {token}"
+        response = await self._session.request(
+            method,
+            self.credentials.server + path,
+            params=query,
+            data=None if body is None else orjson.dumps(body),
+            headers=headers,
+            timeout=timeout,
+        )
+        if response.status < 300:
+            return response
+        async with response:
+            raise _error(response.status, _status_object(await response.read()))
+
+
+def _typed(resource: Resource, body: Object) -> Object:
+    return {"apiVersion": resource.api_version, "kind": resource.kind, **body}
+
+
+def _status_object(text: bytes) -> Object:
+    try:
+        parsed = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {"message": text[:200].decode(errors="replace")}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _error(code: int, status: Object) -> ApiError:
+    # RBAC's refusals run to 10 KB; the first line says what they are.
+    message = str(status.get("message") or "").split("\n", 1)[0][:500]
+    return ApiError(code, str(status.get("reason") or ""), message or "no reason given")
+
+
+def _plain(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _text(value: object) -> str:
+    return orjson.dumps(value).decode()

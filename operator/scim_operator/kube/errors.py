@@ -1,0 +1,45 @@
+"""What the API server refused, or that it did not answer."""
+
+from __future__ import annotations
+
+_UNAVAILABLE = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
+
+
+class ApiError(Exception):
+    """An answer other than 2xx. `status` is 0 when there was none; `message` is one line for people."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(f"{status} {reason}: {message}" if status else f"no answer: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+    @property
+    def unavailable(self) -> bool:
+        """True when the same request may succeed later without any change."""
+        return self.status in _UNAVAILABLE
+
+    @property
+    def not_found(self) -> bool:
+        """The object isn't there."""
+        return self.status == 404
+
+    @property
+    def conflict(self) -> bool:
+        """The object changed since it was read, or its uid differs."""
+        return self.status == 409 and self.reason != "AlreadyExists"
+
+    @property
+    def already_exists(self) -> bool:
+        """A create met an object of that name."""
+        return self.status == 409 and self.reason == "AlreadyExists"
+
+    @property
+    def gone(self) -> bool:
+        """The resourceVersion is too old to watch from."""
+        return self.status == 410
+
+    @property
+    def role_refused(self) -> bool:
+        """RBAC's escalation check: we don't hold `bind` on the role. The API server's text never says so."""
+        return self.status == 403 and "attempting to grant RBAC permissions" in self.message
