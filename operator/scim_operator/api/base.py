@@ -58,6 +58,13 @@ def rules(*items: dict[str, Any]) -> dict[str, Any]:
     return {"x-kubernetes-validations": list(items)}
 
 
+# The rules on the name of a kind whose name ends up in labels and in the SCIM URL.
+LABEL_NAME = rules(
+    rule("self.metadata.name.size() <= 63", "the name becomes a label: at most 63 characters"),
+    rule("self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')", "no dots in the name"),
+)
+
+
 def immutable(field: str) -> dict[str, Any]:
     """The rule that a field keeps its first value."""
     return rule(f"self.{field} == oldSelf.{field}", f"{field} is immutable", fieldPath=f".{field}")

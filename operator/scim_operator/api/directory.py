@@ -6,20 +6,20 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from scim_operator.api.base import ApiModel, Status, Timestamp, rule, rules
+from scim_operator.api.base import LABEL_NAME, ApiModel, Status, Timestamp
 
 USER_TEMPLATE = r"^[^{}]*\{(userName|externalId|emails\.work)\}[^{}]*$"
 
 
 class SubjectTemplate(ApiModel):
-    """How a person is named in a binding: byte for byte what the API server's authenticator makes of the token."""
+    """How a person is named in a binding: what the authenticator makes of their token, byte for byte."""
 
     user: str = Field(
         "{userName}",
         pattern=USER_TEMPLATE,
         max_length=253,
         description=(
-            "The subject of a person: exactly one of {userName}, {externalId}, {emails.work}, with any prefix, "
+            "A person's subject: exactly one of {userName}, {externalId}, {emails.work}, with any prefix, "
             'such as "entra:{externalId}".'
         ),
     )
@@ -32,7 +32,7 @@ class DirectorySpec(ApiModel):
     provider: Literal["Entra", "Okta", "Generic"] = Field(
         "Generic", description="Changes wording and defaults only, never how requests are answered."
     )
-    subjects: SubjectTemplate = Field(default_factory=SubjectTemplate)
+    subjects: SubjectTemplate = Field(default_factory=lambda: SubjectTemplate())
 
 
 class DirectoryStatus(Status):
@@ -49,14 +49,7 @@ class DirectoryStatus(Status):
 class ScimDirectory(ApiModel):
     """A connection of an identity provider: its URL, and how its people are named in bindings."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "self.metadata.name.size() <= 63", "the name becomes a label's value: at most 63 characters"
-            ),
-            rule("self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')", "no dots in the name"),
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=LABEL_NAME)
 
-    spec: DirectorySpec = Field(default_factory=DirectorySpec)
+    spec: DirectorySpec = Field(default_factory=lambda: DirectorySpec())
     status: DirectoryStatus | None = None

@@ -62,8 +62,11 @@ class Identity(ApiModel):
     meta: Meta
     extensions: Annotated[
         dict[str, dict[str, Any]],
-        Field(description="Schema extensions by URN, known or not, as the provider sent them."),
-    ] = {}
+        Field(
+            default_factory=dict,
+            description="Schema extensions by URN, known or not, as the provider sent them.",
+        ),
+    ]
 
 
 class UserSpec(Identity):
@@ -100,12 +103,13 @@ class GroupSpec(Identity):
     members: Annotated[
         list[str],
         Field(
+            default_factory=list,
             max_length=MAX_MEMBERS,
             description="SCIM ids of the members.",
             # atomic: a keyed list would double the object's size in managed fields
             json_schema_extra={"x-kubernetes-list-type": "atomic"},
         ),
-    ] = []
+    ]
 
 
 class GroupStatus(Status):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from scim_operator.api.base import ApiModel, ObjectName, Status, rule, rules
+from scim_operator.api.base import LABEL_NAME, ApiModel, ObjectName, Status, rule, rules
 
 CaptureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
 CaptureValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
@@ -42,13 +42,13 @@ class NamespaceTarget(ApiModel):
         min_length=1,
         max_length=253,
         description=(
-            "The namespace's name; may hold captures. A captured name binds only in namespaces that the operator "
-            "made or that carry the label scim-operator.io/allow-policy with this policy's name or `any`."
+            "The namespace's name; may hold captures. A captured name binds only in namespaces that the "
+            "operator made or that carry the label scim-operator.io/allow-policy with this policy's name or `any`."
         ),
     )
     create: NamespaceCreation | None = Field(
         None,
-        description="Make the namespace for a group's first active member. Absent: wait until somebody makes it.",
+        description="Make the namespace for the first active member. Absent: wait until somebody makes it.",
     )
 
 
@@ -90,14 +90,7 @@ class PolicyStatus(Status):
 class AccessPolicy(ApiModel):
     """Which groups get which roles where. The author must hold `bind` on every role named."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "self.metadata.name.size() <= 63", "the name becomes a label's value: at most 63 characters"
-            ),
-            rule("self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')", "no dots in the name"),
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=LABEL_NAME)
 
     spec: PolicySpec
     status: PolicyStatus | None = None

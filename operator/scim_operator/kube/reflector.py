@@ -27,7 +27,7 @@ async def reflect(
     namespace: str | None = None,
     selector: str = "",
 ) -> None:
-    """Runs until cancelled. `on_listed` replaces everything known; `on_event` gets ADDED, MODIFIED, DELETED."""
+    """Run until cancelled. `on_listed` replaces everything known; `on_event` gets one change."""
     pause = _FIRST_PAUSE
     version = ""
     while True:
