@@ -43,7 +43,7 @@ class NamespaceTarget(ApiModel):
         max_length=253,
         description=(
             "The namespace's name; may hold captures. A captured name binds only in namespaces that the "
-            "operator made or that carry the label scim-operator.io/allow-policy: this policy's name, or `any`."
+            "operator made or that carry the label scim-operator.io/allow-policy: the policy's name or `any`."
         ),
     )
     create: NamespaceCreation | None = Field(

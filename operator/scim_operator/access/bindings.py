@@ -1,0 +1,117 @@
+"""The objects a place needs, and how they differ from what is there.
+
+A binding is ours when it carries a valid `written` annotation: the hashes of the subjects we put there. What
+isn't listed in it was added by somebody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+from scim_operator.access.places import Place
+from scim_operator.api.kinds import (
+    DIRECTORY_LABEL,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    POLICY_LABEL,
+    SHARDS_LABEL,
+    WRITTEN_ANNOTATION,
+)
+
+RBAC = "rbac.authorization.k8s.io"
+_WRITTEN = re.compile(r"([0-9a-f]{10}(,[0-9a-f]{10})*)?")
+_SHARD = "0"
+
+Object = dict[str, Any]
+
+
+class Change(Enum):
+    """What brings an actual binding to the desired one. RECREATE: roleRef is immutable."""
+
+    NONE = "none"
+    UPDATE = "update"
+    RECREATE = "recreate"
+
+
+def short_hash(*parts: str) -> str:
+    """10 hex of the SHA-256 over the parts, joined by NUL."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
+
+
+def binding_name(place: Place) -> str:
+    """`scim-<policy>-<hash>`; another role is another name, since a binding's role can't change."""
+    return (
+        f"scim-{place.policy[:40].rstrip('-')}-{short_hash(place.policy, 'ClusterRole', place.role, _SHARD)}"
+    )
+
+
+def labels(policy: str, directory: str) -> dict[str, str]:
+    """The labels on everything we make."""
+    return {MANAGED_BY_LABEL: MANAGED_BY, POLICY_LABEL: policy, DIRECTORY_LABEL: directory}
+
+
+def desired_binding(place: Place, directory: str, subjects: Iterable[str]) -> Object:
+    """The RoleBinding of a place for these subject names."""
+    names = sorted(set(subjects))
+    return {
+        "metadata": {
+            "name": binding_name(place),
+            "namespace": place.namespace,
+            "labels": {**labels(place.policy, directory), SHARDS_LABEL: "1"},
+            "annotations": {WRITTEN_ANNOTATION: ",".join(short_hash(name) for name in names)},
+        },
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": place.role},
+        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": name} for name in names],
+    }
+
+
+def desired_namespace(place: Place, directory: str) -> Object:
+    """A bare namespace. No owner reference: a policy's end must never delete workloads (rule 16)."""
+    return {"metadata": {"name": place.namespace, "labels": labels(place.policy, directory)}}
+
+
+def is_ours(binding: Mapping[str, Any]) -> bool:
+    """True for a binding that we wrote, whatever was done to it since."""
+    written = (binding["metadata"].get("annotations") or {}).get(WRITTEN_ANNOTATION)
+    return written is not None and _WRITTEN.fullmatch(written) is not None
+
+
+def place_of(binding: Mapping[str, Any]) -> Place | None:
+    """The place a binding stands for, by its label; None when it isn't one of ours."""
+    policy = (binding["metadata"].get("labels") or {}).get(POLICY_LABEL)
+    role = binding["roleRef"]
+    if policy is None or role["kind"] != "ClusterRole":
+        return None
+    return Place(policy, role["name"], binding["metadata"]["namespace"])
+
+
+def compare(actual: Mapping[str, Any], desired: Mapping[str, Any]) -> Change:
+    """What is needed. Labels and annotations of others are left alone."""
+    if actual["roleRef"] != desired["roleRef"]:
+        return Change.RECREATE
+    same = (
+        (actual.get("subjects") or []) == desired["subjects"]
+        and _covers(actual, desired, "labels")
+        and _covers(actual, desired, "annotations")
+    )
+    return Change.NONE if same else Change.UPDATE
+
+
+def merged(actual: Mapping[str, Any], desired: Mapping[str, Any]) -> Object:
+    """`desired` in the actual object: keeps its resourceVersion and what others put into its metadata."""
+    metadata = {
+        **actual["metadata"],
+        "labels": (actual["metadata"].get("labels") or {}) | desired["metadata"]["labels"],
+        "annotations": (actual["metadata"].get("annotations") or {}) | desired["metadata"]["annotations"],
+    }
+    metadata.pop("managedFields", None)
+    return {**desired, "metadata": metadata}
+
+
+def _covers(actual: Mapping[str, Any], desired: Mapping[str, Any], field: str) -> bool:
+    present = actual["metadata"].get(field) or {}
+    return all(present.get(key) == value for key, value in desired["metadata"][field].items())

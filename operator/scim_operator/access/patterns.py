@@ -1,0 +1,165 @@
+"""Patterns over group names: `k8s-{team}-{role}` says which groups a policy means and what it captures.
+
+A pattern is hostile ground: whoever names a group in the provider chooses what is captured. So captures are
+anchored, limited to what may stand in a namespace's name, and a name that can be split in two ways grants
+nothing. No regular expressions: every pattern is matched in time bounded by its length and the name's.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+_TOKEN = re.compile(r"\{([^{}]*)\}|(\*+)|([^{}*]+|[{}])")
+_CAPTURE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_CAPTURED = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_LONGEST_LABEL = 63
+
+Captures = tuple[tuple[str, str], ...]
+
+
+class PatternError(ValueError):
+    """The pattern can't be understood; the message says where and what was expected."""
+
+
+class Ambiguous(Exception):
+    """The name can be split in two ways."""
+
+    def __init__(self, first: Captures, second: Captures) -> None:
+        super().__init__(f"{_readable(first)} or {_readable(second)}")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Characters that must stand there."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Anything:
+    """`*`: any characters, also none."""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """`{name}`: a part to be used elsewhere in the policy."""
+
+    name: str
+
+
+Token = Text | Anything | Capture
+
+
+def canonical(text: str) -> str:
+    """The form in which names are matched and captured: NFKC and lower case."""
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+@lru_cache(maxsize=1024)
+def parse(pattern: str) -> tuple[Token, ...]:
+    """The tokens of a pattern. Raises PatternError for stray braces, odd or doubled capture names."""
+    tokens = tuple(_token(pattern, match) for match in _TOKEN.finditer(pattern))
+    names = [token.name for token in tokens if isinstance(token, Capture)]
+    if len(names) != len(set(names)):
+        raise PatternError(f"{pattern!r} captures the same name twice")
+    return tokens
+
+
+def capture_names(pattern: str) -> frozenset[str]:
+    """The names a pattern captures (or a template uses)."""
+    return frozenset(token.name for token in parse(pattern) if isinstance(token, Capture))
+
+
+def match(pattern: str, where: Mapping[str, list[str]], name: str) -> dict[str, str] | None:
+    """What `name` captures under `pattern`, or None when it isn't meant.
+
+    Raises Ambiguous when two different splits satisfy the pattern and `where`, PatternError for a bad pattern.
+    """
+    tokens = parse(pattern)
+    text = canonical(name)
+    allowed = {capture: frozenset(values) for capture, values in where.items()}
+    found = _splits(tokens, text, allowed)
+    if len(found) > 1:
+        raise Ambiguous(found[0], found[1])
+    return dict(found[0]) if found else None
+
+
+def fill(template: str, captures: Mapping[str, str]) -> str:
+    """The template with its captures filled in. Raises PatternError naming a capture that doesn't exist."""
+    return "".join(_filled(template, token, captures) for token in parse(template))
+
+
+def _token(pattern: str, match: re.Match[str]) -> Token:
+    capture, stars, text = match.groups()
+    if stars:
+        return Anything()
+    if capture is not None:
+        if not _CAPTURE_NAME.fullmatch(capture):
+            raise PatternError(f"{pattern!r}: {{{capture}}} is no capture; a name is a-z, then a-z, 0-9 or _")
+        return Capture(capture)
+    if text in "{}":
+        raise PatternError(f"{pattern!r} has a stray {text} at position {match.start() + 1}")
+    return Text(canonical(text))
+
+
+def _splits(
+    tokens: tuple[Token, ...], text: str, allowed: Mapping[str, frozenset[str]]
+) -> tuple[Captures, ...]:
+    """Up to two different ways to split `text`.
+
+    From the back, each (token, position) is solved once and keeps two solutions at most: two ways to split a
+    rest are two ways to split the whole, so no more are ever needed and the time stays quadratic.
+    """
+    rest: list[tuple[Captures, ...]] = [() for _ in text] + [((),)]
+    for token in reversed(tokens):
+        rest = [
+            _two(
+                ((token.name, text[start:end]), *tail) if isinstance(token, Capture) else tail
+                for end in _ends(token, text, start, allowed)
+                for tail in rest[end]
+            )
+            for start in range(len(text) + 1)
+        ]
+    return rest[0]
+
+
+def _ends(token: Token, text: str, start: int, allowed: Mapping[str, frozenset[str]]) -> list[int]:
+    """Where a token that begins at `start` may end."""
+    if isinstance(token, Text):
+        return [start + len(token.text)] if text.startswith(token.text, start) else []
+    if isinstance(token, Anything):
+        return list(range(start, len(text) + 1))
+    values = allowed.get(token.name)
+    longest = min(len(text), start + _LONGEST_LABEL)
+    return [
+        end
+        for end in range(start + 1, longest + 1)
+        if _CAPTURED.fullmatch(text, start, end) and (values is None or text[start:end] in values)
+    ]
+
+
+def _two(solutions: Iterable[Captures]) -> tuple[Captures, ...]:
+    found: list[Captures] = []
+    for solution in solutions:
+        if solution not in found:
+            found.append(solution)
+            if len(found) == 2:
+                break
+    return tuple(found)
+
+
+def _filled(template: str, token: Token, captures: Mapping[str, str]) -> str:
+    if isinstance(token, Text):
+        return token.text
+    if isinstance(token, Capture) and token.name in captures:
+        return captures[token.name]
+    wrong = "*" if isinstance(token, Anything) else f"{{{token.name}}}"
+    raise PatternError(f"{template!r} uses {wrong}, which the pattern doesn't capture")
+
+
+def _readable(captures: Captures) -> str:
+    return ", ".join(f"{name}={value}" for name, value in captures) or "nothing captured"

@@ -1,0 +1,59 @@
+"""How a person is named in a binding.
+
+The string must equal, byte for byte, what the API server's authenticator makes of the person's token, so
+nothing is normalised that the directory doesn't ask for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scim_operator.api.directory import SubjectTemplate
+
+_PLACEHOLDER = re.compile(r"\{(userName|externalId|emails\.work)\}")
+_RESERVED = "system:"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why a person can't stand in a binding."""
+
+    reason: str
+    message: str
+
+
+def placeholder(template: SubjectTemplate) -> str:
+    """The attribute a template names: `userName`, `externalId` or `emails.work`."""
+    found = _PLACEHOLDER.search(template.user)
+    if found is None:  # the CRD's pattern forbids it
+        raise ValueError(f"subjects.user {template.user!r} names no attribute")
+    return found[1]
+
+
+def subject(template: SubjectTemplate, document: Mapping[str, Any]) -> str | Refused:
+    """The person's name in bindings, or why there is none (rule 11: neither empty nor `system:`)."""
+    attribute = placeholder(template)
+    value = _value(document, attribute)
+    if not value.strip():
+        return Refused("NoValue", f"the directory names people by {attribute}, and this person has none")
+    name = _PLACEHOLDER.sub(lambda _: value, template.user)
+    if template.lowercase:
+        name = name.lower()
+    # The API server compares exactly, but a mapping in front of it may trim or fold.
+    if name.strip().casefold().startswith(_RESERVED):
+        return Refused("Reserved", f"the name {name!r} begins with {_RESERVED!r}, which Kubernetes reserves")
+    return name
+
+
+def _value(document: Mapping[str, Any], attribute: str) -> str:
+    if attribute == "emails.work":
+        emails = document.get("emails") or []
+        return next((str(mail.get("value") or "") for mail in emails if _is_work(mail)), "")
+    return str(document.get(attribute) or "")
+
+
+def _is_work(mail: Mapping[str, Any]) -> bool:
+    return str(mail.get("type") or "").casefold() == "work"
