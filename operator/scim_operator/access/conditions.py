@@ -26,7 +26,7 @@ Condition = dict[str, Any]
 
 
 def of_problems(problems: Iterable[Problem], ready: str) -> list[Condition]:
-    """One condition per kind of problem, and Ready: False with the gravest one's words, or True with `ready`."""
+    """One condition per kind of problem, and Ready: True with the words `ready`, or the gravest problem's."""
     by_type: dict[str, list[Problem]] = {}
     for problem in sorted(set(problems)):
         by_type.setdefault(problem.condition, []).append(problem)

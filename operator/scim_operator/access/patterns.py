@@ -25,7 +25,7 @@ class PatternError(ValueError):
     """The pattern can't be understood; the message says where and what was expected."""
 
 
-class Ambiguous(Exception):
+class AmbiguousError(Exception):
     """The name can be split in two ways."""
 
     def __init__(self, first: Captures, second: Captures) -> None:
@@ -77,14 +77,15 @@ def capture_names(pattern: str) -> frozenset[str]:
 def match(pattern: str, where: Mapping[str, list[str]], name: str) -> dict[str, str] | None:
     """What `name` captures under `pattern`, or None when it isn't meant.
 
-    Raises Ambiguous when two different splits satisfy the pattern and `where`, PatternError for a bad pattern.
+    Raises AmbiguousError when two different splits satisfy the pattern and `where`, PatternError for a
+    pattern that makes no sense.
     """
     tokens = parse(pattern)
     text = canonical(name)
     allowed = {capture: frozenset(values) for capture, values in where.items()}
     found = _splits(tokens, text, allowed)
     if len(found) > 1:
-        raise Ambiguous(found[0], found[1])
+        raise AmbiguousError(found[0], found[1])
     return dict(found[0]) if found else None
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scim_operator.access.patterns import Ambiguous, PatternError, capture_names, fill, match
+from scim_operator.access.patterns import AmbiguousError, PatternError, capture_names, fill, match
 from scim_operator.access.problems import Problem
 from scim_operator.api.policy import Grant, PolicySpec
 
@@ -79,7 +79,7 @@ def places_of(policy: str, spec: PolicySpec, group: str, settings: Settings) -> 
     """The places that a group of that displayName opens under a valid policy."""
     try:
         captures = match(spec.groups.display_name, spec.groups.where, group)
-    except Ambiguous as error:
+    except AmbiguousError as error:
         message = f"group {group!r} can be read in two ways ({error}) and grants nothing"
         return Opened(True, (), (Problem("Ambiguous", "TwoSplits", message),))
     if captures is None:

@@ -49,7 +49,7 @@ def plan(place: Place, facts: Facts) -> Plan:
     if refused is not None:
         return Plan(problems=(refused,))
     if not facts.role_exists:
-        # What is there stays: deleting it would take nothing away now and lose the access when the role returns.
+        # What is there stays: it gives nothing now, and the access is back as soon as the role is.
         kept = binding if facts.binding is not None else None
         return Plan(binding=kept, problems=(_role_missing(place),))
     namespace = desired_namespace(place, facts.directory) if facts.namespace is None else None
@@ -73,8 +73,8 @@ def _namespace_refusal(place: Place, opening: Opening, namespace: Mapping[str, A
     consent = _label(namespace, ALLOW_POLICY_LABEL)
     if opening.captured and not is_made_by_us(namespace) and consent not in (place.policy, "any"):
         message = (
-            f"namespace {place.namespace!r} wasn't made by scim-operator, and a group's name alone must not open "
-            f"it; to allow it: kubectl label namespace {place.namespace} {ALLOW_POLICY_LABEL}={place.policy}"
+            f"namespace {place.namespace!r} wasn't made by scim-operator, and a group's name alone must not "
+            f"open it; to allow it: kubectl label namespace {place.namespace} {ALLOW_POLICY_LABEL}={place.policy}"
         )
         return Problem("Conflict", "ForeignNamespace", message)
     return None
