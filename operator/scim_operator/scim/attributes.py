@@ -15,13 +15,15 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-AttributeType = Literal["string", "boolean", "integer", "dateTime", "reference", "binary", "complex"]
+AttributeType = Literal["string", "boolean", "dateTime", "reference", "binary", "complex"]
 Mutability = Literal["readOnly", "readWrite", "immutable", "writeOnly"]
 Returned = Literal["always", "never", "default", "request"]
 
 
 def fold(text: str) -> str:
     """The form in which names and case-insensitive values are compared: NFKC, then case-folded."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", text).casefold()
 
 
@@ -30,6 +32,7 @@ class Attr:
     """The characteristics of RFC 7643 section 2.2 that a Python annotation can't say.
 
     `keyed`: the values are resource ids, handled as a set apart from the document (Group.members).
+    `default`: what is stored when nothing is sent, and again when the attribute is removed.
     """
 
     required: bool = False
@@ -41,12 +44,16 @@ class Attr:
     type: AttributeType | None = None
     references: tuple[str, ...] = ()
     keyed: bool = False
+    default: bool | None = None
     description: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attribute:
-    """One row of a table. `sub_attributes` is keyed by the folded name."""
+    """One row of a table. `sub_attributes` is keyed by the folded name.
+
+    Whatever is written and multi-valued is complex: no SCIM client sends anything else.
+    """
 
     name: str
     type: AttributeType
@@ -59,7 +66,7 @@ class Attribute:
         return self.sub_attributes.get(fold(name))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schema:
     """A schema URN and its attributes by folded name."""
 
@@ -73,13 +80,16 @@ class Schema:
         return self.attributes.get(fold(name))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ResourceType:
-    """A resource type (RFC 7643 section 6): its endpoint, core schema and known extensions by folded URN."""
+    """A resource type (RFC 7643 section 6): its endpoint, core schema, known extensions by folded URN, and
+    the common attributes that every resource has (section 3.1). Compared by identity: it keys caches.
+    """
 
     name: str
     endpoint: str
     core: Schema
+    common: Schema
     extensions: Mapping[str, Schema] = field(default_factory=dict)
 
 
@@ -91,7 +101,7 @@ class Model(BaseModel):
     schema_name: ClassVar[str] = ""
 
 
-_PRIMITIVES: dict[type, AttributeType] = {str: "string", bool: "boolean", int: "integer"}
+_PRIMITIVES: dict[type, AttributeType] = {str: "string", bool: "boolean"}
 
 
 def compile_schema(model: type[Model]) -> Schema:
@@ -106,7 +116,8 @@ def _description(model: type[Model]) -> str:
 def _compile(model: type[Model]) -> dict[str, Attribute]:
     hints = get_type_hints(model, include_extras=True)
     attributes = (
-        _attribute(_wire_name(name, info.alias), hints[name], info.metadata) for name, info in model.model_fields.items()
+        _attribute(_wire_name(name, info.alias), hints[name], info.metadata)
+        for name, info in model.model_fields.items()
     )
     return {fold(attribute.name): attribute for attribute in attributes}
 

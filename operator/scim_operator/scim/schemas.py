@@ -10,11 +10,34 @@ from typing import Annotated, ClassVar
 
 from scim_operator.scim.attributes import Attr, Model, ResourceType, compile_schema, fold
 
+__all__ = ["ENTERPRISE_URN", "GROUP", "GROUP_URN", "USER", "USER_URN", "ResourceType"]
+
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 _WORK_HOME = ("work", "home", "other")
+
+
+class Meta(Model):
+    """What the service keeps about a resource."""
+
+    resource_type: Annotated[str | None, Attr(mutability="readOnly", case_exact=True)] = None
+    created: Annotated[str | None, Attr(type="dateTime", mutability="readOnly")] = None
+    last_modified: Annotated[str | None, Attr(type="dateTime", mutability="readOnly")] = None
+    location: Annotated[str | None, Attr(type="reference", mutability="readOnly", case_exact=True)] = None
+    version: Annotated[str | None, Attr(mutability="readOnly", case_exact=True)] = None
+
+
+class Common(Model):
+    """The attributes that every resource has (RFC 7643 section 3.1); in no schema of their own."""
+
+    schemas: Annotated[
+        list[str] | None, Attr(type="reference", mutability="readOnly", returned="always", case_exact=True)
+    ] = None
+    id: Annotated[str | None, Attr(mutability="readOnly", returned="always", case_exact=True)] = None
+    external_id: Annotated[str | None, Attr(case_exact=True)] = None
+    meta: Annotated[Meta | None, Attr(mutability="readOnly")] = None
 
 
 class Name(Model):
@@ -51,9 +74,9 @@ class InstantMessage(Model):
 
     value: str | None = None
     display: str | None = None
-    type: Annotated[str | None, Attr(canonical=("aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"))] = (
-        None
-    )
+    type: Annotated[
+        str | None, Attr(canonical=("aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"))
+    ] = None
     primary: bool | None = None
 
 
@@ -124,7 +147,8 @@ class User(Model):
     locale: str | None = None
     timezone: str | None = None
     active: Annotated[
-        bool | None, Attr(description="False takes away every access; memberships are remembered.")
+        bool | None,
+        Attr(default=True, description="False takes away every access; memberships are remembered."),
     ] = None
     password: Annotated[str | None, Attr(mutability="writeOnly", returned="never")] = None
     emails: list[Email] | None = None
@@ -182,7 +206,8 @@ class Group(Model):
     members: Annotated[list[Member] | None, Attr(keyed=True)] = None
 
 
+_COMMON = compile_schema(Common)
 _ENTERPRISE = compile_schema(EnterpriseUser)
 
-USER = ResourceType("User", "/Users", compile_schema(User), {fold(ENTERPRISE_URN): _ENTERPRISE})
-GROUP = ResourceType("Group", "/Groups", compile_schema(Group))
+USER = ResourceType("User", "/Users", compile_schema(User), _COMMON, {fold(ENTERPRISE_URN): _ENTERPRISE})
+GROUP = ResourceType("Group", "/Groups", compile_schema(Group), _COMMON)
