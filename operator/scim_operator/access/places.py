@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -92,7 +93,7 @@ def places_of(policy: str, spec: PolicySpec, group: str, settings: Settings) -> 
             problems.append(target)
         else:
             place, opening = target
-            places[place] = _wider(places.get(place), opening)
+            places[place] = widest([opening, *([places[place]] if place in places else [])])
     return Opened(True, tuple(places.items()), tuple(problems))
 
 
@@ -124,8 +125,9 @@ def _role(grant: Grant, captures: dict[str, str]) -> str:
     return captures[next(iter(names))] if names else grant.cluster_role
 
 
-def _wider(known: Opening | None, other: Opening) -> Opening:
-    """Two grants meet in one place: the author's literal name and wish to create count."""
-    if known is None:
-        return other
-    return Opening(captured=known.captured and other.captured, create=known.create or other.create)
+def widest(openings: Sequence[Opening]) -> Opening:
+    """Several grants or groups meet in one place: the author's literal name and wish to create count."""
+    return Opening(
+        captured=all(opening.captured for opening in openings),
+        create=any(opening.create for opening in openings),
+    )

@@ -16,11 +16,12 @@ from scim_operator.api.kinds import ALLOW_POLICY_LABEL, MANAGED_BY, MANAGED_BY_L
 class Facts:
     """What is known about a place.
 
-    `opening` None: no group opens it any more. `subjects`: active members, refused ones left out.
-    `namespace` and `binding`: the objects as they are, or None.
+    `directory_exists` False: nobody can be named, so nothing may change. `opening` None: no group opens it
+    any more. `subjects`: active members, refused ones left out. `namespace` and `binding`: objects or None.
     """
 
     directory: str
+    directory_exists: bool
     opening: Opening | None
     subjects: frozenset[str]
     namespace: Mapping[str, Any] | None
@@ -40,6 +41,8 @@ class Plan:
 
 def plan(place: Place, facts: Facts) -> Plan:
     """The plan of a place."""
+    if not facts.directory_exists:
+        return Plan(keep=True, problems=(_directory_missing(facts.directory),))
     if facts.opening is None or not facts.subjects:
         return Plan()
     binding = desired_binding(place, facts.directory, facts.subjects)
@@ -74,7 +77,7 @@ def _namespace_refusal(place: Place, opening: Opening, namespace: Mapping[str, A
     if opening.captured and not is_made_by_us(namespace) and consent not in (place.policy, "any"):
         message = (
             f"namespace {place.namespace!r} wasn't made by scim-operator, and a group's name alone must not "
-            f"open it; to allow it: kubectl label namespace {place.namespace} {ALLOW_POLICY_LABEL}={place.policy}"
+            f"open it; to allow: kubectl label ns {place.namespace} {ALLOW_POLICY_LABEL}={place.policy}"
         )
         return Problem("Conflict", "ForeignNamespace", message)
     return None
@@ -83,6 +86,11 @@ def _namespace_refusal(place: Place, opening: Opening, namespace: Mapping[str, A
 def _label(item: Mapping[str, Any], name: str) -> str | None:
     value: str | None = (item["metadata"].get("labels") or {}).get(name)
     return value
+
+
+def _directory_missing(directory: str) -> Problem:
+    message = f"ScimDirectory {directory!r} doesn't exist; access stays as it is until it does"
+    return Problem("Stalled", "DirectoryMissing", message)
 
 
 def _foreign_binding(place: Place, binding: Mapping[str, Any]) -> Problem:

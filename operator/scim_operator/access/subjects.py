@@ -6,14 +6,12 @@ nothing is normalised that the directory doesn't ask for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scim_operator.api.directory import SubjectTemplate
+from scim_operator.api.directory import PLACEHOLDER, SubjectTemplate
 
-_PLACEHOLDER = re.compile(r"\{(userName|externalId|emails\.work)\}")
 _RESERVED = "system:"
 
 
@@ -25,21 +23,13 @@ class Refused:
     message: str
 
 
-def placeholder(template: SubjectTemplate) -> str:
-    """The attribute a template names: `userName`, `externalId` or `emails.work`."""
-    found = _PLACEHOLDER.search(template.user)
-    if found is None:  # the CRD's pattern forbids it
-        raise ValueError(f"subjects.user {template.user!r} names no attribute")
-    return found[1]
-
-
 def subject(template: SubjectTemplate, document: Mapping[str, Any]) -> str | Refused:
     """The person's name in bindings, or why there is none (rule 11: neither empty nor `system:`)."""
-    attribute = placeholder(template)
+    attribute = template.attribute
     value = _value(document, attribute)
     if not value.strip():
         return Refused("NoValue", f"the directory names people by {attribute}, and this person has none")
-    name = _PLACEHOLDER.sub(lambda _: value, template.user)
+    name = PLACEHOLDER.sub(lambda _: value, template.user)
     if template.lowercase:
         name = name.lower()
     # The API server compares exactly, but a mapping in front of it may trim or fold.

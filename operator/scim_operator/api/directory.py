@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from scim_operator.api.base import LABEL_NAME, ApiModel, Status, Timestamp
 
-USER_TEMPLATE = r"^[^{}]*\{(userName|externalId|emails\.work)\}[^{}]*$"
+PLACEHOLDER = re.compile(r"\{(userName|externalId|emails\.work)\}")
+_TEMPLATE = rf"^[^{{}}]*{PLACEHOLDER.pattern}[^{{}}]*$"
 
 
 class SubjectTemplate(ApiModel):
@@ -16,7 +18,7 @@ class SubjectTemplate(ApiModel):
 
     user: str = Field(
         "{userName}",
-        pattern=USER_TEMPLATE,
+        pattern=_TEMPLATE,
         max_length=253,
         description=(
             "A person's subject: exactly one of {userName}, {externalId}, {emails.work}, with any prefix, "
@@ -24,6 +26,14 @@ class SubjectTemplate(ApiModel):
         ),
     )
     lowercase: bool = Field(False, description="Lower-case the subject after the template was filled in.")
+
+    @property
+    def attribute(self) -> str:
+        """The SCIM attribute that names a person: `userName`, `externalId` or `emails.work`."""
+        found = PLACEHOLDER.search(self.user)
+        if found is None:  # the pattern above forbids it
+            raise ValueError(f"subjects.user {self.user!r} names no attribute")
+        return found[1]
 
 
 class DirectorySpec(ApiModel):

@@ -19,6 +19,7 @@ class GroupSelector(ApiModel):
     display_name: str = Field(
         min_length=1,
         max_length=256,
+        pattern=r"^([^{}]|[{][a-z][a-z0-9_]*[}])+$",
         description=(
             "A pattern for the whole displayName: `*` matches anything, {name} captures one part, which is "
             "lower-cased and must be usable as part of a namespace's name. No regular expressions."
@@ -41,6 +42,7 @@ class NamespaceTarget(ApiModel):
     name: str = Field(
         min_length=1,
         max_length=253,
+        pattern=r"^([a-z0-9-]|[{][a-z][a-z0-9_]*[}])+$",
         description=(
             "The namespace's name; may hold captures. A captured name binds only in namespaces that the "
             "operator made or that carry the label scim-operator.io/allow-policy: the policy's name or `any`."
@@ -71,6 +73,21 @@ class Grant(ApiModel):
 
 class PolicySpec(ApiModel):
     """The platform team's decision."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.grants.all(g, g.namespaces.name.findAll('[{][a-z0-9_]*[}]')"
+                ".all(c, self.groups.displayName.contains(c)))",
+                "grants[].namespaces.name uses a capture that groups.displayName doesn't have",
+            ),
+            rule(
+                "!has(self.groups.where) || self.groups.where.all(c, "
+                "self.groups.displayName.contains('{' + c + '}'))",
+                "groups.where names a capture that groups.displayName doesn't have",
+            ),
+        )
+    )
 
     groups: GroupSelector
     grants: list[Grant] = Field(

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import load_incluster_config, load_kube_config
+from kubernetes.aio.config import (
+    ConfigException,
+    list_kube_config_contexts,
+    load_incluster_config,
+    load_kube_config,
+)
 
 
 @dataclass(frozen=True)
@@ -72,3 +77,12 @@ async def load_credentials(kubeconfig: str | None = None, context: str | None = 
             config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
         )
     return Credentials(configuration)
+
+
+def context_namespace() -> str:
+    """The namespace of the kubeconfig's current context; `default` when it names none or there is none."""
+    try:
+        _, current = list_kube_config_contexts()
+    except ConfigException:
+        return "default"
+    return str((current.get("context") or {}).get("namespace") or "default")

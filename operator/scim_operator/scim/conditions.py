@@ -13,7 +13,7 @@ from typing import Any
 from scim_operator.scim.attributes import Attribute
 from scim_operator.scim.filter_nodes import And, Comparison, Node, Or, Present
 from scim_operator.scim.predicates import Predicate, combine, never, test_of
-from scim_operator.scim.values import read
+from scim_operator.scim.values import read_simple
 
 
 def element_predicate(attribute: Attribute, node: Node, negated: bool = False) -> Predicate:
@@ -43,7 +43,7 @@ def described(attribute: Attribute, node: Node) -> dict[str, Any] | None:
         sub = attribute.sub(term.name)
         if sub is None:
             return None
-        element[sub.name] = read(sub, term.operand.text, f"{attribute.name}.{sub.name}", {})
+        element[sub.name] = read_simple(sub, term.operand.text, f"{attribute.name}.{sub.name}")
     return {name: value for name, value in element.items() if value is not None}
 
 

@@ -33,7 +33,8 @@ class MemberChange:
         after: dict[str, None] = {} if self.replaced else dict(members)
         for member in self.removed:
             after.pop(member, None)
-        return after | dict.fromkeys(self.added)
+        after.update(dict.fromkeys(self.added))
+        return after
 
 
 @dataclass

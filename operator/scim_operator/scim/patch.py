@@ -18,7 +18,7 @@ from scim_operator.scim.errors import ScimError, invalid_path, invalid_value, mu
 from scim_operator.scim.members import MemberChange, MemberDelta, member_ids
 from scim_operator.scim.operations import MAX_OPERATIONS, Operation, read_message
 from scim_operator.scim.paths import AttributePath, ForeignPath, SchemaPath, UnknownPath
-from scim_operator.scim.values import Dropped, is_empty, read, read_changes
+from scim_operator.scim.values import Dropped, is_empty, read_changes, read_elements, read_simple
 
 __all__ = ["Draft", "MemberChange", "Patched", "patch"]
 
@@ -87,7 +87,9 @@ class Draft:
         holder = self.document if path.urn is None else dict(self.document.get(path.urn, {}))
         change = _changed_elements if path.attribute.multi_valued else _changed_single
         after = change(path, holder.get(name), operation, self.dropped)
-        after = path.attribute.spec.default if after is None else after
+        if after is None and path.attribute.spec.default is not None:
+            # A default comes back by `remove` alone: an empty value must not enable who is disabled.
+            after = path.attribute.spec.default if operation.kind == "remove" else holder.get(name)
         if after is None:
             holder.pop(name, None)
         else:
@@ -96,10 +98,10 @@ class Draft:
             self._put_extension(path.urn, holder)
 
     def _remove_extension(self, urn: str, operation: Operation) -> None:
-        if urn == self.resource_type.core.urn:
-            raise invalid_path(f"{urn} is the resource itself: expected the path of an attribute")
         if operation.kind != "remove" and not is_empty(operation.value):
-            raise invalid_value(f"{urn} is an extension and expects an object")
+            raise invalid_value(f"{urn} expects an object of its attributes")
+        if urn == self.resource_type.core.urn and operation.kind == "remove":
+            raise invalid_path(f"{urn} is the resource itself: expected the path of an attribute")
         self._put_extension(urn, {})
 
     def _put_extension(self, urn: str, extension: dict[str, Any]) -> None:
@@ -123,7 +125,7 @@ def _changed_elements(path: AttributePath, current: Any, operation: Operation, d
         case "add":
             after = before if is_empty(value) else elements.added(attribute, before, value, dropped)
         case "replace":
-            after = read(attribute, value, attribute.name, dropped)
+            after = [] if is_empty(value) else read_elements(attribute, value, attribute.name, dropped)
     return after or None
 
 
@@ -131,18 +133,20 @@ def _changed_single(path: AttributePath, current: Any, operation: Operation, dro
     attribute, sub = path.attribute, path.sub
     value = None if operation.kind == "remove" else operation.value
     if attribute.type != "complex":
-        return read(attribute, value, path.name, dropped)
+        return read_simple(attribute, value, path.name)
     if sub is None and is_empty(value):
         return None
     sent = value if sub is None else {sub.name: value}
-    changes = read_changes(attribute, sent, attribute.name, dropped)
-    return _merged(attribute, current or {}, changes) or None
+    changes = read_changes(attribute, sent, path.holder_name, dropped)
+    return _merged(current or {}, changes) or None
 
 
-def _merged(attribute: Attribute, current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def _merged(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """RFC 7644 3.5.2.3 merges sub-attributes. But those of a reference (`manager`) tell of its `value`:
     another value takes an old `$ref` away, and none (`{"value": ""}`) the whole."""
-    if attribute.sub("value") is not None and changes.get("value", "") != current.get("value", ""):
+    if "value" in changes and changes["value"] is None:
+        return {}
+    if "value" in changes and changes["value"] != current.get("value"):
         current = {}
     return {name: item for name, item in {**current, **changes}.items() if item is not None}
 

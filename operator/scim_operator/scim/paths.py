@@ -29,9 +29,12 @@ class AttributePath:
     @property
     def name(self) -> str:
         """How messages name it."""
-        prefix = "" if self.urn is None else f"{self.urn}:"
-        suffix = "" if self.sub is None else f".{self.sub.name}"
-        return f"{prefix}{self.attribute.name}{suffix}"
+        return self.holder_name if self.sub is None else f"{self.holder_name}.{self.sub.name}"
+
+    @property
+    def holder_name(self) -> str:
+        """The same without the sub-attribute."""
+        return self.attribute.name if self.urn is None else f"{self.urn}:{self.attribute.name}"
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,9 @@ def _after_urn(schema: Schema, name: str) -> str | None:
     A dot separates as well as a colon: a sample of Microsoft's has `...:2.0:User.manager`.
     """
     head, separator, rest = name[: len(schema.urn)], name[len(schema.urn) :][:1], name[len(schema.urn) + 1 :]
-    if fold(head) != fold(schema.urn) or separator not in ("", ":", "."):
+    if fold(head) != fold(schema.urn) or separator not in ("", ":", ".") or (separator and not rest):
         return None
-    return rest if separator == "" or rest else "?"
+    return rest
 
 
 def _in_schema(schema: Schema, urn: str | None, rest: str, name: str) -> Path:

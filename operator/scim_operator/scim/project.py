@@ -51,7 +51,7 @@ class Projection:
                 value = _only(value, self.included[key])
             if key in self.excluded and key not in self.always:
                 value = _less(value, self.excluded[key])
-            if value not in ({}, []):
+            if value or not document[name]:
                 shown[name] = value
         return shown
 

@@ -28,18 +28,21 @@ def is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str | list | dict) and not value)
 
 
-def read(attribute: Attribute, value: Any, where: str, dropped: Dropped) -> Any:
-    """The value in the attribute's form, None when it says nothing; 400 invalidValue naming `where`.
+def read_simple(attribute: Attribute, value: Any, where: str) -> str | bool | None:
+    """The one string or boolean, None when it says nothing; 400 invalidValue naming `where`.
 
-    Unknown sub-attributes are noted in `dropped`.
+    Entra also wraps it: `[{"$ref": null, "value": "False"}]`.
     """
+    value = None if is_empty(value) else _single(value, where)
+    if isinstance(value, dict):
+        value = next((item for name, item in value.items() if fold(name) == "value"), value)
     if is_empty(value):
         return None
-    if attribute.multi_valued:
-        return read_elements(attribute, value, where, dropped) or None
-    if attribute.type == "complex":
-        return _assigned(read_changes(attribute, value, where, dropped)) or None
-    return _read_simple(attribute, value, where)
+    if attribute.type == "boolean":
+        return _read_boolean(value, where)
+    if not isinstance(value, str):
+        raise invalid_value(f"{where} expects a string, got {_kind(value)}")
+    return value
 
 
 def read_elements(attribute: Attribute, value: Any, where: str, dropped: Dropped) -> list[dict[str, Any]]:
@@ -54,8 +57,9 @@ def read_elements(attribute: Attribute, value: Any, where: str, dropped: Dropped
 
 
 def read_changes(attribute: Attribute, value: Any, where: str, dropped: Dropped) -> dict[str, Any]:
-    """What a complex value says of its sub-attributes, None for those that it unsets.
+    """What a complex value says of its sub-attributes, None for those that it unsets; all are simple.
 
+    Unknown ones are noted in `dropped`; read-only ones are ignored.
     A plain string is the `value` of those that have one: Entra's manager (SCIM-SDK#541), an e-mail.
     """
     value = _single(value, where)
@@ -69,7 +73,7 @@ def read_changes(attribute: Attribute, value: Any, where: str, dropped: Dropped)
         if sub is None:
             dropped[f"{where}.{name}"] = None
         elif sub.spec.mutability != "readOnly":
-            changes[sub.name] = read(sub, item, f"{where}.{sub.name}", dropped)
+            changes[sub.name] = read_simple(sub, item, f"{where}.{sub.name}")
     return changes
 
 
@@ -116,19 +120,6 @@ def _single(value: Any, where: str) -> Any:
     if len(value) != 1:
         raise invalid_value(f"{where} expects one value, got {len(value)}")
     return value[0]
-
-
-def _read_simple(attribute: Attribute, value: Any, where: str) -> str | bool | None:
-    value = _single(value, where)
-    if isinstance(value, dict):
-        value = next((item for name, item in value.items() if fold(name) == "value"), value)
-    if is_empty(value):
-        return None
-    if attribute.type == "boolean":
-        return _read_boolean(value, where)
-    if not isinstance(value, str):
-        raise invalid_value(f"{where} expects a string, got {_kind(value)}")
-    return value
 
 
 def _read_boolean(value: Any, where: str) -> bool:

@@ -1,0 +1,138 @@
+"""The composition root: the one file that knows all parts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from scim_operator.access.places import Settings
+from scim_operator.api.kinds import DIRECTORY_LABEL
+from scim_operator.directory.directories import Directories
+from scim_operator.directory.index import Index
+from scim_operator.directory.store import Store
+from scim_operator.directory.tokens import Tokens
+from scim_operator.handlers import running
+from scim_operator.kube.client import KubeClient
+from scim_operator.kube.credentials import load_credentials
+from scim_operator.kube.reflector import reflect
+from scim_operator.kube.resources import SECRETS
+from scim_operator.reconcile.events import Recorder
+from scim_operator.reconcile.reconciler import Reconciler
+from scim_operator.reconcile.statuses import Statuses
+from scim_operator.reconcile.world import World
+from scim_operator.web.health import health_application
+from scim_operator.web.scim import ScimApi
+from scim_operator.web.server import Listener, Server
+from scim_operator.web.targets import PREFIX
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `scim-operator run` is told. `external_url` empty: not known."""
+
+    namespace: str
+    pod_name: str
+    bind: str
+    scim_port: int
+    health_port: int
+    external_url: str
+    protected_namespaces: frozenset[str]
+
+
+class Operator:
+    """All parts, wired."""
+
+    def __init__(self, client: KubeClient, options: Options) -> None:
+        self._client = client
+        self._options = options
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stop_flag = asyncio.Event()
+        self._index = Index(time.monotonic)
+        self._directories = Directories()
+        self._tokens = Tokens(lambda: datetime.now(UTC))
+        settings = Settings(options.protected_namespaces | {options.namespace})
+        world = World(self._index, self._directories, settings)
+        self._reconciler = Reconciler(
+            client,
+            world,
+            Statuses(world, now=_now, url=self._url),
+            Recorder(client, _now_micro, options.pod_name),
+            monotonic=time.monotonic,
+        )
+        store = Store(client, self._index, self._directories, now=_now_milli, new_id=lambda: str(uuid4()))
+        scim = ScimApi(store, self._directories, self._tokens, external_url=options.external_url, now=_now)
+        self._server = Server(
+            options.bind,
+            [
+                Listener("health", health_application(self._missing), options.health_port),
+                Listener("scim", scim.application(), options.scim_port),
+            ],
+        )
+
+    async def run(self) -> None:
+        """Serve and reconcile until a signal comes."""
+        await running.run(
+            stop=self._stop_flag,
+            on_start=self._start,
+            on_stop=self._stop,
+            login=self._client.credentials,
+            observe=self._reconciler.observe,
+        )
+
+    async def _start(self) -> None:
+        await self._server.start()
+        tokens = reflect(
+            self._client,
+            SECRETS,
+            namespace=self._options.namespace,
+            selector=DIRECTORY_LABEL,
+            on_listed=self._tokens.replace,
+            on_event=self._tokens.event,
+        )
+        self._tasks = [asyncio.create_task(tokens), asyncio.create_task(self._reconciler.run())]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    async def _stop(self) -> None:
+        # Requests end first: what they wrote is durable, and reconciled at the next start.
+        await self._server.drain()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """These tasks never end: if one does, a fresh start is safer than half an operator."""
+        if not task.cancelled():
+            log.critical("a part of the operator ended; stopping", exc_info=task.exception())
+            self._stop_flag.set()
+
+    def _missing(self) -> list[str]:
+        return self._reconciler.missing + ([] if self._tokens.listed else ["token secrets"])
+
+    def _url(self, directory: str) -> str | None:
+        root = self._options.external_url.rstrip("/")
+        return f"{root}{PREFIX}/{directory}" if root else None
+
+
+async def run(options: Options) -> None:
+    """The operator, until a signal ends it."""
+    async with KubeClient(await load_credentials()) as client:
+        await Operator(client, options).run()
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _now_milli() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _now_micro() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,84 @@
+"""`scim-operator`: the commands and their arguments. Exit codes: 0 fine, 1 failed, 2 usage."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+from kubernetes.aio.config import ConfigException
+
+from scim_operator import app
+from scim_operator.cli import crds, token
+from scim_operator.cli.failure import CommandError
+from scim_operator.cli.logs import configure_logs
+from scim_operator.kube.errors import ApiError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. -> the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        exit_code: int = arguments.command(arguments)
+        return exit_code
+    except CommandError as error:
+        print(f"scim-operator: {error}", file=sys.stderr)
+    except ApiError as error:
+        print(f"scim-operator: the API server said: {error}", file=sys.stderr)
+    except ConfigException as error:
+        print(f"scim-operator: no usable kubeconfig: {error}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scim-operator", description="SCIM provisioning into Kubernetes access."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _run_arguments(commands.add_parser("run", help="serve SCIM and reconcile (what the Deployment runs)"))
+    tokens = commands.add_parser("token", help="bearer tokens of directories").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    token.add_create(tokens)
+    crds.add(commands)
+    return parser
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bind", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104
+    parser.add_argument("--scim-port", type=int, default=8080, metavar="PORT")
+    parser.add_argument("--health-port", type=int, default=8081, metavar="PORT")
+    parser.add_argument(
+        "--external-url",
+        default="",
+        metavar="URL",
+        help="how providers reach us, such as https://scim.example.com",
+    )
+    parser.add_argument(
+        "--protected-namespaces",
+        default="",
+        metavar="A,B",
+        help="namespaces that no group's name may open, besides kube-*, default and the operator's own",
+    )
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    parser.set_defaults(command=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    namespace = os.environ.get("POD_NAMESPACE")
+    if not namespace:
+        raise CommandError("POD_NAMESPACE is not set; it names the namespace with the token Secrets")
+    configure_logs(arguments.log_level)
+    options = app.Options(
+        namespace=namespace,
+        pod_name=os.environ.get("POD_NAME", "scim-operator"),
+        bind=arguments.bind,
+        scim_port=arguments.scim_port,
+        health_port=arguments.health_port,
+        external_url=arguments.external_url,
+        protected_namespaces=frozenset(filter(None, arguments.protected_namespaces.split(","))),
+    )
+    asyncio.run(app.run(options))
+    return 0

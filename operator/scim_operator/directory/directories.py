@@ -1,0 +1,49 @@
+"""The ScimDirectories as they are now, and when each was last asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+from scim_operator.api.directory import DirectorySpec
+from scim_operator.api.kinds import GROUP, SCIM_DIRECTORY, VERSION
+from scim_operator.kube.cache import Cache, Object
+from scim_operator.kube.resources import Resource
+
+log = logging.getLogger(__name__)
+
+DIRECTORIES = Resource(GROUP, VERSION, SCIM_DIRECTORY.plural, SCIM_DIRECTORY.kind)
+
+
+class Directories:
+    """Name -> spec and object. `last_request`: RFC 3339 time of the last valid request."""
+
+    def __init__(self) -> None:
+        self.objects = Cache()
+        self.last_request: dict[str, str] = {}
+        self._specs: dict[str, DirectorySpec] = {}
+
+    def names(self) -> Iterable[str]:
+        """Those that exist and can be used."""
+        return list(self._specs)
+
+    def get(self, name: str) -> DirectorySpec | None:
+        """The spec, or None when there is no such directory."""
+        return self._specs.get(name)
+
+    def refresh(self, name: str) -> None:
+        """Read the spec again after `objects` changed; an unreadable directory counts as missing."""
+        obj: Object | None = self.objects.get(name)
+        self._specs.pop(name, None)
+        if obj is None:
+            return
+        try:
+            self._specs[name] = DirectorySpec.model_validate(obj.get("spec") or {})
+        except ValidationError as error:
+            log.error("ScimDirectory %s can't be read and counts as missing: %s", name, error)
+
+    def seen(self, name: str, now: str) -> None:
+        """A valid request came in."""
+        self.last_request[name] = now

@@ -1,0 +1,226 @@
+"""All users and groups in memory, with the look-ups that providers make.
+
+Fed by the first list, by our own writes (before they are answered) and by watch events. What is older than
+what is known is dropped by resourceVersion; a uid seen deleted never comes back (a late event of a watch
+would otherwise raise the dead). Isolation: every look-up takes the directory, and reads `spec.directory`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from scim_operator.directory.records import Record, record_of
+from scim_operator.scim.attributes import ResourceType, fold
+from scim_operator.scim.filters import compile_filter, equalities
+from scim_operator.scim.schemas import GROUP, USER
+
+log = logging.getLogger(__name__)
+
+_TOMBSTONE_SECONDS = 15 * 60
+_TYPES: Mapping[str, ResourceType] = {USER.name: USER, GROUP.name: GROUP}
+# externalId is case-exact (RFC 7643 section 3.1); the others compare folded.
+_KEYS: Mapping[str, Callable[[str], str]] = {
+    "userName": fold,
+    "displayName": fold,
+    "externalId": str,
+    "emails.work": fold,
+}
+
+Key = tuple[str, str, str, str]
+
+
+class Index:
+    """The users and groups of all directories. `monotonic` is a clock in seconds."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._records: dict[tuple[str, str], dict[str, Record]] = defaultdict(dict)
+        self._by_name: dict[tuple[str, str], Record] = {}
+        self._by_key: dict[Key, set[str]] = defaultdict(set)
+        self._groups_of: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._tombstones: dict[str, float] = {}
+        self._listed: set[str] = set()
+
+    @property
+    def synced(self) -> bool:
+        """True once users and groups have been listed: before, nobody may be told that somebody is missing."""
+        return self._listed >= set(_TYPES)
+
+    # --- feeding -------------------------------------------------------------------------------------------
+
+    def listed(
+        self, resource_type: str, items: Iterable[Mapping[str, Any]], resource_version: str
+    ) -> set[Record]:
+        """Take in a whole listing: what it lacks is gone, unless it is newer. -> those gone."""
+        present = {record.uid for obj in items if (record := self.readable(obj)) and self._put(record)}
+        newest = int(resource_version)
+        gone = {
+            record
+            for (kind, _), record in self._by_name.items()
+            if kind == resource_type and record.uid not in present and record.resource_version <= newest
+        }
+        for record in gone:
+            self._remove(record)
+        self._listed.add(resource_type)
+        return gone
+
+    def put(self, obj: Mapping[str, Any]) -> Record | None:
+        """Take in one object. -> what is now known of it, None when it is dead or unreadable."""
+        record = self.readable(obj)
+        if record is None or not self._put(record):
+            return None
+        return self._by_name[record.type, record.name]
+
+    def evict(self, resource_type: str, name: str, uid: str) -> Record | None:
+        """Forget an object that was deleted; its uid never comes back. -> what was known of it."""
+        self._bury(uid)
+        record = self._by_name.get((resource_type, name))
+        if record is None or record.uid != uid:
+            return None
+        self._remove(record)
+        return record
+
+    # --- look-ups ------------------------------------------------------------------------------------------
+
+    def get(self, directory: str, resource_type: str, identifier: str) -> Record | None:
+        """By SCIM id."""
+        return self._records[directory, resource_type].get(identifier)
+
+    def named(self, resource_type: str, name: str) -> Record | None:
+        """By object name."""
+        return self._by_name.get((resource_type, name))
+
+    def all(self, directory: str, resource_type: str) -> list[Record]:
+        """In the order of creation, so that pages are stable."""
+        return sorted(self._records[directory, resource_type].values(), key=_age)
+
+    def count(self, directory: str, resource_type: str) -> int:
+        """How many there are."""
+        return len(self._records[directory, resource_type])
+
+    def records(self, resource_type: str) -> Iterator[Record]:
+        """Those of every directory."""
+        return (record for (kind, _), record in self._by_name.items() if kind == resource_type)
+
+    def holders(self, directory: str, resource_type: str, attribute: str, value: str) -> set[str]:
+        """Ids of those who hold a value of an indexed attribute (`userName`, `emails.work`, …)."""
+        return self._by_key.get((directory, resource_type, attribute, _KEYS[attribute](value)), set())
+
+    def groups_of(self, directory: str, identifier: str) -> list[Record]:
+        """The groups somebody is a direct member of."""
+        groups = self._records[directory, GROUP.name]
+        return sorted((groups[group] for group in self._groups_of.get((directory, identifier), ())), key=_age)
+
+    def find(self, directory: str, resource_type: str, text: str) -> list[Record]:
+        """Those a SCIM filter matches, in the order of creation. Raises ScimError for a bad filter."""
+        matches = compile_filter(_TYPES[resource_type], text)
+        candidates = self._candidates(directory, resource_type, equalities(_TYPES[resource_type], text))
+        return [record for record in candidates if matches(filterable(record), record.members)]
+
+    def _candidates(self, directory: str, resource_type: str, terms: Mapping[str, str]) -> Iterable[Record]:
+        records = self._records[directory, resource_type]
+        ids = [
+            found
+            for term, value in terms.items()
+            if (found := self._ids(directory, resource_type, term, value)) is not None
+        ]
+        if not ids:
+            return sorted(records.values(), key=_age)
+        return sorted(
+            (records[identifier] for identifier in min(ids, key=len) if identifier in records), key=_age
+        )
+
+    def _ids(self, directory: str, resource_type: str, term: str, value: str) -> set[str] | None:
+        if term == "id":
+            return {value}
+        if term == "members":
+            return self._groups_of.get((directory, value), set())
+        return self.holders(directory, resource_type, term, value) if term in _KEYS else None
+
+    # --- the indexes ---------------------------------------------------------------------------------------
+
+    def readable(self, obj: Mapping[str, Any]) -> Record | None:
+        """The record an object holds, or None (logged)."""
+        try:
+            return record_of(obj)
+        except (KeyError, TypeError, ValueError) as error:
+            # Its CRD should make this impossible; a restore may bring anything.
+            log.error("%s %s can't be read: %r", obj.get("kind"), obj["metadata"]["name"], error)
+            return None
+
+    def _put(self, record: Record) -> bool:
+        if record.uid in self._tombstones:
+            return False
+        known = self._by_name.get((record.type, record.name))
+        if known is not None:
+            if known.uid == record.uid and known.resource_version >= record.resource_version:
+                return True
+            self._remove(known)
+        self._records[record.directory, record.type][record.id] = record
+        self._by_name[record.type, record.name] = record
+        for key in _keys(record):
+            self._by_key[key].add(record.id)
+        for member in record.members:
+            self._groups_of[record.directory, member].add(record.id)
+        return True
+
+    def _remove(self, record: Record) -> None:
+        del self._by_name[record.type, record.name]
+        records = self._records[record.directory, record.type]
+        if records.get(record.id) is record:
+            del records[record.id]
+        for key in _keys(record):
+            _discard(self._by_key, key, record.id)
+        for member in record.members:
+            _discard(self._groups_of, (record.directory, member), record.id)
+
+    def _bury(self, uid: str) -> None:
+        now = self._monotonic()
+        for old in [uid for uid, since in self._tombstones.items() if now - since > _TOMBSTONE_SECONDS]:
+            del self._tombstones[old]
+        self._tombstones[uid] = now
+
+
+def filterable(record: Record) -> Mapping[str, Any]:
+    """The document with what filters may also ask for: id and meta."""
+    meta = {
+        "resourceType": record.type,
+        "created": record.meta.created,
+        "lastModified": record.meta.last_modified,
+    }
+    return {**record.document, "id": record.id, "meta": meta}
+
+
+def indexed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(attribute, value) of each value the index knows."""
+    for attribute in ("userName", "displayName", "externalId"):
+        if value := document.get(attribute):
+            yield attribute, str(value)
+    for mail in document.get("emails") or ():
+        if fold(str(mail.get("type") or "")) == "work" and mail.get("value"):
+            yield "emails.work", str(mail["value"])
+
+
+def folded(attribute: str, value: str) -> str:
+    """A value in the form in which the attribute compares."""
+    return _KEYS[attribute](value)
+
+
+def _keys(record: Record) -> Iterator[Key]:
+    for attribute, value in indexed(record.document):
+        yield record.directory, record.type, attribute, folded(attribute, value)
+
+
+def _age(record: Record) -> tuple[str, str]:
+    return record.meta.created, record.id
+
+
+def _discard(index: dict[Any, set[str]], key: Any, identifier: str) -> None:
+    found = index.get(key)
+    if found is not None:
+        found.discard(identifier)
+        if not found:
+            del index[key]

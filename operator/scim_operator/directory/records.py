@@ -1,0 +1,120 @@
+"""One user or group as we know it: the SCIM document beside the Kubernetes object it is stored in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scim_operator.api.kinds import DIRECTORY_LABEL, GROUP, SCIM_GROUP, SCIM_USER, VERSION, Kind
+from scim_operator.kube.resources import Resource
+from scim_operator.scim.schemas import GROUP as GROUP_TYPE
+from scim_operator.scim.schemas import USER as USER_TYPE
+
+USERS = Resource(GROUP, VERSION, SCIM_USER.plural, SCIM_USER.kind)
+GROUPS = Resource(GROUP, VERSION, SCIM_GROUP.plural, SCIM_GROUP.kind)
+RESOURCES: Mapping[str, Resource] = {USER_TYPE.name: USERS, GROUP_TYPE.name: GROUPS}
+KINDS: Mapping[str, Kind] = {USER_TYPE.name: SCIM_USER, GROUP_TYPE.name: SCIM_GROUP}
+TYPES: Mapping[str, str] = {kind.kind: name for name, kind in KINDS.items()}
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """When and by which request the provider's data last changed. `version` counts the changes."""
+
+    created: str
+    last_modified: str
+    version: int
+    request: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """A user or group. `document`: the engine's form; `members`: ids in order, empty for users."""
+
+    type: str
+    directory: str
+    id: str
+    document: Mapping[str, Any]
+    members: Mapping[str, None]
+    meta: Meta
+    metadata: Mapping[str, Any]
+    status: Mapping[str, Any]
+    resource_version: int
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return str(self.metadata["name"])
+
+    @property
+    def uid(self) -> str:
+        """The object's uid: changes when it is deleted and made again, or restored."""
+        return str(self.metadata["uid"])
+
+    @property
+    def generation(self) -> int:
+        """Counts the changes of spec."""
+        return int(self.metadata.get("generation", 0))
+
+    @property
+    def active(self) -> bool:
+        """False for a disabled user. Groups are always active."""
+        return self.document.get("active") is not False
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return str(self.document.get("userName") or self.document.get("displayName") or self.id)
+
+
+def record_of(obj: Mapping[str, Any]) -> Record:
+    """The record stored in a ScimUser or ScimGroup. Raises KeyError when the object isn't whole."""
+    metadata, spec = obj["metadata"], dict(obj["spec"])
+    meta = spec.pop("meta")
+    directory, identifier = spec.pop("directory"), spec.pop("id")
+    members = dict.fromkeys(spec.pop("members", ()))
+    extensions = spec.pop("extensions", {})
+    return Record(
+        type=TYPES[obj["kind"]],
+        directory=directory,
+        id=identifier,
+        document=spec | extensions,
+        members=members,
+        meta=Meta(meta["created"], meta["lastModified"], meta["version"], meta.get("request")),
+        metadata={key: value for key, value in metadata.items() if key != "managedFields"},
+        status=obj.get("status") or {},
+        resource_version=int(metadata["resourceVersion"]),
+    )
+
+
+def spec_of(
+    directory: str, identifier: str, document: Mapping[str, Any], members: Mapping[str, None], meta: Meta
+) -> Object:
+    """The spec to store. Extensions, known by their URN, go into a map of their own."""
+    core = {key: value for key, value in document.items() if not _is_urn(key)}
+    extensions = {key: value for key, value in document.items() if _is_urn(key)}
+    return {
+        "directory": directory,
+        "id": identifier,
+        **core,
+        **({"extensions": extensions} if extensions else {}),
+        **({"members": list(members)} if members else {}),
+        "meta": {
+            "created": meta.created,
+            "lastModified": meta.last_modified,
+            "version": meta.version,
+            **({"request": meta.request} if meta.request else {}),
+        },
+    }
+
+
+def object_of(name: str, spec: Object) -> Object:
+    """A new object of that name; the label is for `kubectl get -l`, nothing of ours reads it."""
+    return {"metadata": {"name": name, "labels": {DIRECTORY_LABEL: spec["directory"]}}, "spec": spec}
+
+
+def _is_urn(key: str) -> bool:
+    return key.casefold().startswith("urn:")

@@ -1,0 +1,235 @@
+"""The write-through store: a change is durable in the API server, then in the index, then answered.
+
+Rules 1-5: whole or not at all; serialised per resource; deltas under resourceVersion, a Kubernetes conflict
+is retried on fresh data; no effect, no write; unique names decided in memory, with the deterministic object
+name as the net below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+from scim_operator.directory.directories import Directories
+from scim_operator.directory.index import Index, Key, folded, indexed
+from scim_operator.directory.names import object_name
+from scim_operator.directory.records import RESOURCES, Meta, Record, object_of, spec_of
+from scim_operator.directory.unavailable import UnavailableError
+from scim_operator.kube.client import KubeClient
+from scim_operator.kube.errors import ApiError
+from scim_operator.scim.attributes import ResourceType
+from scim_operator.scim.errors import ScimError, invalid_value, not_found, uniqueness
+from scim_operator.scim.normalise import normalise
+from scim_operator.scim.patch import patch
+from scim_operator.scim.schemas import GROUP, USER
+
+_KEY_ATTRIBUTES = {USER.name: "userName", GROUP.name: "displayName"}
+_TRIES = 8
+
+
+class Store:
+    """Creates, changes and deletes users and groups. `now`: RFC 3339 text; `new_id`: a random UUID.
+
+    Raises ScimError for what the provider must mend, UnavailableError for what it may send again.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        index: Index,
+        directories: Directories,
+        *,
+        now: Callable[[], str],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.index = index
+        self._client = client
+        self._directories = directories
+        self._now = now
+        self._new_id = new_id
+        self._claims: set[Key] = set()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def create(
+        self, directory: str, resource_type: ResourceType, body: Mapping[str, Any], request: str
+    ) -> Record:
+        """POST (RFC 7644 section 3.3). 409 uniqueness when the name is taken."""
+        made = normalise(resource_type, body)
+        members = dict.fromkeys(made.members or ())
+        self._refuse_strangers(directory, members)
+        now = self._now()
+        meta = Meta(now, now, 1, request)
+        spec = spec_of(directory, self._new_id(), made.document, members, meta)
+        with self._claim(directory, resource_type, made.document), _api_errors():
+            return await self._create_named(directory, resource_type, made.document, spec)
+
+    async def patch(
+        self,
+        directory: str,
+        resource_type: ResourceType,
+        identifier: str,
+        body: Mapping[str, Any],
+        request: str,
+    ) -> Record:
+        """PATCH (RFC 7644 section 3.5.2). Without effect nothing is written and the record is as before."""
+        async with self._lock(identifier):
+            for _ in range(_TRIES):
+                record = self._existing(directory, resource_type, identifier)
+                patched = patch(resource_type, record.document, body)
+                members = patched.members.apply(record.members)
+                self._refuse_strangers(directory, (id_ for id_ in members if id_ not in record.members))
+                if patched.document == record.document and members == record.members:
+                    return record
+                with _api_errors():
+                    written = await self._write(record, resource_type, patched.document, members, request)
+                if written is not None:
+                    return written
+        raise UnavailableError("the resource is being changed by others at the same time")
+
+    async def delete(self, directory: str, resource_type: ResourceType, identifier: str) -> None:
+        """DELETE (RFC 7644 section 3.6). Memberships go with the groups' next writes."""
+        async with self._lock(identifier):
+            record = self._existing(directory, resource_type, identifier)
+            with _api_errors():
+                await self._delete(record)
+            self.index.evict(record.type, record.name, record.uid)
+
+    # --- writing -------------------------------------------------------------------------------------------
+
+    async def _create_named(
+        self, directory: str, resource_type: ResourceType, document: Mapping[str, Any], spec: dict[str, Any]
+    ) -> Record:
+        attribute = _KEY_ATTRIBUTES[resource_type.name]
+        key = str(document[attribute])
+        resource = RESOURCES[resource_type.name]
+        for attempt in range(_TRIES):
+            name = object_name(directory, resource_type.name, key, attempt)
+            try:
+                return self._known(await self._client.create(resource, object_of(name, spec)))
+            except ApiError as error:
+                if not error.already_exists:
+                    raise
+            # Held by the same person (another writer was first) or by somebody since renamed.
+            with contextlib.suppress(ApiError):
+                holder = self.index.put(await self._client.get(resource, name))
+                if holder and folded(attribute, str(holder.document.get(attribute))) == folded(
+                    attribute, key
+                ):
+                    raise _taken(attribute, key)
+        raise UnavailableError(f"no free object name for this {attribute}")
+
+    async def _write(
+        self,
+        record: Record,
+        resource_type: ResourceType,
+        document: Mapping[str, Any],
+        members: Mapping[str, None],
+        request: str,
+    ) -> Record | None:
+        """The record as written; None when the object had moved on and the index knows its new state."""
+        alive = {member: None for member in members if self._exists(record.directory, member)}
+        meta = Meta(record.meta.created, self._now(), record.meta.version + 1, request)
+        spec = spec_of(record.directory, record.id, document, alive, meta)
+        metadata = {**record.metadata, "resourceVersion": str(record.resource_version)}
+        resource = RESOURCES[record.type]
+        with self._claim(record.directory, resource_type, document, own=record.id):
+            try:
+                return self._known(await self._client.replace(resource, {"metadata": metadata, "spec": spec}))
+            except ApiError as error:
+                if not (error.conflict or error.not_found):
+                    raise
+        await self._refresh(record)
+        return None
+
+    async def _delete(self, record: Record) -> None:
+        try:
+            await self._client.delete(RESOURCES[record.type], record.name, uid=record.uid)
+        except ApiError as error:
+            if not error.not_found:  # somebody else was first: gone is gone
+                raise
+
+    async def _refresh(self, record: Record) -> None:
+        try:
+            self.index.put(await self._client.get(RESOURCES[record.type], record.name))
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            self.index.evict(record.type, record.name, record.uid)
+
+    def _known(self, written: dict[str, Any]) -> Record:
+        record = self.index.put(written)
+        if record is None:
+            raise UnavailableError("the resource was deleted while it was written")
+        return record
+
+    # --- deciding ------------------------------------------------------------------------------------------
+
+    def _existing(self, directory: str, resource_type: ResourceType, identifier: str) -> Record:
+        record = self.index.get(directory, resource_type.name, identifier)
+        if record is None:
+            raise not_found(f"no {resource_type.name} has the id {identifier!r}")
+        return record
+
+    def _exists(self, directory: str, identifier: str) -> bool:
+        return any(self.index.get(directory, kind, identifier) for kind in RESOURCES)
+
+    def _refuse_strangers(self, directory: str, members: Iterable[str]) -> None:
+        for member in members:
+            if not self._exists(directory, member):
+                raise invalid_value(f"members: no user or group has the id {member!r}")
+
+    @contextlib.contextmanager
+    def _claim(
+        self, directory: str, resource_type: ResourceType, document: Mapping[str, Any], own: str | None = None
+    ) -> Iterator[None]:
+        """Hold the unique values of a document while it is being written."""
+        unique = self._unique_attributes(directory, resource_type)
+        wanted = {
+            (directory, resource_type.name, attribute, folded(attribute, value)): value
+            for attribute, value in indexed(document)
+            if attribute in unique
+        }
+        for key, value in wanted.items():
+            if key in self._claims or self.index.holders(*key[:3], value) - {own}:
+                raise _taken(key[2], value)
+        self._claims |= wanted.keys()
+        try:
+            yield
+        finally:
+            self._claims -= wanted.keys()
+
+    def _unique_attributes(self, directory: str, resource_type: ResourceType) -> set[str]:
+        """The key, and what names a person in bindings: two people must never be one subject (rule 5)."""
+        unique = {_KEY_ATTRIBUTES[resource_type.name]}
+        spec = self._directories.get(directory)
+        if spec is not None and resource_type.name == USER.name:
+            unique.add(spec.subjects.attribute)
+        return unique
+
+    def _lock(self, identifier: str) -> asyncio.Lock:
+        lock = self._locks.get(identifier)
+        if lock is None:
+            lock = self._locks[identifier] = asyncio.Lock()
+        return lock
+
+
+def _taken(attribute: str, value: str) -> ScimError:
+    return uniqueness(f"{attribute}: {value!r} is taken by another resource of this directory")
+
+
+@contextlib.contextmanager
+def _api_errors() -> Iterator[None]:
+    """What the API server said, as what the provider should hear."""
+    try:
+        yield
+    except ApiError as error:
+        if error.unavailable:
+            raise UnavailableError("the cluster's API server does not answer; nothing was lost") from error
+        if error.status == 413 or "too large" in error.message:
+            raise ScimError(413, "the resource is too large to be stored") from error
+        if error.status == 422:
+            raise invalid_value(f"refused by the cluster: {error.message}") from error
+        raise

@@ -1,0 +1,1 @@
+"""kopf handlers: each names what it reconciles. The only importer of kopf."""

@@ -1,0 +1,83 @@
+"""kopf, embedded: our settings, our login, our start and end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import kopf
+
+from scim_operator.handlers.watch import Observe, register
+from scim_operator.kube.credentials import Credentials
+from scim_operator.kube.resources import ROLE_BINDINGS
+from scim_operator.reconcile.resources import OURS
+
+Hook = Callable[[], Awaitable[None]]
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """kopf deep-copies every object of every event for a diff that only its other handlers use."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
+        """Nothing to compare."""
+        return kopf.BodyEssence({})
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        """Nothing was stored."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is stored."""
+
+
+def settings() -> kopf.OperatorSettings:
+    """Watch only: no posting, no peering, no scanning, nothing written to objects."""
+    made = kopf.OperatorSettings()
+    made.persistence.diffbase_storage = NoDiffBase()
+    made.posting.enabled = False
+    made.scanning.disabled = True
+    made.watching.connect_timeout = 10
+    made.watching.server_timeout = 290
+    made.watching.chunk_size = 500
+    made.networking.request_timeout = 30
+    made.queueing.idle_timeout = 1.0
+    made.watching.label_selectors[ROLE_BINDINGS.group, ROLE_BINDINGS.version, ROLE_BINDINGS.plural] = OURS
+    return made
+
+
+async def run(
+    *, stop: asyncio.Event, on_start: Hook, on_stop: Hook, login: Credentials, observe: Observe
+) -> None:
+    """Watch until `stop` is set or a signal comes.
+
+    The server starts in `on_start` and is drained in `on_stop`, inside kopf's life: at its end kopf cancels
+    every task of the loop that wasn't there before it began.
+    """
+    registry = kopf.OperatorRegistry()
+    register(registry, observe)
+
+    @kopf.on.startup(registry=registry)
+    async def start(**_: Any) -> None:
+        await on_start()
+
+    @kopf.on.cleanup(registry=registry)
+    async def cleanup(**_: Any) -> None:
+        await on_stop()
+
+    @kopf.on.login(registry=registry)
+    async def connect(**_: Any) -> kopf.ConnectionInfo:
+        certificate, key = login.client_certificate or (None, None)
+        return kopf.ConnectionInfo(
+            server=login.server,
+            ca_path=login.ca_path,
+            insecure=login.insecure,
+            token=await login.token(),
+            scheme="Bearer",
+            certificate_path=certificate,
+            private_key_path=key,
+        )
+
+    await kopf.operator(
+        registry=registry, settings=settings(), standalone=True, clusterwide=True, stop_flag=stop
+    )

@@ -1,0 +1,72 @@
+"""Objects of one kind as last seen, from listings, events and our own writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+Object = Mapping[str, Any]
+Key = tuple[str, str]
+
+
+def key_of(obj: Object) -> Key:
+    """(namespace, name); the namespace is empty for cluster-scoped kinds."""
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+class Cache:
+    """Key -> object. What is older than what is known is dropped. `keep` cuts away what nobody reads."""
+
+    def __init__(self, keep: Callable[[Object], Object] = lambda obj: obj) -> None:
+        self._keep = keep
+        self._objects: dict[Key, Object] = {}
+        self.listed_once = False
+
+    def listed(self, items: Iterable[Object], resource_version: str) -> set[Key]:
+        """Take in a whole listing. -> keys that changed, those of vanished objects included."""
+        items = list(items)
+        present = {key_of(item) for item in items}
+        newest = int(resource_version)
+        changed = {key_of(item) for item in items if self.put(item)}
+        ghosts = [key for key, obj in self._objects.items() if key not in present and _version(obj) <= newest]
+        for key in ghosts:
+            del self._objects[key]
+        self.listed_once = True
+        return changed | set(ghosts)
+
+    def put(self, obj: Object) -> bool:
+        """Take in one object. -> False when it isn't newer than what is known."""
+        known = self._objects.get(key_of(obj))
+        if known is not None and _version(known) >= _version(obj) and _uid(known) == _uid(obj):
+            return False
+        self._objects[key_of(obj)] = self._keep(obj)
+        return True
+
+    def remove(self, obj: Object) -> None:
+        """Forget a deleted object; a namesake made since stays."""
+        known = self._objects.get(key_of(obj))
+        if known is not None and _uid(known) == _uid(obj):
+            del self._objects[key_of(obj)]
+
+    def get(self, name: str, namespace: str = "") -> Object | None:
+        """The object, or None."""
+        return self._objects.get((namespace, name))
+
+    def __iter__(self) -> Iterator[Object]:
+        return iter(list(self._objects.values()))
+
+    def __contains__(self, name: str) -> bool:
+        return ("", name) in self._objects
+
+
+def metadata_only(obj: Object) -> Object:
+    """What we need of namespaces and roles; a ClusterRole's rules may be long."""
+    return {"metadata": {key: value for key, value in obj["metadata"].items() if key != "managedFields"}}
+
+
+def _version(obj: Object) -> int:
+    return int(obj["metadata"]["resourceVersion"])
+
+
+def _uid(obj: Object) -> str:
+    return str(obj["metadata"]["uid"])

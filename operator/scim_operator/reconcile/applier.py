@@ -1,0 +1,171 @@
+"""Brings one place to its plan: the only writer of bindings and namespaces.
+
+| write | method | what keeps it safe |
+| --- | --- | --- |
+| new binding | POST; on 409 read, ours if `written` is valid, else Conflict | never overwrites by name |
+| changed binding | PUT with the resourceVersion seen | an older view loses |
+| unwanted binding | DELETE with uid and resourceVersion | an older view loses |
+| new namespace | POST; on 409 it is somebody's | never changes a namespace |
+"""
+
+from __future__ import annotations
+
+import logging
+
+from scim_operator.access.bindings import Change, Object, compare, is_ours, merged
+from scim_operator.access.places import Place
+from scim_operator.access.plan import Plan
+from scim_operator.access.problems import Problem
+from scim_operator.kube.client import KubeClient
+from scim_operator.kube.errors import ApiError
+from scim_operator.kube.resources import NAMESPACES, ROLE_BINDINGS
+from scim_operator.reconcile.world import World
+
+log = logging.getLogger(__name__)
+
+_WHOLE_BINDING = " The whole binding was deleted, since the leaver in it could not be taken out alone."
+GRANTABLE_VALUE = "grantableClusterRoles"
+
+
+class AgainError(Exception):
+    """The cluster moved on between planning and writing: plan again now."""
+
+
+class Applier:
+    """Carries out plans. Raises ApiError when the API server is away, AgainError when it knew better."""
+
+    def __init__(self, client: KubeClient, world: World) -> None:
+        self._client = client
+        self._world = world
+
+    async def apply(self, place: Place, plan: Plan, actual: Object | None) -> Problem | None:
+        """-> the problem that only the API server could tell, or None."""
+        if plan.keep:
+            return None
+        if plan.binding is None:
+            if actual is not None and is_ours(actual):
+                await self._delete(place, actual)
+            return None
+        try:
+            if plan.namespace is not None:
+                await self._create_namespace(plan.namespace)
+            if actual is None:
+                return await self._create(place, plan.binding)
+            return await self._change(place, actual, plan.binding)
+        except ApiError as error:
+            problem = _problem(place, error)
+            if problem is None:
+                raise
+            return problem
+
+    async def _create_namespace(self, namespace: Object) -> None:
+        try:
+            made = await self._client.create(NAMESPACES, namespace)
+        except ApiError as error:
+            if not error.already_exists:
+                raise
+            # Somebody was faster; whether we may bind there is for the next plan to say.
+            made = await self._client.get(NAMESPACES, namespace["metadata"]["name"])
+            self._world.namespaces.put(made)
+            raise AgainError from error
+        self._world.namespaces.put(made)
+        log.info("namespace created", extra={"namespace": made["metadata"]["name"]})
+
+    async def _create(self, place: Place, desired: Object) -> Problem | None:
+        try:
+            made = await self._client.create(ROLE_BINDINGS, desired, namespace=place.namespace)
+        except ApiError as error:
+            if not error.already_exists:
+                raise
+            name = desired["metadata"]["name"]
+            actual = await self._client.get(ROLE_BINDINGS, name, namespace=place.namespace)
+            self._world.bindings.put(actual)
+            # Ours without its label (we watch by label), or somebody else's: the next plan tells.
+            raise AgainError from error
+        self._saw(place, made, "binding created")
+        return None
+
+    async def _change(self, place: Place, actual: Object, desired: Object) -> Problem | None:
+        change = compare(actual, desired)
+        if change is Change.NONE:
+            return None
+        if change is Change.RECREATE:
+            await self._delete(place, actual)
+            return await self._create(place, desired)
+        try:
+            made = await self._client.replace(
+                ROLE_BINDINGS, merged(actual, desired), namespace=place.namespace
+            )
+        except ApiError as error:
+            if error.conflict or error.not_found:
+                await self._look_again(place, actual)
+                raise AgainError from error
+            if error.role_refused and _takes_away(actual, desired):
+                # Deleting needs no `bind`: better that all of them lose it than that a leaver keeps it.
+                await self._delete(place, actual)
+                return _not_allowed(place, "LeaverNotRemovable", _WHOLE_BINDING)
+            raise
+        self._saw(place, made, "binding changed")
+        return None
+
+    async def _delete(self, place: Place, actual: Object) -> None:
+        metadata = actual["metadata"]
+        try:
+            await self._client.delete(
+                ROLE_BINDINGS,
+                metadata["name"],
+                namespace=place.namespace,
+                uid=metadata["uid"],
+                resource_version=metadata["resourceVersion"],
+            )
+        except ApiError as error:
+            if error.conflict:
+                await self._look_again(place, actual)
+                raise AgainError from error
+            if not error.not_found:
+                raise
+        self._world.bindings.remove(actual)
+        log.info("binding deleted", extra={"place": place._asdict()})
+
+    async def _look_again(self, place: Place, actual: Object) -> None:
+        try:
+            found = await self._client.get(
+                ROLE_BINDINGS, actual["metadata"]["name"], namespace=place.namespace
+            )
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            self._world.bindings.remove(actual)
+            return
+        self._world.bindings.put(found)
+
+    def _saw(self, place: Place, made: Object, what: str) -> None:
+        self._world.bindings.put(made)
+        log.info(what, extra={"place": place._asdict(), "subjects": len(made.get("subjects") or ())})
+
+
+def _takes_away(actual: Object, desired: Object) -> bool:
+    names = {subject["name"] for subject in desired["subjects"]}
+    return any(subject.get("name") not in names for subject in actual.get("subjects") or ())
+
+
+def _problem(place: Place, error: ApiError) -> Problem | None:
+    """What the API server's refusal means for a reader, or None when it is no answer to the place itself."""
+    if error.role_refused:
+        return _not_allowed(place)
+    if "being terminated" in error.message:
+        message = f"namespace {place.namespace!r} is being deleted; access follows when it is back"
+        return Problem("NamespaceMissing", "Terminating", message)
+    if error.not_found:
+        return Problem("NamespaceMissing", "NotFound", f"namespace {place.namespace!r} has just vanished")
+    if error.status in (400, 403, 422):
+        return Problem("Stalled", "Refused", f"in namespace {place.namespace!r}: {error}")
+    return None
+
+
+def _not_allowed(place: Place, reason: str = "NotGrantable", more: str = "") -> Problem:
+    message = (
+        f"ClusterRole {place.role!r} is not among the roles that the operator may grant; to allow it, "
+        f"add it to the chart's value `{GRANTABLE_VALUE}`.{more}"
+    )
+    return Problem("RoleNotAllowed", reason, message)

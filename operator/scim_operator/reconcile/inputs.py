@@ -1,0 +1,207 @@
+"""From an event or a listing to what it concerns: places and statuses to be looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from scim_operator.access.bindings import binding_name, place_of
+from scim_operator.access.places import Place
+from scim_operator.directory.directories import DIRECTORIES
+from scim_operator.directory.feed import list_identities
+from scim_operator.directory.records import GROUPS, RESOURCES, TYPES, USERS, Record
+from scim_operator.kube.cache import Cache, Key, Object, key_of
+from scim_operator.kube.client import KubeClient
+from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS, Resource
+from scim_operator.reconcile.resources import OURS, POLICIES
+from scim_operator.reconcile.routes import GroupKey
+from scim_operator.reconcile.statuses import Subject
+from scim_operator.reconcile.world import World
+from scim_operator.scim.schemas import USER
+
+_DELETED = "DELETED"
+# Bindings last: they are compared with what all the others ask for.
+LISTED = (DIRECTORIES, POLICIES, NAMESPACES, CLUSTER_ROLES, ROLE_BINDINGS)
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """What has to be looked at again."""
+
+    places: set[Place] = field(default_factory=set)
+    statuses: set[Subject] = field(default_factory=set)
+
+    def __or__(self, other: Concerned) -> Concerned:
+        return Concerned(self.places | other.places, self.statuses | other.statuses)
+
+
+class Inputs:
+    """Keeps the world up to date. Status-only events concern nobody: the spec's generation tells them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._caches: Mapping[Resource, Cache] = {
+            DIRECTORIES: world.directories.objects,
+            POLICIES: world.policies,
+            NAMESPACES: world.namespaces,
+            CLUSTER_ROLES: world.roles,
+            ROLE_BINDINGS: world.bindings,
+        }
+        self._changed: Mapping[Resource, Callable[[Key], Concerned]] = {
+            DIRECTORIES: self._directory,
+            POLICIES: self._policy,
+            NAMESPACES: self._namespace,
+            CLUSTER_ROLES: self._role,
+            ROLE_BINDINGS: self._binding,
+        }
+        self._planned: dict[tuple[str, str], int] = {}
+        self._members: dict[GroupKey, Mapping[str, None]] = {}
+
+    @property
+    def missing(self) -> list[str]:
+        """The kinds that were never listed yet."""
+        waiting = [item.plural for item, cache in self._caches.items() if not cache.listed_once]
+        return waiting if self._world.index.synced else [USERS.plural, GROUPS.plural, *waiting]
+
+    def observe(self, resource: Resource, event: str | None, obj: Object) -> Concerned:
+        """One event of a watch; `event` None: the object was listed when the watch began."""
+        if resource in (USERS, GROUPS):
+            return self._observe_record(event, obj)
+        cache = self._caches[resource]
+        if event == _DELETED:
+            # A stripped label arrives as a deletion too: the place is looked at, and finds what is there.
+            concerned = self._binding_itself(obj) if resource is ROLE_BINDINGS else Concerned()
+            cache.remove(obj)
+            return concerned | self._changed[resource](key_of(obj))
+        return self._changed[resource](key_of(obj)) if cache.put(obj) else Concerned()
+
+    async def list_all(self, client: KubeClient) -> Concerned:
+        """List every input as it is now. Raises ApiError; what was listed by then is known."""
+        concerned = Concerned()
+        gone = await list_identities(client, self._world.index)
+        for resource in LISTED:
+            selector = OURS if resource is ROLE_BINDINGS else ""
+            listing = await client.list(resource, selector=selector)
+            for key in self._caches[resource].listed(listing.items, listing.resource_version):
+                concerned |= self._changed[resource](key)
+        for record in gone:
+            concerned |= self._record_gone(record)
+        for kind in RESOURCES:
+            for record in list(self._world.index.records(kind)):
+                concerned |= self._record_changed(record)
+        return concerned
+
+    def everything(self) -> Concerned:
+        """All places that are wanted or exist, and all statuses."""
+        places = self._world.routes.places()
+        statuses = set()
+        for binding in self._world.bindings:
+            places |= self._binding_itself(binding).places
+        for resource in (DIRECTORIES, POLICIES):
+            statuses |= {Subject(resource, key_of(obj)[1]) for obj in self._caches[resource]}
+        for kind, resource in RESOURCES.items():
+            statuses |= {Subject(resource, record.name) for record in self._world.index.records(kind)}
+        return Concerned(places, statuses)
+
+    # --- users and groups ----------------------------------------------------------------------------------
+
+    def _observe_record(self, event: str | None, obj: Object) -> Concerned:
+        if event == _DELETED:
+            metadata = obj["metadata"]
+            kind = TYPES[obj["kind"]]
+            gone = self._world.index.evict(kind, metadata["name"], metadata["uid"])
+            # Our own DELETE has evicted it before this event came; what it was is in the event.
+            record = gone or self._world.index.readable(obj)
+            return self._record_gone(record) if record else Concerned()
+        known = self._world.index.put(obj)
+        return self._record_changed(known) if known else Concerned()
+
+    def _record_changed(self, record: Record) -> Concerned:
+        if self._planned.get((record.type, record.uid)) == record.generation:
+            return Concerned()
+        self._planned[record.type, record.uid] = record.generation
+        if record.type == USER.name:
+            return self._user(record)
+        return self._group(record, record.label, record.members)
+
+    def _record_gone(self, record: Record) -> Concerned:
+        self._planned.pop((record.type, record.uid), None)
+        if record.type == USER.name:
+            self._world.forget(record)
+            return self._user(record)
+        successor = self._world.group((record.directory, record.id))
+        if successor is not None:  # restored under the same id
+            return self._group(successor, successor.label, successor.members)
+        return self._group(record, None, {})
+
+    def _user(self, user: Record) -> Concerned:
+        groups = self._world.index.groups_of(user.directory, user.id)
+        places = {place for group in groups for place in self._world.routes.of_group(_key(group))}
+        return Concerned(places, {Subject(USERS, user.name), Subject(DIRECTORIES, user.directory)})
+
+    def _group(self, group: Record, display_name: str | None, members: Mapping[str, None]) -> Concerned:
+        key = _key(group)
+        before = self._members.pop(key, {})
+        if display_name is not None:
+            self._members[key] = members
+        places = self._world.routes.set_group(key, display_name)
+        people = (
+            self._world.index.get(group.directory, USER.name, member)
+            for member in before.keys() ^ members.keys()
+        )
+        statuses = {Subject(USERS, user.name) for user in people if user is not None}
+        return Concerned(
+            places, {Subject(GROUPS, group.name), Subject(DIRECTORIES, group.directory), *statuses}
+        )
+
+    # --- everything else -----------------------------------------------------------------------------------
+
+    def _directory(self, key: Key) -> Concerned:
+        name = key[1]
+        before = self._world.directories.get(name)
+        self._world.directories.refresh(name)
+        if self._world.directories.get(name) == before:
+            return Concerned(set(), {Subject(DIRECTORIES, name)} if before is None else set())
+        places = {
+            place
+            for place in self._world.routes.places()
+            if any(directory == name for directory, _ in self._world.routes.openers(place))
+        }
+        people = {Subject(USERS, user.name) for user in self._world.index.all(name, USER.name)}
+        return Concerned(places, {Subject(DIRECTORIES, name), *people})
+
+    def _policy(self, key: Key) -> Concerned:
+        name = key[1]
+        policy = self._world.policies.get(name)
+        generation = policy["metadata"]["generation"] if policy else 0
+        if self._planned.get((POLICIES.kind, name)) == generation:
+            return Concerned()
+        self._planned[POLICIES.kind, name] = generation
+        groups = set(self._world.routes.matched(name))
+        places = self._world.set_policy(name)
+        groups |= set(self._world.routes.matched(name))
+        return Concerned(places, {Subject(POLICIES, name), *self._group_statuses(groups)})
+
+    def _namespace(self, key: Key) -> Concerned:
+        return Concerned(self._world.routes.in_namespace(key[1]))
+
+    def _role(self, key: Key) -> Concerned:
+        return Concerned(self._world.routes.with_role(key[1]))
+
+    def _binding(self, key: Key) -> Concerned:
+        binding = self._world.bindings.get(key[1], key[0])
+        return self._binding_itself(binding) if binding else Concerned()
+
+    def _binding_itself(self, binding: Object) -> Concerned:
+        place = place_of(binding)
+        # A copy under another name carries our labels, but isn't what we made.
+        ours = place is not None and binding_name(place) == binding["metadata"]["name"]
+        return Concerned({place}) if place is not None and ours else Concerned()
+
+    def _group_statuses(self, groups: Iterable[GroupKey]) -> set[Subject]:
+        found = (self._world.group(key) for key in groups)
+        return {Subject(GROUPS, group.name) for group in found if group is not None}
+
+
+def _key(group: Record) -> GroupKey:
+    return group.directory, group.id

@@ -1,0 +1,88 @@
+"""A queue of keys: each once, one worker at a time per key, failures tried again with growing pauses.
+
+An event for a key that is being worked on makes it due again afterwards, so no change is ever missed and a
+thousand changes cost one pass (the work queue of Kubernetes' own controllers, in asyncio).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
+
+
+class KeyedQueue(Generic[K]):
+    """Keys to be worked on, oldest first."""
+
+    def __init__(self) -> None:
+        self._due: dict[K, None] = {}
+        self._busy: set[K] = set()
+        self._again: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._arrived = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __len__(self) -> int:
+        return len(self._due) + len(self._busy)
+
+    def add(self, key: K) -> None:
+        """Make a key due now."""
+        if timer := self._timers.pop(key, None):
+            timer.cancel()
+        if key in self._busy:
+            self._again.add(key)
+            return
+        self._due[key] = None
+        self._arrived.set()
+        self._idle.clear()
+
+    def add_later(self, key: K, seconds: float) -> None:
+        """Make a key due after a while, unless it becomes due before."""
+        if key not in self._timers and key not in self._due:
+            self._timers[key] = asyncio.get_running_loop().call_later(seconds, self.add, key)
+
+    async def get(self) -> K:
+        """The next key; `done` or `failed` must follow."""
+        while not self._due:
+            self._arrived.clear()
+            await self._arrived.wait()
+        key = next(iter(self._due))
+        del self._due[key]
+        self._busy.add(key)
+        return key
+
+    def done(self, key: K) -> None:
+        """The work on a key is finished."""
+        self._failures.pop(key, None)
+        self._release(key)
+
+    def failed(self, key: K) -> float:
+        """The work on a key failed; it is due again after a pause. -> the pause in seconds."""
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        pause = min(_FIRST_PAUSE * 2.0 ** min(count - 1, 20), _LONGEST_PAUSE)
+        self._release(key)
+        self.add_later(key, pause)
+        return pause
+
+    async def idle(self) -> None:
+        """Wait until nothing is due and nothing is being worked on."""
+        await self._idle.wait()
+
+    def close(self) -> None:
+        """Cancel what was to be tried again."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _release(self, key: K) -> None:
+        self._busy.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+        elif not self._due and not self._busy:
+            self._idle.set()

@@ -1,0 +1,206 @@
+"""The level-triggered heart: what is concerned becomes due, workers plan and apply what they find then.
+
+It doesn't matter which event was seen, in which order, or how often: a worker reads the state as it is when
+it comes to a place. Nothing is planned before every input of this start has been listed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scim_operator.access.places import Place
+from scim_operator.access.plan import Facts, Plan, plan
+from scim_operator.directory.directories import DIRECTORIES
+from scim_operator.directory.records import GROUPS
+from scim_operator.kube.client import KubeClient
+from scim_operator.kube.errors import ApiError
+from scim_operator.kube.resources import Resource
+from scim_operator.reconcile.applier import AgainError, Applier
+from scim_operator.reconcile.events import Recorder
+from scim_operator.reconcile.inputs import Concerned, Inputs
+from scim_operator.reconcile.queue import KeyedQueue
+from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.status_writer import StatusWriter
+from scim_operator.reconcile.statuses import Outcome, Statuses, Subject
+from scim_operator.reconcile.world import World
+
+log = logging.getLogger(__name__)
+
+_WORKERS = 8
+_SWEEP_SECONDS = 300.0
+_DIRECTORY_STATUS_SECONDS = 60.0
+# A refusal may end without an event we would see (the operator's own role was changed by an upgrade).
+_REFUSED_AGAIN_SECONDS = 30.0
+
+
+class Reconciler:
+    """`monotonic`: a clock in seconds."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        world: World,
+        statuses: Statuses,
+        recorder: Recorder,
+        *,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._world = world
+        self._inputs = Inputs(world)
+        self._applier = Applier(client, world)
+        self._recorder = recorder
+        self._statuses = statuses
+        self._monotonic = monotonic
+        self._places: KeyedQueue[Place] = KeyedQueue()
+        self._writer = StatusWriter(client, statuses, self._places, self._wrote_status)
+        self._directory_written: dict[str, float] = {}
+        self._started = False
+
+    @property
+    def missing(self) -> list[str]:
+        """What has to be listed before anything is planned, in words; empty once it runs."""
+        return self._inputs.missing
+
+    def observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
+        """Take in one event. Never blocks, never fails because of what the object holds."""
+        self._look_at(self._inputs.observe(resource, event, obj))
+
+    async def run(self) -> None:
+        """List everything, then reconcile until cancelled."""
+        await self._list_until_listed()
+        self._started = True
+        everything = self._inputs.everything()
+        log.info(
+            "everything is listed, reconciling begins",
+            extra={"places": len(everything.places), "objects": len(everything.statuses)},
+        )
+        self._look_at(everything)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(_WORKERS):
+                    tasks.create_task(self._work())
+                tasks.create_task(self._writer.run())
+                tasks.create_task(self._sweep())
+                tasks.create_task(self._refresh_directories())
+        finally:
+            self._places.close()
+            self._writer.close()
+
+    # --- becoming due --------------------------------------------------------------------------------------
+
+    def _look_at(self, concerned: Concerned) -> None:
+        if not self._started:
+            return  # all of it becomes due when the lists are complete
+        for place in concerned.places:
+            self._places.add(place)
+        directories = {subject for subject in concerned.statuses if subject.resource == DIRECTORIES}
+        self._writer.mark(concerned.statuses - directories)
+        for subject in directories:
+            self._mark_directory(subject)
+
+    def _mark_directory(self, subject: Subject) -> None:
+        """A directory's counts move with every request; its status is written once a minute at the most."""
+        since = self._monotonic() - self._directory_written.get(subject.name, float("-inf"))
+        self._writer.mark([subject], max(1.0, _DIRECTORY_STATUS_SECONDS - since))
+
+    def _wrote_status(self, subject: Subject, written: dict[str, Any]) -> None:
+        """Our own write moved the resourceVersion: know it, so that the next SCIM write doesn't conflict."""
+        if subject.resource == DIRECTORIES:
+            self._directory_written[subject.name] = self._monotonic()
+        self.observe(subject.resource, "MODIFIED", written)
+
+    # --- working -------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while True:
+            place = await self._places.get()
+            try:
+                await self._reconcile(place)
+                self._places.done(place)
+            except AgainError:
+                self._places.add(place)
+                self._places.done(place)
+            except ApiError as error:
+                pause = self._places.failed(place)
+                log.warning(
+                    "a place couldn't be brought up to date",
+                    extra={"place": place._asdict(), "error": str(error), "again_in_seconds": pause},
+                )
+            except Exception:
+                pause = self._places.failed(place)
+                log.exception("a place failed", extra={"place": place._asdict(), "again_in_seconds": pause})
+
+    async def _reconcile(self, place: Place) -> None:
+        facts = self._world.facts(place)
+        planned = plan(place, facts)
+        refused = await self._applier.apply(place, planned, _mutable(facts.binding))
+        problems = (*planned.problems, refused) if refused else planned.problems
+        if refused is not None:
+            self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
+        self._conclude(place, facts, planned, Outcome(*_bound(planned, facts, bool(refused)), problems))
+        if refused is not None and refused.reason == "LeaverNotRemovable":
+            await self._tell(place, refused.message)
+
+    def _conclude(self, place: Place, facts: Facts, planned: Plan, outcome: Outcome) -> None:
+        outcomes = self._statuses.outcomes
+        if outcomes.get(place, _NOTHING) == outcome:
+            return
+        if facts.opening is None:
+            outcomes.pop(place, None)
+        else:
+            outcomes[place] = outcome
+        openers = (self._world.group(key) for key in self._world.routes.openers(place))
+        groups = {Subject(GROUPS, group.name) for group in openers if group is not None}
+        self._writer.mark({Subject(POLICIES, place.policy), *groups})
+
+    async def _tell(self, place: Place, message: str) -> None:
+        policy = self._world.policies.get(place.policy)
+        if policy is not None:
+            await self._recorder.warn(POLICIES.kind, policy, "RoleNotAllowed", "DeleteBinding", message)
+
+    # --- listing -------------------------------------------------------------------------------------------
+
+    async def _list_until_listed(self) -> None:
+        pause = 0.2
+        while True:
+            try:
+                await self._inputs.list_all(self._client)
+                return
+            except ApiError as error:
+                log.warning("listing failed", extra={"error": str(error), "again_in_seconds": pause})
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    async def _sweep(self) -> None:
+        """kopf reports no deletion that fell into a gap of its watch; this finds it, and any drift."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            try:
+                self._look_at(await self._inputs.list_all(self._client))
+                self._look_at(self._inputs.everything())
+            except ApiError as error:
+                log.warning("a sweep failed; the next one follows", extra={"error": str(error)})
+
+    async def _refresh_directories(self) -> None:
+        """The time of the last request moves without any event."""
+        while True:
+            await asyncio.sleep(_DIRECTORY_STATUS_SECONDS)
+            for name in self._world.directories.names():
+                self._mark_directory(Subject(DIRECTORIES, name))
+
+
+_NOTHING = Outcome()
+
+
+def _bound(planned: Plan, facts: Facts, refused: bool) -> tuple[bool, frozenset[str]]:
+    if planned.binding is None or refused:
+        return False, frozenset()
+    return True, facts.subjects
+
+
+def _mutable(binding: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return dict(binding) if binding is not None else None

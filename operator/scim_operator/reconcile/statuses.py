@@ -1,0 +1,163 @@
+"""What every status says: computed from what is known, written only when it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from scim_operator.access.conditions import of_problems, updated
+from scim_operator.access.places import Place
+from scim_operator.access.problems import Problem
+from scim_operator.access.subjects import Refused
+from scim_operator.directory.directories import DIRECTORIES
+from scim_operator.directory.records import GROUPS, USERS, Record
+from scim_operator.kube.resources import Resource
+from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.routes import GroupKey
+from scim_operator.reconcile.world import World
+from scim_operator.scim.schemas import GROUP, USER
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the last pass over a place came to. `bound`: our binding is in place with these subjects."""
+
+    bound: bool = False
+    subjects: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+
+class Subject(NamedTuple):
+    """Whose status: a kind and an object's name."""
+
+    resource: Resource
+    name: str
+
+
+class Wanted(NamedTuple):
+    """A status to be written beside the object it belongs to."""
+
+    name: str
+    known: Mapping[str, Any]
+    status: dict[str, Any]
+
+
+class Statuses:
+    """Computes statuses. `now`: RFC 3339; `url`: directory name -> Tenant URL or None when unknown."""
+
+    def __init__(self, world: World, *, now: Callable[[], str], url: Callable[[str], str | None]) -> None:
+        self._world = world
+        self._now = now
+        self._url = url
+        self.outcomes: dict[Place, Outcome] = {}
+
+    def wanted(self, subject: Subject) -> Wanted | None:
+        """The status an object should have; None when it is gone or has it already."""
+        compute = {
+            USERS: self._user,
+            GROUPS: self._group,
+            POLICIES: self._policy,
+            DIRECTORIES: self._directory,
+        }[subject.resource]
+        wanted = compute(subject.name)
+        if wanted is None or dict(wanted.known) == wanted.status:
+            return None
+        return wanted
+
+    def _user(self, name: str) -> Wanted | None:
+        user = self._world.index.named(USER.name, name)
+        if user is None:
+            return None
+        subject = self._world.subject(user)
+        problems = []
+        if isinstance(subject, Refused):
+            problems.append(Problem("SubjectRefused", subject.reason, subject.message))
+        groups = len(self._world.index.groups_of(user.directory, user.id))
+        ready = "access follows the groups" if user.active else "disabled by the provider: no access"
+        fields = {"groups": groups, "subject": subject if isinstance(subject, str) else None}
+        return self._of_record(user, fields, problems, ready)
+
+    def _group(self, name: str) -> Wanted | None:
+        group = self._world.index.named(GROUP.name, name)
+        if group is None:
+            return None
+        key: GroupKey = (group.directory, group.id)
+        places = self._world.routes.of_group(key)
+        bound = [place for place in places if self._outcome(place).bound]
+        problems = [*self._world.routes.problems_of_group(key), *self._problems(places)]
+        fields = {
+            "members": len(group.members),
+            "bindings": len(bound),
+            "namespaces": len({place.namespace for place in bound}),
+        }
+        ready = "access is in place" if places else "no policy matches this group"
+        return self._of_record(group, fields, problems, ready)
+
+    def _policy(self, name: str) -> Wanted | None:
+        policy = self._world.policies.get(name)
+        if policy is None:
+            return None
+        places = self._world.routes.of_policy(name)
+        bound = [place for place in places if self._outcome(place).bound]
+        people = {subject for place in bound for subject in self._outcome(place).subjects}
+        problems = [*self._world.routes.problems_of_policy(name), *self._problems(places)]
+        if wrong := self._world.invalid_policies.get(name):
+            problems.append(Problem("Stalled", "InvalidSpec", wrong))
+        fields = {
+            "groups": len(self._world.routes.matched(name)),
+            "people": len(people),
+            "bindings": len(bound),
+            "namespaces": len({place.namespace for place in bound}),
+        }
+        return self._made(
+            policy["metadata"], policy.get("status") or {}, fields, problems, "access is in place"
+        )
+
+    def _directory(self, name: str) -> Wanted | None:
+        directory = self._world.directories.objects.get(name)
+        if directory is None:
+            return None
+        fields = {
+            "url": self._url(name),
+            "users": self._world.index.count(name, USER.name),
+            "groups": self._world.index.count(name, GROUP.name),
+            "lastRequestTime": self._world.directories.last_request.get(
+                name, (directory.get("status") or {}).get("lastRequestTime")
+            ),
+        }
+        ready = "requests are answered"
+        return self._made(directory["metadata"], directory.get("status") or {}, fields, [], ready)
+
+    def _outcome(self, place: Place) -> Outcome:
+        return self.outcomes.get(place, _UNKNOWN)
+
+    def _problems(self, places: Iterable[Place]) -> list[Problem]:
+        return [problem for place in places for problem in self._outcome(place).problems]
+
+    def _of_record(
+        self, record: Record, fields: Mapping[str, Any], problems: list[Problem], ready: str
+    ) -> Wanted:
+        return self._made(record.metadata, record.status, fields, problems, ready)
+
+    def _made(
+        self,
+        metadata: Mapping[str, Any],
+        known: Mapping[str, Any],
+        fields: Mapping[str, Any],
+        problems: list[Problem],
+        ready: str,
+    ) -> Wanted:
+        generation = int(metadata.get("generation", 0))
+        conditions = updated(
+            known.get("conditions") or [],
+            of_problems(problems, ready),
+            generation=generation,
+            now=self._now(),
+        )
+        status = {key: value for key, value in fields.items() if value is not None}
+        status |= {"observedGeneration": generation, "conditions": conditions}
+        return Wanted(str(metadata["name"]), known, status)
+
+
+_UNKNOWN = Outcome()

@@ -1,0 +1,45 @@
+"""Every refusal in SCIM form, whatever raised it: clients parse the body of a 401 or 413 as well."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import orjson
+from aiohttp import web
+
+from scim_operator.directory.unavailable import UnavailableError
+from scim_operator.scim.errors import ScimError
+from scim_operator.web.requests import REQUEST_ID
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/scim+json"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def scim_response(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """JSON with SCIM's media type."""
+    return web.Response(
+        body=orjson.dumps(body), status=status, content_type=CONTENT_TYPE, charset="utf-8", headers=headers
+    )
+
+
+@web.middleware
+async def errors_as_scim(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer any exception with a SCIM Error."""
+    try:
+        return await handler(request)
+    except ScimError as error:
+        headers = {"WWW-Authenticate": 'Bearer realm="scim"'} if error.status == 401 else None
+        return scim_response(error.body(), error.status, headers)
+    except UnavailableError as error:
+        headers = {"Retry-After": str(error.retry_after)}
+        return scim_response(ScimError(503, str(error)).body(), 503, headers)
+    except web.HTTPException as error:
+        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        return scim_response(ScimError(error.status, error.reason).body(), error.status, allow)
+    except Exception:
+        log.exception("a request failed", extra={"request_id": request[REQUEST_ID]})
+        detail = f"the operator failed; its log has the reason under request id {request[REQUEST_ID]}"
+        return scim_response(ScimError(500, detail).body(), 500)

@@ -1,0 +1,208 @@
+"""SCIM over HTTP (RFC 7644 section 3): one handler, a table of what each endpoint can do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from scim_operator.directory.directories import Directories
+from scim_operator.directory.records import Record
+from scim_operator.directory.store import Store
+from scim_operator.directory.tokens import Tokens
+from scim_operator.directory.unavailable import UnavailableError
+from scim_operator.scim.attributes import ResourceType
+from scim_operator.scim.discovery import resource_types, schemas, service_provider_config
+from scim_operator.scim.errors import ScimError, invalid_syntax, invalid_value, not_found
+from scim_operator.scim.messages import list_response
+from scim_operator.scim.project import Projection, projection
+from scim_operator.scim.schemas import GROUP, USER
+from scim_operator.web.errors import errors_as_scim, scim_response
+from scim_operator.web.rendering import Renderer
+from scim_operator.web.requests import REQUEST_ID, identified
+from scim_operator.web.targets import PREFIX, Target, target
+
+MAX_BODY = 4 * 1024 * 1024
+_DEFAULT_COUNT, _MAX_COUNT = 100, 200
+# The answer to a PATCH of a larger group leaves the members out: the client knows them, or asks.
+_MEMBERS_IN_PATCH = 1000
+
+_RESOURCES = {"users": USER, "groups": GROUP}
+
+
+class ScimApi:
+    """Answers the requests of all directories. `external_url` empty: links name the host that was asked."""
+
+    def __init__(
+        self,
+        store: Store,
+        directories: Directories,
+        tokens: Tokens,
+        *,
+        external_url: str,
+        now: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._index = store.index
+        self._directories = directories
+        self._tokens = tokens
+        self._external_url = external_url.rstrip("/")
+        self._now = now
+
+    def application(self) -> web.Application:
+        """The application to serve."""
+        app = web.Application(middlewares=[identified, errors_as_scim], client_max_size=MAX_BODY)
+        app.router.add_route("*", PREFIX + "/{rest:.*}", self._answer)
+        return app
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        asked = target(request.rel_url.raw_path)
+        self._authenticate(request, asked.directory)
+        if self._directories.get(asked.directory) is None:
+            raise UnavailableError(
+                f"there is no ScimDirectory {asked.directory!r} at the moment", retry_after=30
+            )
+        self._directories.seen(asked.directory, self._now())
+        handlers = self._handlers(asked)
+        if request.method not in handlers:
+            raise web.HTTPMethodNotAllowed(request.method, sorted(handlers))
+        return await handlers[request.method](request, asked)
+
+    def _authenticate(self, request: web.Request, directory: str) -> None:
+        if not self._tokens.listed:
+            raise UnavailableError("the operator is starting", retry_after=2)
+        scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
+        if scheme.casefold() != "bearer" or not self._tokens.valid(directory, presented.strip()):
+            # The same words for an unknown directory: nobody learns from outside which ones there are.
+            raise ScimError(401, "the bearer token is missing, wrong, expired or of another directory")
+
+    def _handlers(self, asked: Target) -> dict[str, Callable[[web.Request, Target], Awaitable[web.Response]]]:
+        if asked.rest:
+            raise not_found("no such endpoint")
+        if asked.endpoint in _RESOURCES and asked.identifier is None:
+            return {"GET": self._list, "POST": self._create}
+        if asked.endpoint in _RESOURCES:
+            return {"GET": self._get, "PATCH": self._patch, "DELETE": self._delete}
+        if asked.endpoint in ("", "serviceproviderconfig") and asked.identifier is None:
+            return {"GET": self._service_provider_config}
+        if asked.endpoint == "resourcetypes":
+            return {"GET": self._resource_types}
+        if asked.endpoint == "schemas":
+            return {"GET": self._schemas}
+        raise not_found("no such endpoint")
+
+    # --- resources -----------------------------------------------------------------------------------------
+
+    async def _list(self, request: web.Request, asked: Target) -> web.Response:
+        self._require_index()
+        resource_type = _RESOURCES[asked.endpoint]
+        start = max(1, _integer(request, "startIndex", 1))
+        count = min(_MAX_COUNT, max(0, _integer(request, "count", _DEFAULT_COUNT)))
+        if text := request.query.get("filter"):
+            found = self._index.find(asked.directory, resource_type.name, text)
+        else:
+            found = self._index.all(asked.directory, resource_type.name)
+        wanted, renderer = _projection(request, resource_type), self._renderer(request, asked)
+        page = [renderer.resource(record, wanted) for record in found[start - 1 : start - 1 + count]]
+        return scim_response(list_response(page, len(found), start))
+
+    async def _get(self, request: web.Request, asked: Target) -> web.Response:
+        self._require_index()
+        resource_type = _RESOURCES[asked.endpoint]
+        record = self._index.get(asked.directory, resource_type.name, asked.identifier or "")
+        if record is None:
+            raise not_found(f"no {resource_type.name} has the id {asked.identifier!r}")
+        return self._resource(request, asked, record, _projection(request, resource_type))
+
+    async def _create(self, request: web.Request, asked: Target) -> web.Response:
+        self._require_index()
+        resource_type = _RESOURCES[asked.endpoint]
+        wanted = _projection(request, resource_type)
+        body = await _json(request)
+        record = await self._store.create(asked.directory, resource_type, body, request[REQUEST_ID])
+        return self._resource(request, asked, record, wanted, 201)
+
+    async def _patch(self, request: web.Request, asked: Target) -> web.Response:
+        self._require_index()
+        resource_type = _RESOURCES[asked.endpoint]
+        wanted = _projection(request, resource_type)
+        body = await _json(request)
+        record = await self._store.patch(
+            asked.directory, resource_type, asked.identifier or "", body, request[REQUEST_ID]
+        )
+        if len(record.members) > _MEMBERS_IN_PATCH and "attributes" not in request.query:
+            wanted = projection(resource_type, None, "members")
+        return self._resource(request, asked, record, wanted)
+
+    async def _delete(self, request: web.Request, asked: Target) -> web.Response:
+        self._require_index()
+        await self._store.delete(asked.directory, _RESOURCES[asked.endpoint], asked.identifier or "")
+        return web.Response(status=204)
+
+    # --- discovery -----------------------------------------------------------------------------------------
+
+    async def _service_provider_config(self, request: web.Request, asked: Target) -> web.Response:
+        return scim_response(service_provider_config(self._base(request, asked)))
+
+    async def _resource_types(self, request: web.Request, asked: Target) -> web.Response:
+        return _discovered(resource_types(self._base(request, asked)), asked.identifier)
+
+    async def _schemas(self, request: web.Request, asked: Target) -> web.Response:
+        return _discovered(schemas(self._base(request, asked)), asked.identifier)
+
+    # --- answers -------------------------------------------------------------------------------------------
+
+    def _require_index(self) -> None:
+        if not self._index.synced:
+            raise UnavailableError("the operator is still reading the cluster", retry_after=2)
+
+    def _base(self, request: web.Request, asked: Target) -> str:
+        root = self._external_url or f"{request.scheme}://{request.host}"
+        return f"{root}{PREFIX}/{asked.directory}"
+
+    def _renderer(self, request: web.Request, asked: Target) -> Renderer:
+        return Renderer(self._index, self._base(request, asked))
+
+    def _resource(
+        self, request: web.Request, asked: Target, record: Record, wanted: Projection, status: int = 200
+    ) -> web.Response:
+        renderer = self._renderer(request, asked)
+        headers = {"ETag": f'W/"{record.meta.version}"'}
+        if status == 201:
+            headers["Location"] = renderer.location(record)
+        return scim_response(renderer.resource(record, wanted), status, headers)
+
+
+def _discovered(items: list[dict[str, Any]], identifier: str | None) -> web.Response:
+    if identifier is None:
+        return scim_response(list_response(items, len(items), 1))
+    for item in items:
+        if str(item.get("id", item.get("name"))).casefold() == identifier.casefold():
+            return scim_response(item)
+    raise not_found(f"there is no {identifier!r} here")
+
+
+def _projection(request: web.Request, resource_type: ResourceType) -> Projection:
+    return projection(resource_type, request.query.get("attributes"), request.query.get("excludedAttributes"))
+
+
+def _integer(request: web.Request, name: str, default: int) -> int:
+    # Microsoft's own collections spell it `startindex`.
+    text = next((value for key, value in request.query.items() if key.casefold() == name.casefold()), "")
+    try:
+        return int(text) if text else default
+    except ValueError:
+        raise invalid_value(f"{name} must be a whole number") from None
+
+
+async def _json(request: web.Request) -> dict[str, Any]:
+    """The body as an object, whatever Content-Type it claims (Entra, Okta and curl differ)."""
+    try:
+        body = orjson.loads(await request.read())
+    except orjson.JSONDecodeError as error:
+        raise invalid_syntax(f"the body is no JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise invalid_syntax("the body must be a JSON object")
+    return body

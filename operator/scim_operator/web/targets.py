@@ -1,0 +1,33 @@
+"""What a URL of ours means, in every spelling that clients use.
+
+Admins paste the Tenant URL with a slash, with Entra's flag as a query, even with the flag as a path segment;
+Entra appends `/Users` to all of them. So empty segments and the flag are passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+PREFIX = "/scim/v2"
+_FLAG = "aadoptscim062020"
+
+
+@dataclass(frozen=True)
+class Target:
+    """`/scim/v2/{directory}/{endpoint}/{id}`; the endpoint is folded, `rest` is what should not be there."""
+
+    directory: str
+    endpoint: str
+    identifier: str | None
+    rest: tuple[str, ...] = ()
+
+
+def target(raw_path: str) -> Target:
+    """The target of a path below PREFIX (still percent-encoded)."""
+    path = raw_path.partition("?")[0].removeprefix(PREFIX)
+    segments = [unquote(segment) for segment in path.split("/") if segment]
+    segments = [segment for segment in segments if segment.casefold() != _FLAG]
+    directory, endpoint, identifier, *rest = [*segments, "", "", ""]
+    # The padding ends up in `rest`; only what the client sent counts.
+    return Target(directory, endpoint.casefold(), identifier or None, tuple(part for part in rest if part))
