@@ -1,0 +1,49 @@
+from typing import Any
+
+import pytest
+from tests.scim.tables import CUSTOM_URN, TYPES, load, strictly
+
+from scim_operator.scim.errors import ScimError
+from scim_operator.scim.normalise import normalise
+from scim_operator.scim.schemas import USER
+from scim_operator.scim.values import MAX_VALUES
+
+
+@pytest.mark.parametrize("case", load("normalise"))
+def test_body_becomes_document(case: dict[str, Any]) -> None:
+    resource_type = TYPES[case.get("type", "User")]
+    if "error" in case:
+        with pytest.raises(ScimError) as caught:
+            normalise(resource_type, case["body"])
+        assert (caught.value.status, caught.value.scim_type) == (400, case["error"])
+        assert case["detail"] in caught.value.detail
+        return
+    made = normalise(resource_type, case["body"])
+    assert strictly(made.document) == strictly(case["document"])
+    assert made.members == (None if case.get("members") is None else tuple(case["members"]))
+    assert list(made.dropped) == case.get("dropped", [])
+
+
+def test_extension_is_copied() -> None:
+    body = {"userName": "a", CUSTOM_URN: {"list": [1]}}
+    normalise(USER, body).document[CUSTOM_URN]["list"].append(2)
+    assert body[CUSTOM_URN] == {"list": [1]}
+
+
+def test_depth_of_an_extension_is_limited() -> None:
+    deep: Any = "x"
+    for _ in range(500):
+        deep = [deep]
+    with pytest.raises(ScimError, match="nested deeper than"):
+        normalise(USER, {"userName": "a", CUSTOM_URN: {"deep": deep}})
+
+
+def test_number_of_values_is_limited() -> None:
+    with pytest.raises(ScimError, match=f"emails has {MAX_VALUES + 1} values"):
+        normalise(USER, {"userName": "a", "emails": ["x"] * (MAX_VALUES + 1)})
+
+
+def test_password_is_thrown_away_and_not_counted() -> None:
+    made = normalise(USER, {"userName": "a", "password": "secret"})
+    assert "secret" not in repr(made)
+    assert made.dropped == ()
