@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
+
+# kopf hangs these on its records; they can't be written as JSON, or say nothing.
+_OF_KOPF = ("settings", "k8s_skip")
 
 
 def configure_logs(level: str) -> None:
@@ -14,6 +18,7 @@ def configure_logs(level: str) -> None:
         JsonFormatter(
             "%(asctime)s %(levelname)s %(name)s %(message)s",
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            reserved_attrs=[*RESERVED_ATTRS, *_OF_KOPF],
             datefmt="%Y-%m-%dT%H:%M:%S%z",
         )
     )

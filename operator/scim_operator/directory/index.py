@@ -46,7 +46,7 @@ class Index:
 
     @property
     def synced(self) -> bool:
-        """True once users and groups have been listed: before, nobody may be told that somebody is missing."""
+        """True once users and groups were listed: before, nobody may be told that somebody is missing."""
         return self._listed >= set(_TYPES)
 
     # --- feeding -------------------------------------------------------------------------------------------

@@ -57,7 +57,8 @@ async def run(
     registry = kopf.OperatorRegistry()
     register(registry, observe)
 
-    @kopf.on.startup(registry=registry)
+    # Permanent: a port that is taken should end the process now, not be tried again in a minute.
+    @kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)
     async def start(**_: Any) -> None:
         await on_start()
 

@@ -1,7 +1,8 @@
 """What the operator watches. An event is put into what is known and makes keys due, no more.
 
 Raw `on.event` handlers alone: kopf neither writes to the objects nor keeps state in them (measured for 10,000
-users: 3 s and no write, against 10,000 writes with `on.create` or a timer).
+users: 3 s and no write, against 10,000 writes with `on.create` or a timer). They are all `async`: kopf runs
+plain functions in threads, and what they touch belongs to the event loop.
 """
 
 from __future__ import annotations
@@ -23,36 +24,36 @@ def register(registry: kopf.OperatorRegistry, observe: Observe) -> None:
     """The handlers, on a registry of their own."""
 
     @kopf.on.event(USERS.group, USERS.version, USERS.plural, registry=registry)
-    def user(event: kopf.RawEvent, **_: Any) -> None:
+    async def user(event: kopf.RawEvent, **_: Any) -> None:
         """A person -> every place that one of their groups opens."""
         observe(USERS, event["type"], event["object"])
 
     @kopf.on.event(GROUPS.group, GROUPS.version, GROUPS.plural, registry=registry)
-    def group(event: kopf.RawEvent, **_: Any) -> None:
+    async def group(event: kopf.RawEvent, **_: Any) -> None:
         """A group -> the places it opens now, and those it opened before."""
         observe(GROUPS, event["type"], event["object"])
 
     @kopf.on.event(DIRECTORIES.group, DIRECTORIES.version, DIRECTORIES.plural, registry=registry)
-    def directory(event: kopf.RawEvent, **_: Any) -> None:
+    async def directory(event: kopf.RawEvent, **_: Any) -> None:
         """A directory -> all places of its groups: its people may be named otherwise now."""
         observe(DIRECTORIES, event["type"], event["object"])
 
     @kopf.on.event(POLICIES.group, POLICIES.version, POLICIES.plural, registry=registry)
-    def policy(event: kopf.RawEvent, **_: Any) -> None:
+    async def policy(event: kopf.RawEvent, **_: Any) -> None:
         """A policy -> its places, former ones included."""
         observe(POLICIES, event["type"], event["object"])
 
     @kopf.on.event(NAMESPACES.version, NAMESPACES.plural, registry=registry)
-    def namespace(event: kopf.RawEvent, **_: Any) -> None:
+    async def namespace(event: kopf.RawEvent, **_: Any) -> None:
         """A namespace -> the places in it: those that waited for it, and those it must give up."""
         observe(NAMESPACES, event["type"], event["object"])
 
     @kopf.on.event(CLUSTER_ROLES.group, CLUSTER_ROLES.version, CLUSTER_ROLES.plural, registry=registry)
-    def cluster_role(event: kopf.RawEvent, **_: Any) -> None:
+    async def cluster_role(event: kopf.RawEvent, **_: Any) -> None:
         """A ClusterRole -> the places that give it and may have waited for it."""
         observe(CLUSTER_ROLES, event["type"], event["object"])
 
     @kopf.on.event(ROLE_BINDINGS.group, ROLE_BINDINGS.version, ROLE_BINDINGS.plural, registry=registry)
-    def role_binding(event: kopf.RawEvent, **_: Any) -> None:
+    async def role_binding(event: kopf.RawEvent, **_: Any) -> None:
         """A binding of ours -> its place: what somebody else did to it is put right."""
         observe(ROLE_BINDINGS, event["type"], event["object"])
