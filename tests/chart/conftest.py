@@ -1,0 +1,86 @@
+"""The chart rendered, and installed by the real helm on the real API server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.chart.person import Person
+from tests.chart.release import CHART, Release
+from tests.chart.renderer import Renderer
+from tests.cluster.cluster import Cluster
+
+Object = dict[str, Any]
+
+
+@pytest.fixture
+def chart(cluster: Cluster) -> Renderer:
+    """The chart, rendered without touching the cluster."""
+    return Renderer(cluster)
+
+
+@pytest.fixture(scope="session")
+def release(cluster: Cluster) -> Iterator[Release]:
+    """The chart as it is, installed once for the tests that only look at what the API server makes of it."""
+    release = Release(cluster, "chart-tests")
+    try:
+        release.install("directories[0].name=chart-tests", "directories[0].provider=Entra")
+        yield release
+    finally:
+        release.remove("chart-tests")
+
+
+@pytest.fixture(scope="session")
+def people(cluster: Cluster) -> Iterator[dict[str, Person]]:
+    """Three authors of policies, by the ClusterRoles that they may bind: none, view, or any."""
+    write = {
+        "apiGroups": ["scim-operator.io"],
+        "resources": ["accesspolicies"],
+        "verbs": ["get", "create", "update", "delete"],
+    }
+
+    def bind(names: Sequence[str]) -> Object:
+        rule: Object = {
+            "apiGroups": ["rbac.authorization.k8s.io"],
+            "resources": ["clusterroles"],
+            "verbs": ["bind"],
+        }
+        return {**rule, "resourceNames": list(names)} if names else rule
+
+    rules: dict[str, list[Object]] = {
+        "nobody": [write],
+        "viewer": [write, bind(["view"])],
+        "admin": [write, bind([])],
+    }
+    path = "/apis/rbac.authorization.k8s.io/v1"
+    for name, granted in rules.items():
+        role = {"metadata": {"name": f"chart-tests-{name}"}, "rules": granted}
+        binding = {
+            "metadata": role["metadata"],
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": f"chart-tests-{name}",
+            },
+            "subjects": [
+                {
+                    "apiGroup": "rbac.authorization.k8s.io",
+                    "kind": "User",
+                    "name": f"{name}@chart.example.com",
+                }
+            ],
+        }
+        for resource, body in (("clusterroles", role), ("clusterrolebindings", binding)):
+            assert cluster.request("POST", f"{path}/{resource}", body=body).status == 201
+    yield {name: Person(cluster, f"{name}@chart.example.com") for name in rules}
+    for name in rules:
+        for resource in ("clusterrolebindings", "clusterroles"):
+            cluster.request("DELETE", f"{path}/{resource}/chart-tests-{name}")
+
+
+@pytest.fixture
+def root() -> Path:
+    """The repository."""
+    return CHART.parents[1]

@@ -1,0 +1,165 @@
+"""The custom resources as helm installed them: what the API server accepts and what it refuses."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from tests.chart.release import Release, eventually
+from tests.cluster.client import Answer
+
+BASE = "/apis/scim-operator.io/v1alpha1"
+META = {"created": "2026-01-01T00:00:00Z", "lastModified": "2026-01-01T00:00:00Z", "version": 1}
+ID = "2819c223-7f76-453a-919d-413861904646"
+SAMPLES: dict[str, dict[str, Any]] = {
+    "scimdirectories": {"spec": {"provider": "Entra", "subjects": {"user": "entra:{externalId}"}}},
+    "scimusers": {
+        "spec": {
+            "directory": "entra",
+            "id": ID,
+            "meta": META,
+            "userName": "Ada@example.com",
+            "active": True,
+            "name": {"givenName": "Ada", "familyName": "Lovelace"},
+            "emails": [{"value": "ada@example.com", "type": "work", "primary": True}],
+            "extensions": {
+                "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {
+                    "department": "Data",
+                    "manager": {"value": "42"},
+                }
+            },
+        }
+    },
+    "scimgroups": {
+        "spec": {
+            "directory": "entra",
+            "id": ID,
+            "meta": META,
+            "displayName": "k8s-red-edit",
+            "members": [ID],
+        }
+    },
+    "accesspolicies": {
+        "spec": {
+            "groups": {
+                "directory": "entra",
+                "displayName": "k8s-{team}-{role}",
+                "where": {"role": ["view", "edit"]},
+            },
+            "grants": [
+                {"clusterRole": "{role}", "namespaces": {"name": "team-{team}", "create": {}}},
+                {"clusterRole": "view", "namespaces": {"name": "shared"}},
+            ],
+        }
+    },
+}
+KINDS = {
+    "scimdirectories": "ScimDirectory",
+    "scimusers": "ScimUser",
+    "scimgroups": "ScimGroup",
+    "accesspolicies": "AccessPolicy",
+}
+
+
+def sample(resource: str, name: str = "chart-tests-sample", **spec: Any) -> dict[str, Any]:
+    """An object that is fine but for what the test puts into it."""
+    body = copy.deepcopy(SAMPLES[resource])
+    body.update(apiVersion="scim-operator.io/v1alpha1", kind=KINDS[resource], metadata={"name": name})
+    body["spec"].update(spec)
+    return body
+
+
+def create(release: Release, resource: str, body: dict[str, Any], *, keep: bool = False) -> Answer:
+    """Create as the admin, by default only to see whether it would be accepted."""
+    query = "" if keep else "?dryRun=All"
+    return release.cluster.request("POST", f"{BASE}/{resource}{query}", body=body)
+
+
+@pytest.mark.parametrize("resource", SAMPLES)
+def test_established(release: Release, resource: str) -> None:
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{resource}.scim-operator.io"
+
+    def conditions() -> dict[str, str]:
+        status = release.cluster.request("GET", path).body["status"]
+        return {entry["type"]: entry["status"] for entry in status["conditions"]}
+
+    found = eventually(conditions, lambda found: found.get("Established") == "True")
+    assert found["Established"] == "True"
+    # Present only when the schema isn't structural.
+    assert "NonStructuralSchema" not in found
+
+
+@pytest.mark.parametrize("resource", SAMPLES)
+def test_accepts_a_sample_whole(release: Release, resource: str) -> None:
+    body = sample(resource)
+    answer = create(release, resource, body)
+    assert answer.status == 201, answer.body
+    for key, value in body["spec"].items():
+        # Nothing pruned; defaults may have been added.
+        kept = answer.body["spec"][key]
+        assert (kept | value == kept) if isinstance(value, dict) else kept == value
+
+
+@pytest.mark.parametrize("resource", ["scimusers", "scimgroups"])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("id", "00000000-7f76-453a-919d-413861904646"), ("directory", "okta")],
+)
+def test_identity_is_immutable(release: Release, resource: str, field: str, value: str) -> None:
+    created = create(release, resource, sample(resource), keep=True)
+    assert created.status == 201, created.body
+    path = f"{BASE}/{resource}/chart-tests-sample"
+    try:
+        changed = copy.deepcopy(created.body)
+        changed["spec"][field] = value
+        answer = release.cluster.request("PUT", path, body=changed)
+    finally:
+        release.cluster.request("DELETE", path)
+    assert answer.status == 422
+    assert f"{field} is immutable" in answer.body["message"]
+
+
+@pytest.mark.parametrize("resource", ["scimdirectories", "accesspolicies"])
+@pytest.mark.parametrize("name", ["a" * 64, "with.dot"])
+def test_names_must_be_labels(release: Release, resource: str, name: str) -> None:
+    answer = create(release, resource, sample(resource, name))
+    assert answer.status == 422
+    assert "at most 63 characters" in answer.body["message"] or "no dots" in answer.body["message"]
+
+
+@pytest.mark.parametrize(
+    "user", ["", "plain", "{userName}{externalId}", "{username}", "{emails}", "{userName", "{userName}{"]
+)
+def test_a_subject_has_one_placeholder(release: Release, user: str) -> None:
+    answer = create(release, "scimdirectories", sample("scimdirectories", subjects={"user": user}))
+    assert answer.status == 422
+    assert "spec.subjects.user" in answer.body["message"]
+
+
+@pytest.mark.parametrize(
+    "role", ["", "{a}{b}", "pre-{role}", "{role}-post", "{Role}", "{role", "role}", "{}"]
+)
+def test_a_role_is_a_name_or_one_capture(release: Release, role: str) -> None:
+    grants = [{"clusterRole": role, "namespaces": {"name": "x"}}]
+    answer = create(release, "accesspolicies", sample("accesspolicies", grants=grants))
+    assert answer.status == 422
+    assert "spec.grants[0].clusterRole" in answer.body["message"]
+
+
+@pytest.mark.parametrize(
+    ("resource", "spec"),
+    [
+        ("scimdirectories", {"provider": "Okto"}),
+        ("scimusers", {"id": "1"}),
+        ("scimusers", {"active": "True"}),
+        ("scimgroups", {"directory": "En.tra"}),
+        ("accesspolicies", {"grants": []}),
+        ("accesspolicies", {"groups": {"directory": "entra"}}),
+        ("accesspolicies", {"groups": {"directory": "entra", "displayName": "{r}", "where": {"r": []}}}),
+        ("accesspolicies", {"groups": {"directory": "entra", "displayName": "{r}", "where": {"r": ["A b"]}}}),
+    ],
+)
+def test_refuses_nonsense(release: Release, resource: str, spec: dict[str, Any]) -> None:
+    answer = create(release, resource, sample(resource, **spec))
+    assert answer.status == 422, answer.body

@@ -1,0 +1,137 @@
+"""The real helm on the real API server: install, what the operator's account may do, upgrade, uninstall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.chart.release import Release, eventually
+from tests.cluster.cluster import Cluster
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+DIRECTORIES = "/apis/scim-operator.io/v1alpha1/scimdirectories"
+
+
+@pytest.fixture
+def mine(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Release]:
+    """A release for one test that changes it; a namespace on its way out can't be used by the next."""
+    name = f"chart-{request.function.__name__.split('_')[1]}"
+    release = Release(cluster, name)
+    try:
+        yield release
+    finally:
+        release.remove(name, f"{name}-2")
+
+
+def bind(release: Release, role: str) -> tuple[int, str]:
+    """Try to grant a role as the operator."""
+    body = {
+        "metadata": {"name": "chart-tests"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "ada@example.com"}],
+    }
+    path = f"{RBAC}/namespaces/default/rolebindings?dryRun=All"
+    answer = release.cluster.request("POST", path, body=body, token=release.operator_token())
+    return answer.status, str(answer.body)
+
+
+def review(release: Release, **attributes: str) -> bool:
+    """Ask the API server whether the operator may do something."""
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": f"system:serviceaccount:{release.name}:{release.fullname}",
+            "groups": ["system:serviceaccounts", f"system:serviceaccounts:{release.name}"],
+            "resourceAttributes": attributes,
+        },
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    allowed: bool = release.cluster.request("POST", path, body=body).body["status"]["allowed"]
+    return allowed
+
+
+def test_its_pod_is_admitted_where_the_strictest_rules_hold(release: Release) -> None:
+    """The namespace enforces the Pod Security level `restricted`; there is no node to run the pod."""
+
+    def pods() -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = release.cluster.request(
+            "GET", f"/api/v1/namespaces/{release.name}/pods"
+        ).body["items"]
+        return items
+
+    (pod,) = eventually(pods, bool, 20)
+    assert pod["spec"]["serviceAccountName"] == release.fullname
+
+
+def test_the_operator_grants_what_is_listed_and_nothing_else(release: Release) -> None:
+    assert bind(release, "edit")[0] == 201
+    assert bind(release, "cluster-admin")[0] == 403
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"verb": "create", "resource": "secrets", "namespace": "chart-tests"},
+        {"verb": "list", "resource": "secrets"},
+        {"verb": "get", "resource": "secrets", "namespace": "kube-system"},
+        {"verb": "delete", "resource": "namespaces"},
+        {"verb": "list", "resource": "pods"},
+        {"verb": "escalate", "resource": "clusterroles", "group": "rbac.authorization.k8s.io"},
+        {"verb": "bind", "resource": "clusterroles", "group": "rbac.authorization.k8s.io"},
+        {"verb": "update", "resource": "clusterroles", "group": "rbac.authorization.k8s.io"},
+        {"verb": "create", "resource": "clusterrolebindings", "group": "rbac.authorization.k8s.io"},
+        {"verb": "patch", "resource": "rolebindings", "group": "rbac.authorization.k8s.io"},
+        {"verb": "impersonate", "resource": "users"},
+        {"verb": "create", "resource": "accesspolicies", "group": "scim-operator.io"},
+        {"verb": "update", "resource": "scimdirectories", "group": "scim-operator.io"},
+    ],
+    ids=lambda found: " ".join(found.values()),
+)
+def test_the_operator_may_not(release: Release, attributes: dict[str, str]) -> None:
+    assert not review(release, **attributes)
+
+
+def test_the_operator_may_read_its_tokens(release: Release) -> None:
+    assert review(release, verb="list", resource="secrets", namespace=release.name)
+
+
+@pytest.mark.parametrize("role", ["view", "edit", "admin"])
+def test_people_with_the_usual_roles_read_no_identities(release: Release, role: str) -> None:
+    """Identities are personal data, and nothing of ours is aggregated into the roles that everybody has."""
+    rules = release.cluster.request("GET", f"{RBAC}/clusterroles/{role}").body["rules"]
+    assert not any("scim-operator.io" in rule.get("apiGroups", []) for rule in rules)
+
+
+def test_upgrade_changes_what_may_be_granted(mine: Release) -> None:
+    mine.install("grantableClusterRoles={view}")
+    assert bind(mine, "view")[0] == 201
+    assert bind(mine, "edit")[0] == 403
+    mine.upgrade("grantableClusterRoles={edit}")
+    status, _ = eventually(lambda: bind(mine, "edit"), lambda answer: answer[0] == 201)
+    assert status == 201
+    assert bind(mine, "view")[0] == 403
+
+
+def test_directories_outlive_their_value_and_the_release(mine: Release) -> None:
+    cluster = mine.cluster
+    first, second = mine.name, f"{mine.name}-2"
+    both = (f"directories[0].name={first}", f"directories[1].name={second}")
+    mine.install(*both)
+    before = cluster.request("GET", f"{DIRECTORIES}/{first}").body["metadata"]["uid"]
+
+    mine.upgrade(both[0])
+    assert cluster.request("GET", f"{DIRECTORIES}/{second}").status == 200
+
+    mine.uninstall()
+    assert cluster.request("GET", f"/apis/apps/v1/namespaces/{mine.name}/deployments").body["items"] == []
+    assert cluster.request("GET", f"{RBAC}/clusterroles/{mine.fullname}").status == 404
+    # The CRDs are still served, and with them all identities.
+    for resource in ("scimusers", "scimgroups", "accesspolicies"):
+        assert cluster.request("GET", f"/apis/scim-operator.io/v1alpha1/{resource}").status == 200
+
+    # Installing again takes up the same directories, identities and all.
+    mine.install(*both)
+    after = cluster.request("GET", f"{DIRECTORIES}/{first}").body["metadata"]["uid"]
+    assert after == before

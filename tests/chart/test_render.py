@@ -1,0 +1,270 @@
+"""What the chart makes of its values, before any cluster sees it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.chart.release import CHART
+from tests.chart.renderer import Renderer
+from tests.cluster.cluster import Cluster
+
+# All that the operator may do: (API group, resource) to verbs. Whoever adds to it also edits this table.
+CLUSTER_RIGHTS = {
+    ("scim-operator.io", "scimdirectories"): "get list watch",
+    ("scim-operator.io", "scimdirectories/status"): "get patch update",
+    ("scim-operator.io", "accesspolicies"): "get list watch",
+    ("scim-operator.io", "accesspolicies/status"): "get patch update",
+    ("scim-operator.io", "scimusers"): "get list watch create update delete",
+    ("scim-operator.io", "scimusers/status"): "get patch update",
+    ("scim-operator.io", "scimgroups"): "get list watch create update delete",
+    ("scim-operator.io", "scimgroups/status"): "get patch update",
+    ("", "namespaces"): "get list watch create patch",
+    ("rbac.authorization.k8s.io", "rolebindings"): "get list watch create update delete",
+    ("rbac.authorization.k8s.io", "clusterroles"): "get list watch",
+    ("events.k8s.io", "events"): "create patch",
+}
+
+
+def rights(rules: list[dict[str, Any]]) -> dict[tuple[str, str], set[str]]:
+    """Rules as a table, those limited to names left out."""
+    table: dict[tuple[str, str], set[str]] = {}
+    for rule in rules:
+        if "resourceNames" not in rule:
+            for group in rule["apiGroups"]:
+                for resource in rule["resources"]:
+                    table.setdefault((group, resource), set()).update(rule["verbs"])
+    return table
+
+
+def test_lint_finds_nothing(cluster: Cluster) -> None:
+    answer = cluster.helm("lint", "--strict", str(CHART), "--set", "directories[0].name=entra")
+    assert "[WARNING]" not in answer
+    assert "[ERROR]" not in answer
+
+
+def test_crds_are_copies(root: Path) -> None:
+    ours, original = CHART / "crds", root / "crds"
+    names = sorted(path.name for path in original.iterdir())
+    assert sorted(path.name for path in ours.iterdir()) == names
+    for name in names:
+        assert (ours / name).read_bytes() == (original / name).read_bytes(), (
+            f"crds/{name} changed: copy it to charts/scim-operator/crds/"
+        )
+
+
+def test_every_template_file_holds_one_kind(chart: Renderer) -> None:
+    kinds = [item["kind"] for item in chart.objects("--set", "directories[0].name=entra")]
+    assert sorted(kinds) == sorted(
+        [
+            "ServiceAccount",
+            "ClusterRole",
+            "ClusterRoleBinding",
+            "Role",
+            "RoleBinding",
+            "Deployment",
+            "Service",
+            "ScimDirectory",
+            "ValidatingAdmissionPolicy",
+            "ValidatingAdmissionPolicyBinding",
+        ]
+    )
+
+
+def test_cluster_rights_are_exactly_these(chart: Renderer) -> None:
+    role = chart.one("ClusterRole")
+    expected = {key: set(verbs.split()) for key, verbs in CLUSTER_RIGHTS.items()}
+    assert rights(role["rules"]) == expected
+    limited = [rule for rule in role["rules"] if "resourceNames" in rule]
+    assert limited == [
+        {
+            "apiGroups": ["rbac.authorization.k8s.io"],
+            "resources": ["clusterroles"],
+            "verbs": ["bind"],
+            "resourceNames": ["view", "edit", "admin"],
+        }
+    ]
+    assert "aggregationRule" not in role
+    assert not any(name.startswith("rbac.authorization") for name in role["metadata"]["labels"])
+
+
+def test_rights_in_its_own_namespace_are_to_read_tokens(chart: Renderer) -> None:
+    role = chart.one("Role")
+    assert role["metadata"]["namespace"] == "scim-system"
+    assert rights(role["rules"]) == {("", "secrets"): {"get", "list", "watch"}}
+
+
+@pytest.mark.parametrize("kind", ["ClusterRoleBinding", "RoleBinding"])
+def test_only_the_operator_gets_the_rights(chart: Renderer, kind: str) -> None:
+    binding = chart.one(kind)
+    account = {"kind": "ServiceAccount", "name": "scim-scim-operator", "namespace": "scim-system"}
+    assert binding["subjects"] == [account]
+    assert chart.one("Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == account["name"]
+
+
+def test_no_grantable_roles_is_no_bind_at_all(chart: Renderer) -> None:
+    rules = chart.one("ClusterRole", "--set-json", "grantableClusterRoles=[]")["rules"]
+    assert all("bind" not in rule["verbs"] for rule in rules)
+
+
+@pytest.mark.parametrize("entry", ["*", "team-*"])
+def test_every_role_is_not_grantable(chart: Renderer, entry: str) -> None:
+    refusal = chart.refusal("--set-json", f'grantableClusterRoles=["view","{entry}"]')
+    assert (
+        f'grantableClusterRoles must name each ClusterRole that the operator may grant; "{entry}"' in refusal
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("grantableClusterRole={view}", "grantableClusterRole"),
+        ("replicas=2", "replicas"),
+        ("image.registry=x", "registry"),
+        ("directories[0].nam=entra", "nam"),
+        ("directories[0].name=entra,directories[0].subjects.username=x", "username"),
+        ("directories[0].name=en.tra", "pattern"),
+        ("directories[0].name=entra,directories[0].subjects.user=plain", "pattern"),
+        ("directories[0].name=entra,directories[1].name=entra", '"entra" is listed twice'),
+        ("externalURL=scim.example.com", "externalURL"),
+        ("ports.scim=0", "minimum"),
+        ("ports.health=8080", "ports.scim and ports.health must differ"),
+        ("logLevel=verbose", "logLevel"),
+        ("service.type=ExternalName", "service/type"),
+        ("serviceAccount.create=false", "serviceAccount.name is needed"),
+    ],
+)
+def test_mistakes_in_values_fail(chart: Renderer, value: str, complaint: str) -> None:
+    assert complaint in chart.refusal("--set", value)
+
+
+def test_usable_as_part_of_another_chart(chart: Renderer) -> None:
+    assert chart.objects("--set", "global.region=north")
+
+
+def test_values_and_schema_and_readme_agree() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+    assert set(schema["properties"]) - {"global"} == set(values)
+    readme = (CHART / "README.md").read_text()
+    for key in values:
+        assert f"`{key}" in readme, f"README.md lacks the value {key}"
+
+
+def test_the_pod_has_no_privileges(chart: Renderer) -> None:
+    pod = chart.one("Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] == 65532
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "memory" in container["resources"]["limits"]
+    assert "cpu" not in container["resources"]["limits"]
+    assert {"cpu", "memory"} == set(container["resources"]["requests"])
+
+
+def test_one_operator_at_a_time(chart: Renderer) -> None:
+    spec = chart.one("Deployment")["spec"]
+    assert spec["replicas"] == 1
+    assert spec["strategy"] == {"type": "Recreate"}
+
+
+def test_the_command_by_default(chart: Renderer) -> None:
+    (container,) = chart.one("Deployment")["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == ["scim-operator"]
+    assert container["args"] == [
+        "run",
+        "--bind=0.0.0.0",
+        "--scim-port=8080",
+        "--health-port=8081",
+        "--log-level=info",
+    ]
+    assert {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]} == {
+        "POD_NAMESPACE": "metadata.namespace",
+        "POD_NAME": "metadata.name",
+    }
+    assert container["image"] == "scim-operator:0.1.0"
+
+
+def test_the_command_with_everything_set(chart: Renderer) -> None:
+    (container,) = chart.one(
+        "Deployment",
+        *("--set", "bindAddress=127.0.0.1,ports.scim=18080,ports.health=18081,logLevel=debug"),
+        *("--set", "externalURL=https://scim.example.com/,protectedNamespaces={prod,infra}"),
+    )["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == [
+        "run",
+        "--bind=127.0.0.1",
+        "--scim-port=18080",
+        "--health-port=18081",
+        "--external-url=https://scim.example.com",
+        "--protected-namespaces=prod,infra",
+        "--log-level=debug",
+    ]
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == {
+        "scim": 18080,
+        "health": 18081,
+    }
+
+
+def test_probes_ask_the_health_port(chart: Renderer) -> None:
+    (container,) = chart.one("Deployment")["spec"]["template"]["spec"]["containers"]
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "health"}
+    assert container["startupProbe"]["httpGet"] == {"path": "/livez", "port": "health"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "health"}
+
+
+def test_the_service_leads_to_scim_alone(chart: Renderer) -> None:
+    service, deployment = chart.one("Service"), chart.one("Deployment")
+    ports = [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]]
+    assert ports == [(80, "scim")]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= labels.items()
+
+
+def test_pod_labels_cannot_unhook_the_pod(chart: Renderer) -> None:
+    """Service and Deployment find the pod by labels that the values can't change."""
+    deployment = chart.one(
+        "Deployment", "--set", r"podLabels.app\.kubernetes\.io/name=other,podLabels.team=a"
+    )
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert labels["team"] == "a"
+    assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_directories_come_from_values_and_stay(chart: Renderer) -> None:
+    value = [{"name": "entra", "provider": "Entra", "subjects": {"user": "oid:{externalId}"}}]
+    directory = chart.one("ScimDirectory", "--set-json", f"directories={json.dumps(value)}")
+    assert directory["metadata"]["name"] == "entra"
+    assert directory["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert directory["spec"] == {"provider": "Entra", "subjects": {"user": "oid:{externalId}"}}
+
+
+def test_no_registry_is_named() -> None:
+    """Whose registry to pull from is the installer's decision."""
+    image = yaml.safe_load((CHART / "values.yaml").read_text())["image"]
+    assert "/" not in image["repository"]
+
+
+def test_admission_uses_what_kubernetes_1_30_knows(chart: Renderer) -> None:
+    """CEL's functions came over time, and a server refuses a policy with one that it doesn't know.
+
+    `flatten` and `distinct`, for example, came with 1.34.
+    """
+    policy = chart.one("ValidatingAdmissionPolicy")["spec"]
+    entries = [*policy["matchConditions"], *policy["variables"], *policy["validations"]]
+    texts = [entry.get(key, "") for entry in entries for key in ("expression", "messageExpression")]
+    # Words in CEL's strings aren't calls.
+    code = re.sub(r"'[^']*'", "''", "\n".join(texts))
+    comprehensions = {"has", "all", "filter", "map"}
+    authorizer = {"group", "resource", "name", "check", "allowed"}
+    strings = {"matches", "contains", "substring", "join", "split"}
+    assert set(re.findall(r"(\w+)\(", code)) - {"in"} <= comprehensions | authorizer | strings | {"size"}
