@@ -155,7 +155,9 @@ def test_depth_is_limited(opening: str) -> None:
         ("User", 'foo eq "a"', {}),
         ("Group", 'id eq "G" and members eq "U"', {"id": "G", "members": "U"}),
         ("Group", 'members.value eq "U"', {"members": "U"}),
+        ("User", 'emails[type eq "work" and primary eq "x"].value eq "x"', {"emails.work": "x"}),
         ("Group", 'members[value eq "U"]', {"members": "U"}),
+        ("Group", 'members.display eq "U"', {}),
         ("Group", 'members[value eq "U" or value eq "V"]', {}),
     ],
 )

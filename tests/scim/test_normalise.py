@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,10 +31,11 @@ def test_extension_is_copied() -> None:
     assert body[CUSTOM_URN] == {"list": [1]}
 
 
-def test_depth_of_an_extension_is_limited() -> None:
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"x": inner}])
+def test_depth_of_an_extension_is_limited(wrap: Callable[[Any], Any]) -> None:
     deep: Any = "x"
     for _ in range(500):
-        deep = [deep]
+        deep = wrap(deep)
     with pytest.raises(ScimError, match="nested deeper than"):
         normalise(USER, {"userName": "a", CUSTOM_URN: {"deep": deep}})
 

@@ -97,3 +97,13 @@ def test_member_change_leaves_its_input() -> None:
     members = dict.fromkeys(["a", "b"])
     assert list(MemberChange(False, ("c",), ("a",)).apply(members)) == ["b", "c"]
     assert list(members) == ["a", "b"]
+
+
+def test_after_a_replace_nothing_is_left_to_remove() -> None:
+    operations = [
+        {"op": "replace", "path": "members", "value": ["a", "b"]},
+        {"op": "remove", "path": "members", "value": ["b", "c"]},
+    ]
+    assert patch(GROUP, {"displayName": "g"}, {"Operations": operations}).members == MemberChange(
+        True, ("a",), ()
+    )

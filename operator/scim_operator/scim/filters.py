@@ -57,7 +57,7 @@ def _conjuncts(node: Node) -> Iterator[Node]:
 def _equality(resource_type: ResourceType, term: Node) -> Iterator[tuple[str, str]]:
     if isinstance(term, Comparison) and term.op == "eq" and term.operand.value is not None:
         path = resolve(resource_type, term.name)
-        if not isinstance(path, AttributePath) or path.urn is not None:
+        if not isinstance(path, AttributePath):
             return
         if path.name in _INDEXED:
             yield path.name, term.operand.text
