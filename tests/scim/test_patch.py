@@ -5,6 +5,7 @@ import pytest
 from tests.scim.tables import TYPES, load, strictly
 
 from scim_operator.scim.errors import ScimError
+from scim_operator.scim.operations import MAX_OPERATIONS
 from scim_operator.scim.patch import MemberChange, patch
 from scim_operator.scim.schemas import GROUP, USER
 
@@ -59,14 +60,14 @@ def test_result_shares_nothing_with_the_message() -> None:
 
 
 def test_number_of_operations_is_limited() -> None:
-    message = {"Operations": [{"op": "add", "path": "title", "value": "t"}] * 10_001}
+    message = {"Operations": [{"op": "add", "path": "title", "value": "t"}] * MAX_OPERATIONS + 1}
     with pytest.raises(ScimError) as caught:
         patch(USER, {"userName": "a"}, message)
     assert caught.value.status == 413
 
 
 def test_number_of_changes_within_one_operation_is_limited() -> None:
-    value = {f"x{number}": "" for number in range(10_001)}
+    value = {f"x{number}": "" for number in range(MAX_OPERATIONS + 1)}
     with pytest.raises(ScimError) as caught:
         patch(USER, {"userName": "a"}, {"Operations": [{"op": "add", "value": value}]})
     assert caught.value.status == 413

@@ -25,7 +25,8 @@ from scim_operator.scim.errors import (
 from scim_operator.scim.paths import AttributePath, Path, SchemaPath, path_of_key, path_of_operation
 from scim_operator.scim.values import is_empty
 
-MAX_OPERATIONS = 10_000
+# At least 1,000 members, one an operation, must fit (Entra with the flag removes them so).
+MAX_OPERATIONS = 2_000
 
 Kind = Literal["add", "replace", "remove"]
 _KINDS: dict[str, Kind] = {"add": "add", "replace": "replace", "remove": "remove"}
