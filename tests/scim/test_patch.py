@@ -60,7 +60,7 @@ def test_result_shares_nothing_with_the_message() -> None:
 
 
 def test_number_of_operations_is_limited() -> None:
-    message = {"Operations": [{"op": "add", "path": "title", "value": "t"}] * MAX_OPERATIONS + 1}
+    message = {"Operations": [{"op": "add", "path": "title", "value": "t"}] * (MAX_OPERATIONS + 1)}
     with pytest.raises(ScimError) as caught:
         patch(USER, {"userName": "a"}, message)
     assert caught.value.status == 413
