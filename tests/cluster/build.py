@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -86,6 +87,9 @@ def _build_one(item: Tool, path: Path, progress: Say) -> None:
     with _locked(path.with_name(f"{item.name}.lock"), f"{item.name}: another process builds it", progress):
         if path.exists():
             return
+        # What a killed build left: with the lock held, nobody else works there.
+        for rest in path.parent.glob(f".{item.name}-*"):
+            shutil.rmtree(rest)
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix=f".{item.name}-", dir=path.parent) as folder:
             result = Path(folder) / item.name

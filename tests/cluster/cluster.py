@@ -50,8 +50,9 @@ class Cluster(Client):
         tied: everything ends with this process, even when that crashes (for tests).
         """
         state = state.resolve()
-        _make_room(state)
+        # Built first: a long first build that is interrupted leaves no half-made state folder behind.
         programs = build(progress)
+        _make_room(state)
         ports = components.Ports(*free_ports(4))
         description = {
             "server": f"https://{components.HOST}:{ports.api}",
@@ -124,9 +125,10 @@ class Cluster(Client):
         issuer = self._python("issuer", "tests.cluster.issuer", "--state", str(self.state))
         etcd = self._start(components.etcd(programs["etcd"], self.state, ports, files, durable=durable))
         self._wait("etcd to listen", etcd, 30, lambda: listens(ports.etcd))
+        # An API server that finds no issuer asks again only after 10 s.
+        self._wait("the issuer to listen", issuer, 30, lambda: listens(ports.issuer))
         api = components.api_server(programs["kube-apiserver"], self.state, ports, files, api_server_args)
         server = self._start(api)
-        self._wait("the issuer to listen", issuer, 30, lambda: listens(ports.issuer))
         # A controller manager that finds no API server backs off for seconds.
         self._wait("the API server to be ready", server, 60, self._is_ready)
         self._start(components.controller_manager(programs["kube-controller-manager"], files))

@@ -1,8 +1,8 @@
 """Runs the operator as its live Deployment says, with the rights of its ServiceAccount and nothing else.
 
-There is no kubelet, so this takes its part: command, arguments and environment come from the Deployment as the
-API server has it, so that a mistake in the chart fails a test. The operator never sees the admin's kubeconfig,
-the checkout or this process's environment.
+There is no kubelet, so this takes its part: command, arguments and environment come from the Deployment as
+the API server has it, so that a mistake in the chart fails a test. The operator never sees the admin's
+kubeconfig, the checkout or this process's environment.
 """
 
 from __future__ import annotations
