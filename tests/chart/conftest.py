@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.chart.person import Person
 from tests.chart.release import CHART, Release
 from tests.chart.renderer import Renderer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+
 from tests.chart.release import CHART
 from tests.cluster.cluster import Cluster
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+
 from tests.chart.person import Person
 from tests.chart.release import Release, eventually
 

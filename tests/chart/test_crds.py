@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+
 from tests.chart.release import Release, eventually
 from tests.cluster.client import Answer
 

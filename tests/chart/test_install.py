@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from tests.chart.release import Release, eventually
 from tests.cluster.cluster import Cluster
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tests.chart.release import CHART
 from tests.chart.renderer import Renderer
 from tests.cluster.cluster import Cluster

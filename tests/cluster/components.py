@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
+
 from tests.cluster import issuer
 from tests.cluster.kubeconfig import write_kubeconfig
 from tests.cluster.pki import Authority, Pair, new_key

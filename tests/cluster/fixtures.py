@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from tests.cluster.build import build
 from tests.cluster.cluster import Cluster
 

@@ -23,6 +23,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
 from tests.cluster.pki import Authority, load_key, new_key
 
 AUDIENCE = "kubernetes"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.cluster import build as building
 from tests.cluster import tool as tools
 from tests.cluster.tool import PROGRAMS, ToolError, tool

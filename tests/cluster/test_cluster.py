@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.cluster.client import CommandError
 from tests.cluster.cluster import Cluster
 from tests.cluster.process import Process, birth

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.cluster.cluster import Cluster
 from tests.cluster.deployment import expand, plan_pod
 from tests.cluster.operator import OperatorProcess

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.scim.tables import CUSTOM_URN, strictly
 
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.errors import ScimError
@@ -17,6 +16,7 @@ from scim_operator.scim.normalise import normalise
 from scim_operator.scim.patch import patch
 from scim_operator.scim.project import projection
 from scim_operator.scim.schemas import ENTERPRISE_URN, GROUP, USER
+from tests.scim.tables import CUSTOM_URN, strictly
 
 TYPES = st.sampled_from([USER, GROUP])
 WORDS = st.sampled_from(

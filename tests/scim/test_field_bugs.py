@@ -6,7 +6,6 @@ The tables under `cases/` hold the payloads in breadth; here each known bug has 
 from typing import Any
 
 import pytest
-from tests.scim.tables import CUSTOM_URN
 
 from scim_operator.scim.errors import ScimError
 from scim_operator.scim.filters import compile_filter, equalities
@@ -14,6 +13,7 @@ from scim_operator.scim.normalise import normalise
 from scim_operator.scim.patch import MemberChange, patch
 from scim_operator.scim.project import projection
 from scim_operator.scim.schemas import ENTERPRISE_URN, GROUP, USER
+from tests.scim.tables import CUSTOM_URN
 
 USER_DOCUMENT = {"userName": "a", "active": True}
 

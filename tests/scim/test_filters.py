@@ -1,12 +1,12 @@
 from typing import Any
 
 import pytest
-from tests.scim.tables import CUSTOM_URN, TYPES, load
 
 from scim_operator.scim.errors import ScimError
 from scim_operator.scim.filter_parser import MAX_DEPTH, MAX_LENGTH
 from scim_operator.scim.filters import compile_filter, equalities, parse
 from scim_operator.scim.schemas import ENTERPRISE_URN, GROUP, USER
+from tests.scim.tables import CUSTOM_URN, TYPES, load
 
 USERS: list[dict[str, Any]] = [
     {

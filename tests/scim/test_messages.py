@@ -1,9 +1,8 @@
-from tests.scim.tables import CUSTOM_URN
-
 from scim_operator.scim.errors import ScimError, not_found, uniqueness
 from scim_operator.scim.messages import list_response, render
 from scim_operator.scim.project import projection
 from scim_operator.scim.schemas import ENTERPRISE_URN, GROUP, GROUP_URN, USER, USER_URN
+from tests.scim.tables import CUSTOM_URN
 
 META = {"created": "c", "lastModified": "m", "version": 'W/"1"'}
 

@@ -2,12 +2,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.scim.tables import CUSTOM_URN, TYPES, load, strictly
 
 from scim_operator.scim.errors import ScimError
 from scim_operator.scim.normalise import normalise
 from scim_operator.scim.schemas import USER
 from scim_operator.scim.values import MAX_VALUES
+from tests.scim.tables import CUSTOM_URN, TYPES, load, strictly
 
 
 @pytest.mark.parametrize("case", load("normalise"))

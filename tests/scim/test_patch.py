@@ -2,12 +2,12 @@ import copy
 from typing import Any
 
 import pytest
-from tests.scim.tables import TYPES, load, strictly
 
 from scim_operator.scim.errors import ScimError
 from scim_operator.scim.operations import MAX_OPERATIONS
 from scim_operator.scim.patch import MemberChange, patch
 from scim_operator.scim.schemas import GROUP, USER
+from tests.scim.tables import TYPES, load, strictly
 
 CASES = load("patch_entra", "patch_okta", "patch_members", "patch_rfc")
 

@@ -1,11 +1,11 @@
 from typing import Any
 
 import pytest
-from tests.scim.tables import CUSTOM_URN
 
 from scim_operator.scim.errors import ScimError
 from scim_operator.scim.project import projection
 from scim_operator.scim.schemas import ENTERPRISE_URN, GROUP, USER
+from tests.scim.tables import CUSTOM_URN
 
 DOCUMENT: dict[str, Any] = {
     "schemas": ["x"],

@@ -18,6 +18,8 @@ from scim_operator.kube.credentials import context_namespace, load_credentials
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import SECRETS
 
+_TRIES, _PAUSE = 20, 0.25
+_NO_OPERATOR = "(not known: no operator has seen this directory yet; the path is /scim/v2/{directory})"
 _NO_URL = "(not known: set the chart's value `externalURL`; the path is /scim/v2/{directory})"
 
 
@@ -37,17 +39,9 @@ async def _create(arguments: argparse.Namespace) -> int:
     directory = arguments.directory
     token = new_token(directory, secrets.token_bytes(32))
     async with KubeClient(await load_credentials()) as client:
-        try:
-            found = await client.get(DIRECTORIES, directory)
-        except ApiError as error:
-            if not error.not_found:
-                raise
-            raise CommandError(
-                f"there is no ScimDirectory {directory!r}; `kubectl get scimdirectories` lists them"
-            ) from error
+        url = await _url(client, directory)
         name = f"scim-token-{directory[:40].rstrip('-')}-{secrets.token_hex(4)}"
         await client.create(SECRETS, token_secret(directory, token, name), namespace=namespace)
-    url = (found.get("status") or {}).get("url") or _NO_URL.format(directory=directory)
     if arguments.output == "json":
         print(orjson.dumps({"url": url, "token": token, "secret": f"{namespace}/{name}"}).decode())
     else:
@@ -57,3 +51,20 @@ async def _create(arguments: argparse.Namespace) -> int:
             f"\nThe token is shown only now. Secret {namespace}/{name} holds its hash; deleting it revokes."
         )
     return 0
+
+
+async def _url(client: KubeClient, directory: str) -> str:
+    """The Tenant URL. A directory made this moment has none yet: the operator is given time to fill it in."""
+    for _ in range(_TRIES):
+        try:
+            found = await client.get(DIRECTORIES, directory)
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            raise CommandError(
+                f"there is no ScimDirectory {directory!r}; `kubectl get scimdirectories` lists them"
+            ) from error
+        if status := found.get("status"):
+            return str(status.get("url") or _NO_URL.format(directory=directory))
+        await asyncio.sleep(_PAUSE)
+    return _NO_OPERATOR.format(directory=directory)

@@ -42,6 +42,7 @@ def settings() -> kopf.OperatorSettings:
     made.watching.chunk_size = 500
     made.networking.request_timeout = 30
     made.queueing.idle_timeout = 1.0
+    made.queueing.exit_timeout = 0.5
     made.watching.label_selectors[ROLE_BINDINGS.group, ROLE_BINDINGS.version, ROLE_BINDINGS.plural] = OURS
     return made
 
@@ -64,6 +65,7 @@ async def run(
 
     @kopf.on.cleanup(registry=registry)
     async def cleanup(**_: Any) -> None:
+        stop.set()  # kopf still waits for it after a signal, and would go on to for 5 s
         await on_stop()
 
     @kopf.on.login(registry=registry)

@@ -105,7 +105,7 @@ class Reconciler:
     def _mark_directory(self, subject: Subject) -> None:
         """A directory's counts move with every request; its status is written once a minute at the most."""
         since = self._monotonic() - self._directory_written.get(subject.name, float("-inf"))
-        self._writer.mark([subject], max(1.0, _DIRECTORY_STATUS_SECONDS - since))
+        self._writer.mark([subject], max(0.3, _DIRECTORY_STATUS_SECONDS - since))
 
     def _wrote_status(self, subject: Subject, written: dict[str, Any]) -> None:
         """Our own write moved the resourceVersion: know it, so that the next SCIM write doesn't conflict."""

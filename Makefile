@@ -1,0 +1,40 @@
+# Run `make` to see what there is.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install lint test demo crds clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY) ## Make the Python environment in .venv (done by every target that needs it)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	@touch $@
+
+lint: $(READY) ## Check style, types and the rooms' import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## Everything: checks, unit tests, the chart and the operator on a real control plane
+	$(BIN)/pytest
+
+demo: $(READY) ## Play an Entra provisioning run against the installed chart, on a control plane of its own
+	$(BIN)/python -m tests.demo
+
+crds: $(READY) ## Write the CRDs from the models into crds/ and the chart
+	$(BIN)/scim-operator crds --write crds
+	cp crds/*.yaml charts/scim-operator/crds/
+
+clean: ## Remove the Python environment and caches of the checkout (built binaries stay in ~/.cache)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

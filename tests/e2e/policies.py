@@ -1,0 +1,65 @@
+"""AccessPolicies for tests, applied as an admin of the cluster would."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.cluster.cluster import Cluster
+
+Object = dict[str, Any]
+
+
+def policy(
+    name: str,
+    directory: str,
+    display_name: str,
+    *,
+    role: str = "{role}",
+    namespace: str = "{team}",
+    where: Object | None = None,
+    create: bool = True,
+) -> Object:
+    """One policy with one grant."""
+    target: Object = {"name": namespace, **({"create": {}} if create else {})}
+    groups: Object = {"directory": directory, "displayName": display_name}
+    if where is None and "{role}" in display_name:
+        where = {"role": ["view", "edit", "admin"]}
+    if where:
+        groups["where"] = where
+    return {
+        "apiVersion": "scim-operator.io/v1alpha1",
+        "kind": "AccessPolicy",
+        "metadata": {"name": name},
+        "spec": {"groups": groups, "grants": [{"clusterRole": role, "namespaces": target}]},
+    }
+
+
+def apply(cluster: Cluster, obj: Object) -> None:
+    """`kubectl apply`."""
+    cluster.kubectl("apply", "-f", "-", input=json.dumps(obj))
+
+
+def conditions(cluster: Cluster, kind: str, name: str) -> dict[str, Object]:
+    """Type -> condition."""
+    return {item["type"]: item for item in _get(cluster, kind, name).get("status", {}).get("conditions", [])}
+
+
+def bindings(cluster: Cluster, policy_name: str) -> dict[tuple[str, str], list[str]]:
+    """(namespace, role) -> subject names, of one policy's bindings."""
+    listed = json.loads(
+        cluster.kubectl(
+            "get", "rolebindings", "-A", "-l", f"scim-operator.io/policy={policy_name}", "-o", "json"
+        )
+    )
+    return {
+        (item["metadata"]["namespace"], item["roleRef"]["name"]): [
+            subject["name"] for subject in item.get("subjects", [])
+        ]
+        for item in listed["items"]
+    }
+
+
+def _get(cluster: Cluster, kind: str, name: str) -> Object:
+    found: Object = json.loads(cluster.kubectl("get", kind, name, "-o", "json"))
+    return found

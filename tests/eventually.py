@@ -1,0 +1,29 @@
+"""Waiting for what the operator does in its own time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# The bound that the project promises for a leaver; measured times are in the demo and `make bench`.
+SECONDS = 5.0
+
+
+def eventually(look: Callable[[], T], wanted: Callable[[T], bool], seconds: float = SECONDS) -> T:
+    """Look until it is as wanted; fails with what was seen last."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if wanted(seen):
+            return seen
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s; last seen: {seen!r}")
+        time.sleep(0.02)
+
+
+def becomes(look: Callable[[], T], wanted: T, seconds: float = SECONDS) -> None:
+    """Look until it equals `wanted`."""
+    eventually(look, lambda seen: seen == wanted, seconds)

@@ -1,0 +1,106 @@
+"""The product as a user gets it: the chart installed by helm, the operator run as its Deployment says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.operator import OperatorProcess
+from tests.cluster.ports import free_ports
+from tests.entra import Dialect, EntraClient
+
+CHART = Path(__file__).parents[1] / "charts" / "scim-operator"
+NAMESPACE = "scim-operator"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What `scim-operator token create` prints, for the admin to paste."""
+
+    url: str
+    token: str
+
+
+@dataclass
+class Installation:
+    """One release of the chart in a cluster, and the operator that runs for it."""
+
+    cluster: Cluster
+    process: OperatorProcess
+    values: tuple[str, ...]
+
+    @classmethod
+    def install(
+        cls, cluster: Cluster, directories: Sequence[str], *, values: Sequence[str] = ()
+    ) -> Installation:
+        """`helm install` with these directories, then the operator as the live Deployment describes it."""
+        scim, health = free_ports(2)
+        chosen = (
+            "bindAddress=127.0.0.1",
+            f"ports.scim={scim}",
+            f"ports.health={health}",
+            f"externalURL=http://127.0.0.1:{scim}",
+            *(f"directories[{i}].name={name}" for i, name in enumerate(directories)),
+            *(f"directories[{i}].provider=Entra" for i in range(len(directories))),
+            *values,
+        )
+        _helm(cluster, "install", chosen, "--create-namespace")
+        process = OperatorProcess.from_deployment(cluster, NAMESPACE, "scim-operator")
+        return cls(cluster, process, chosen)
+
+    def upgrade(self, *values: str) -> None:
+        """`helm upgrade` with these values on top."""
+        _helm(self.cluster, "upgrade", (*self.values, *values))
+
+    def start(self) -> None:
+        """Start the operator and wait until its readiness probe says yes."""
+        self.process.start()
+        self.process.wait_ready()
+
+    def connection(self, directory: str) -> Connection:
+        """A new token, made by the command an admin uses."""
+        done = self.command("token", "create", directory, "-n", NAMESPACE, "-o", "json")
+        if done.returncode:
+            raise AssertionError(done.stderr)
+        made = json.loads(done.stdout)
+        return Connection(made["url"], made["token"])
+
+    def client(self, directory: str, dialect: Dialect = Dialect.LEGACY) -> EntraClient:
+        """Entra, connected to a directory."""
+        connection = self.connection(directory)
+        return EntraClient(connection.url, connection.token, dialect)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`scim-operator …` with the admin's kubeconfig."""
+        return subprocess.run(
+            [str(Path(sys.prefix) / "bin" / "scim-operator"), *arguments],
+            env=self.cluster.environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster) -> Iterator[Installation]:
+    """The operator, running for the whole session; tests use directories and group prefixes of their own."""
+    installation = Installation.install(cluster, DIRECTORIES)
+    installation.start()
+    yield installation
+    installation.process.terminate()
+
+
+DIRECTORIES = ("legacy", "modern", "access", "calm", "storm", "scim", "other")
+
+
+def _helm(cluster: Cluster, verb: str, values: Sequence[str], *more: str) -> None:
+    settings = [part for value in values for part in ("--set", value)]
+    cluster.helm(verb, NAMESPACE, str(CHART), "-n", NAMESPACE, *more, *settings)
