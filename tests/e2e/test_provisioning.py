@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 
 import pytest
 
 from tests.e2e.policies import apply, bindings, policy
 from tests.entra import Dialect, EntraClient, Person
-from tests.eventually import SECONDS, becomes, eventually
+from tests.eventually import SECONDS, becomes
 from tests.installation import Installation
 
 DIALECTS = {"legacy": Dialect.LEGACY, "modern": Dialect.MODERN}

@@ -16,8 +16,6 @@ from scim_operator.scim.schemas import GROUP, USER
 
 MAX_MEMBERS = 20_000
 
-_TYPES = {"boolean": "boolean", "integer": "integer"}
-
 
 def attribute_schema(attribute: Attribute) -> dict[str, Any]:
     """The structural schema of one SCIM attribute."""
@@ -27,7 +25,7 @@ def attribute_schema(attribute: Attribute) -> dict[str, Any]:
             "properties": {sub.name: attribute_schema(sub) for sub in attribute.sub_attributes.values()},
         }
     else:
-        schema = {"type": _TYPES.get(attribute.type, "string")}
+        schema = {"type": "boolean" if attribute.type == "boolean" else "string"}
     if attribute.multi_valued:
         schema = {"type": "array", "items": schema, "x-kubernetes-list-type": "atomic"}
     if attribute.spec.description:

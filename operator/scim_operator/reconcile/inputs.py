@@ -144,14 +144,17 @@ class Inputs:
         before = self._members.pop(key, {})
         if display_name is not None:
             self._members[key] = members
+        policies = self._world.routes.policies_of(key)
         places = self._world.routes.set_group(key, display_name)
+        policies ^= self._world.routes.policies_of(key)
         people = (
             self._world.index.get(group.directory, USER.name, member)
             for member in before.keys() ^ members.keys()
         )
         statuses = {Subject(USERS, user.name) for user in people if user is not None}
+        statuses |= {Subject(POLICIES, policy) for policy in policies}
         return Concerned(
-            places, {Subject(GROUPS, group.name), Subject(DIRECTORIES, group.directory), *statuses}
+            places, statuses | {Subject(GROUPS, group.name), Subject(DIRECTORIES, group.directory)}
         )
 
     # --- everything else -----------------------------------------------------------------------------------

@@ -147,12 +147,11 @@ class Reconciler:
 
     def _conclude(self, place: Place, facts: Facts, planned: Plan, outcome: Outcome) -> None:
         outcomes = self._statuses.outcomes
-        if outcomes.get(place, _NOTHING) == outcome:
-            return
-        if facts.opening is None:
-            outcomes.pop(place, None)
-        else:
+        before = outcomes.pop(place, _NOTHING)
+        if facts.opening is not None:
             outcomes[place] = outcome
+        if before == outcome:
+            return
         openers = (self._world.group(key) for key in self._world.routes.openers(place))
         groups = {Subject(GROUPS, group.name) for group in openers if group is not None}
         self._writer.mark({Subject(POLICIES, place.policy), *groups})

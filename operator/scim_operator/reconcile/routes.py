@@ -70,6 +70,10 @@ class Routes:
         """The places a group opens."""
         return {place for policy in self._policies for place, _ in self._of(policy, group).places}
 
+    def policies_of(self, group: GroupKey) -> set[str]:
+        """The policies that mean a group."""
+        return {policy for policy in self._policies if self._of(policy, group).matched}
+
     def in_namespace(self, namespace: str) -> set[Place]:
         """The places in a namespace."""
         return set(self._in_namespace.get(namespace, ()))
