@@ -32,7 +32,16 @@ class Concerned:
     statuses: set[Subject] = field(default_factory=set)
 
     def __or__(self, other: Concerned) -> Concerned:
-        return Concerned(self.places | other.places, self.statuses | other.statuses)
+        return merged([self, other])
+
+
+def merged(parts: Iterable[Concerned]) -> Concerned:
+    """All of them together."""
+    whole = Concerned()
+    for part in parts:
+        whole.places.update(part.places)
+        whole.statuses.update(part.statuses)
+    return whole
 
 
 class Inputs:
@@ -54,7 +63,9 @@ class Inputs:
             CLUSTER_ROLES: self._role,
             ROLE_BINDINGS: self._binding,
         }
+        # (kind, uid) -> the generation that was taken in last
         self._planned: dict[tuple[str, str], int] = {}
+        self._policy_planned: dict[str, tuple[str, int]] = {}
         self._members: dict[GroupKey, Mapping[str, None]] = {}
 
     @property
@@ -77,19 +88,18 @@ class Inputs:
 
     async def list_all(self, client: KubeClient) -> Concerned:
         """List every input as it is now. Raises ApiError; what was listed by then is known."""
-        concerned = Concerned()
+        concerned: list[Concerned] = []
         gone = await list_identities(client, self._world.index)
         for resource in LISTED:
             selector = OURS if resource is ROLE_BINDINGS else ""
             listing = await client.list(resource, selector=selector)
             for key in self._caches[resource].listed(listing.items, listing.resource_version):
-                concerned |= self._changed[resource](key)
-        for record in gone:
-            concerned |= self._record_gone(record)
+                concerned.append(self._changed[resource](key))
+        concerned += [self._record_gone(record) for record in gone]
         for kind in RESOURCES:
-            for record in list(self._world.index.records(kind)):
-                concerned |= self._record_changed(record)
-        return concerned
+            records = list(self._world.index.records(kind))
+            concerned += [self._record_changed(record) for record in records]
+        return merged(concerned)
 
     def everything(self) -> Concerned:
         """All places that are wanted or exist, and all statuses."""
@@ -176,10 +186,10 @@ class Inputs:
     def _policy(self, key: Key) -> Concerned:
         name = key[1]
         policy = self._world.policies.get(name)
-        generation = policy["metadata"]["generation"] if policy else 0
-        if self._planned.get((POLICIES.kind, name)) == generation:
+        state = (policy["metadata"]["uid"], policy["metadata"]["generation"]) if policy else ("", 0)
+        if self._policy_planned.get(name) == state:
             return Concerned()
-        self._planned[POLICIES.kind, name] = generation
+        self._policy_planned[name] = state
         groups = set(self._world.routes.matched(name))
         places = self._world.set_policy(name)
         groups |= set(self._world.routes.matched(name))

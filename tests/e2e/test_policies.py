@@ -1,0 +1,250 @@
+"""What policies may and may not do, on the real API server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.policies import apply, bindings, conditions, policy
+from tests.entra import EntraClient, Person
+from tests.eventually import becomes, eventually
+from tests.installation import Installation
+
+DIRECTORY = "access"
+
+
+@pytest.fixture(scope="module")
+def entra(operator: Installation) -> EntraClient:
+    """One connection for all tests here."""
+    return operator.client(DIRECTORY)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest, operator: Installation) -> Iterator[str]:
+    """A name for this test alone; its policy goes afterwards."""
+    made = request.node.name.removeprefix("test_").replace("_", "-")[:38].rstrip("-")
+    yield made
+    operator.cluster.kubectl("delete", "accesspolicy", made, "--ignore-not-found")
+
+
+def _person(entra: EntraClient, name: str) -> str:
+    user_name = f"{name}@access.example.com"
+    entra.provision_user(Person(user_name, name.title(), "Tester"))
+    return user_name
+
+
+def _condition(operator: Installation, policy_name: str, kind: str) -> dict[str, str]:
+    return eventually(
+        lambda: conditions(operator.cluster, "accesspolicy", policy_name).get(kind, {}),
+        lambda seen: seen.get("status") == "True",
+    )
+
+
+def test_role_outside_the_list(operator: Installation, entra: EntraClient, name: str) -> None:
+    operator.cluster.kubectl("create", "clusterrole", f"{name}-role", "--verb=get", "--resource=pods")
+    forbidden = policy(name, DIRECTORY, f"{name}-*", role=f"{name}-role", namespace=name)
+    forbidden["spec"]["grants"].append({"clusterRole": "view", "namespaces": {"name": name, "create": {}}})
+    apply(operator.cluster, forbidden)
+    person = _person(entra, name)
+    entra.provision_group(f"{name}-group", [person])
+
+    refused = _condition(operator, name, "RoleNotAllowed")
+    assert "grantableClusterRoles" in refused["message"]
+    assert f"{name}-role" in refused["message"]
+    ready = conditions(operator.cluster, "accesspolicy", name)["Ready"]
+    assert (ready["status"], ready["reason"]) == ("False", "RoleNotAllowed")
+    # Nothing else suffers: the policy's other grant is in place.
+    becomes(lambda: bindings(operator.cluster, name), {(name, "view"): [person]})
+    assert operator.cluster.can_list_pods(person, name) == 200
+
+
+def test_group_named_after_a_protected_namespace(
+    operator: Installation, entra: EntraClient, name: str
+) -> None:
+    apply(operator.cluster, policy(name, DIRECTORY, "k8s-{team}-{role}", namespace="{team}"))
+    person = _person(entra, name)
+    for group in ("k8s-kube-system-admin", "k8s-default-admin", "k8s-scim-operator-admin"):
+        entra.provision_group(group, [person])
+    entra.provision_group("k8s-harmless-admin", [person])
+
+    becomes(lambda: bindings(operator.cluster, name), {("harmless", "admin"): [person]})
+    refused = _condition(operator, name, "Conflict")
+    assert "kube-system" in refused["message"]
+    assert operator.cluster.can_list_pods(person, "kube-system") == 403
+    assert operator.cluster.can_list_pods(person, "default") == 403
+
+
+def test_author_may_grant_only_what_he_may_bind(operator: Installation, name: str) -> None:
+    cluster = operator.cluster
+    author = f"{name}@authors.example.com"
+    cluster.kubectl(
+        "create",
+        "clusterrole",
+        name,
+        "--verb=get,create,patch,update",
+        "--resource=accesspolicies.scim-operator.io",
+    )
+    cluster.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", f"--user={author}")
+    token = cluster.person_token(author)
+    wish = json.dumps(policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name))
+    said = cluster.kubectl("apply", "-f", "-", input=wish, token=token, check=False)
+    assert "forbidden" in said.lower()
+    assert "bind" in said
+
+    cluster.kubectl(
+        "create",
+        "clusterrole",
+        f"{name}-bind",
+        "--verb=bind",
+        "--resource=clusterroles",
+        "--resource-name=view",
+    )
+    cluster.kubectl(
+        "create", "clusterrolebinding", f"{name}-b", f"--clusterrole={name}-bind", f"--user={author}"
+    )
+    eventually(
+        lambda: cluster.kubectl("apply", "-f", "-", input=wish, token=token, check=False),
+        lambda said: "created" in said,
+    )
+    more = json.dumps(policy(name, DIRECTORY, f"{name}-*", role="edit", namespace=name))
+    said = cluster.kubectl("apply", "-f", "-", input=more, token=token, check=False)
+    assert "may not grant" in said
+    assert "edit" in said
+
+
+def test_missing_role_is_picked_up_when_it_appears(
+    operator: Installation, entra: EntraClient, name: str
+) -> None:
+    # `edit` is among the roles of the list; it is there, so take it away for a moment.
+    cluster = operator.cluster
+    saved = json.loads(cluster.kubectl("get", "clusterrole", "edit", "-o", "json"))
+    saved["metadata"] = {key: saved["metadata"][key] for key in ("name", "labels", "annotations")}
+    cluster.kubectl("delete", "clusterrole", "edit")
+    try:
+        apply(cluster, policy(name, DIRECTORY, f"{name}-*", role="edit", namespace=name))
+        person = _person(entra, name)
+        entra.provision_group(f"{name}-group", [person])
+        assert "'edit'" in _condition(operator, name, "RoleMissing")["message"]
+        assert bindings(cluster, name) == {}
+    finally:
+        cluster.kubectl("apply", "-f", "-", input=json.dumps(saved))
+    becomes(lambda: bindings(cluster, name), {(name, "edit"): [person]})
+    becomes(lambda: "RoleMissing" in conditions(cluster, "accesspolicy", name), False)
+
+
+def test_missing_namespace_is_picked_up_when_it_appears(
+    operator: Installation, entra: EntraClient, name: str
+) -> None:
+    apply(operator.cluster, policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name, create=False))
+    person = _person(entra, name)
+    entra.provision_group(f"{name}-group", [person])
+    assert name in _condition(operator, name, "NamespaceMissing")["message"]
+    operator.cluster.kubectl("create", "namespace", name)
+    becomes(lambda: bindings(operator.cluster, name), {(name, "view"): [person]})
+
+
+def test_foreign_namespace_needs_consent(operator: Installation, entra: EntraClient, name: str) -> None:
+    cluster = operator.cluster
+    cluster.kubectl("create", "namespace", "vault")
+    apply(cluster, policy(name, DIRECTORY, "consent-{team}", role="view", namespace="{team}"))
+    person = _person(entra, name)
+    entra.provision_group("consent-vault", [person])
+    refused = _condition(operator, name, "Conflict")
+    assert f"kubectl label ns vault scim-operator.io/allow-policy={name}" in refused["message"]
+    assert cluster.can_list_pods(person, "vault") == 403
+    cluster.kubectl("label", "namespace", "vault", f"scim-operator.io/allow-policy={name}")
+    becomes(lambda: bindings(cluster, name), {("vault", "view"): [person]})
+    cluster.kubectl("label", "namespace", "vault", "scim-operator.io/allow-policy-")
+    becomes(lambda: bindings(cluster, name), {})
+
+
+def test_foreign_binding_is_left_alone(operator: Installation, entra: EntraClient, name: str) -> None:
+    cluster = operator.cluster
+    apply(cluster, policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name))
+    person = _person(entra, name)
+    entra.provision_group(f"{name}-group", [person])
+    becomes(lambda: bindings(cluster, name), {(name, "view"): [person]})
+    made = json.loads(cluster.kubectl("get", "rolebinding", "-n", name, "-o", "json"))["items"][0]
+    # The same object as somebody else's: our name, without what shows that we wrote it.
+    entra.remove_members(f"{name}-group", [person])
+    becomes(lambda: bindings(cluster, name), {})
+    foreign = {
+        **made,
+        "metadata": {"name": made["metadata"]["name"], "namespace": name},
+        "subjects": [{**made["subjects"][0], "name": "somebody@else.example.com"}],
+    }
+    cluster.kubectl("create", "-f", "-", input=json.dumps(foreign))
+    entra.add_members(f"{name}-group", [person])
+    assert made["metadata"]["name"] in _condition(operator, name, "Conflict")["message"]
+    kept = json.loads(cluster.kubectl("get", "rolebinding", "-n", name, "-o", "json"))["items"]
+    assert [subject["name"] for item in kept for subject in item["subjects"]] == ["somebody@else.example.com"]
+
+
+def test_group_that_can_be_read_in_two_ways(operator: Installation, entra: EntraClient, name: str) -> None:
+    apply(operator.cluster, policy(name, DIRECTORY, "two-{a}-{b}", role="view", namespace="{a}-x-{b}"))
+    person = _person(entra, name)
+    entra.provision_group("two-one-two-three", [person])
+    assert "two-one-two-three" in _condition(operator, name, "Ambiguous")["message"]
+    assert bindings(operator.cluster, name) == {}
+
+
+def test_drift_is_put_right(operator: Installation, entra: EntraClient, name: str) -> None:
+    cluster = operator.cluster
+    apply(cluster, policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name))
+    person = _person(entra, name)
+    entra.provision_group(f"{name}-group", [person])
+    wanted = {(name, "view"): [person]}
+    becomes(lambda: bindings(cluster, name), wanted)
+    binding = cluster.kubectl("get", "rolebinding", "-n", name, "-o", "name").strip()
+
+    cluster.kubectl("delete", "-n", name, binding)
+    becomes(lambda: bindings(cluster, name), wanted)
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "stranger@example.com"}
+    stranger = json.dumps([{"op": "add", "path": "/subjects/-", "value": subject}])
+    cluster.kubectl("patch", "-n", name, binding, "--type=json", "-p", stranger)
+    becomes(lambda: bindings(cluster, name), wanted)
+    cluster.kubectl("label", "-n", name, binding, "app.kubernetes.io/managed-by-", "scim-operator.io/policy-")
+    becomes(lambda: bindings(cluster, name), wanted)
+
+
+def test_renamed_group_moves(operator: Installation, entra: EntraClient, name: str) -> None:
+    cluster = operator.cluster
+    apply(cluster, policy(name, DIRECTORY, "mv-{team}-{role}", namespace="mv-{team}"))
+    person = _person(entra, name)
+    entra.provision_group("mv-red-view", [person])
+    becomes(lambda: bindings(cluster, name), {("mv-red", "view"): [person]})
+    entra.rename_group("mv-red-view", "mv-blue-edit")
+    becomes(lambda: bindings(cluster, name), {("mv-blue", "edit"): [person]})
+
+
+def test_deleting_a_policy_takes_only_its_own(operator: Installation, entra: EntraClient, name: str) -> None:
+    cluster = operator.cluster
+    other = f"{name}-other"
+    for policy_name in (name, other):
+        apply(cluster, policy(policy_name, DIRECTORY, f"{name}-*", role="view", namespace=name))
+    person = _person(entra, name)
+    entra.provision_group(f"{name}-group", [person])
+    for policy_name in (name, other):
+        becomes(lambda it=policy_name: bindings(cluster, it), {(name, "view"): [person]})
+    cluster.kubectl("delete", "accesspolicy", name)
+    becomes(lambda: bindings(cluster, name), {})
+    assert bindings(cluster, other) == {(name, "view"): [person]}
+    assert cluster.can_list_pods(person, name) == 200
+    cluster.kubectl("delete", "accesspolicy", other)
+
+
+def test_reserved_subject_is_refused(operator: Installation, entra: EntraClient, name: str) -> None:
+    cluster = operator.cluster
+    apply(cluster, policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name))
+    entra.provision_user(Person("system:admin", "System", "Admin"))
+    entra.provision_group(f"{name}-group", ["system:admin"])
+    user = cluster.kubectl(
+        "get", "scimusers", "-o", "jsonpath={.items[?(@.spec.userName=='system:admin')].metadata.name}"
+    )
+    refused = eventually(
+        lambda: conditions(cluster, "scimuser", user).get("SubjectRefused", {}), lambda seen: bool(seen)
+    )
+    assert "system:" in refused["message"]
+    assert bindings(cluster, name) == {}
