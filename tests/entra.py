@@ -44,6 +44,7 @@ class Exchange:
     body: Json | None
     status: int
     answer: Json
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -203,10 +204,12 @@ class EntraClient:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=20) as response:
-                return Exchange(method, url, body, response.status, _parsed(response.read()))
+                return Exchange(
+                    method, url, body, response.status, _parsed(response.read()), response.headers
+                )
         except urllib.error.HTTPError as error:
             with error:
-                return Exchange(method, url, body, error.code, _parsed(error.read()))
+                return Exchange(method, url, body, error.code, _parsed(error.read()), error.headers)
 
     def _patch(self, endpoint: str, name: str, operations: list[Json]) -> Exchange:
         body = {"schemas": [PATCH_OP], "Operations": operations}
