@@ -1,0 +1,215 @@
+"""The endpoint as a provider meets it: tokens, isolation, discovery, errors, what may not leak."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.parse
+from typing import Any
+
+import pytest
+
+from tests.entra import PATCH_OP, Dialect, EntraClient, Person
+from tests.eventually import becomes
+from tests.installation import NAMESPACE, Installation
+
+ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+
+@pytest.fixture(scope="module")
+def entra(operator: Installation) -> EntraClient:
+    """A connection of directory `scim`."""
+    return operator.client("scim", Dialect.MODERN)
+
+
+def _raw(
+    entra: EntraClient, method: str, path: str, headers: dict[str, str], body: bytes = b""
+) -> tuple[int, Any, Any]:
+    """A request exactly as given: no headers that a library would add."""
+    url = urllib.parse.urlsplit(entra.url)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=10)
+    connection.putrequest(method, url.path + path, skip_accept_encoding=True)
+    for key, value in headers.items():
+        connection.putheader(key, value)
+    if body:
+        connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response.status, json.loads(content) if content else None, response.headers
+
+
+def _authorized(entra: EntraClient) -> dict[str, str]:
+    return {"Authorization": f"Bearer {entra.token}"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic dXNlcjpwYXNz"}, {"Authorization": ""}],
+)
+def test_without_a_valid_token(entra: EntraClient, headers: dict[str, str]) -> None:
+    status, body, answered = _raw(entra, "GET", "/Users", headers)
+    assert status == 401
+    assert body["schemas"] == [ERROR]
+    assert body["status"] == "401"
+    assert answered["Content-Type"].startswith("application/scim+json")
+    assert answered["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_request_without_user_agent_accept_and_content_type(entra: EntraClient) -> None:
+    body = json.dumps({"userName": "bare@scim.example.com"}).encode()
+    status, made, _ = _raw(entra, "POST", "/Users", _authorized(entra), body)
+    assert status == 201
+    assert made["active"] is True
+    assert _raw(entra, "GET", f"/Users/{made['id']}", _authorized(entra))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/Users?aadOptscim062020",
+        "//Users/",
+        "/aadOptscim062020/Users",
+        "/Users?filter=userName+eq+%22nobody%22&aadOptscim062020",
+        "/Users?filter=userName%20eq%20%22nobody%22",
+        "/Groups?excludedAttributes=members&filter=displayName+eq+%22nobody%22",
+        "/Users?filter=externalId+eq+%224045ea11%22",
+        "/Users?filter=emails%5Btype+eq+%22work%22%5D.value+eq+%22nobody%22",
+    ],
+)
+def test_lists_answer_200_in_every_spelling(entra: EntraClient, path: str) -> None:
+    status, body, _ = _raw(entra, "GET", path, _authorized(entra))
+    assert status == 200
+    assert "totalResults" in body
+
+
+def test_discovery(entra: EntraClient) -> None:
+    config = entra.call("GET", "/ServiceProviderConfig").answer
+    assert config["patch"] == {"supported": True}
+    assert config["bulk"]["supported"] is False
+    types = entra.call("GET", "/ResourceTypes").answer["Resources"]
+    assert {item["name"] for item in types} == {"User", "Group"}
+    schemas = {item["id"] for item in entra.call("GET", "/Schemas").answer["Resources"]}
+    assert "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User" in schemas
+    for schema in schemas:
+        assert entra.call("GET", f"/Schemas/{schema}").answer["id"] == schema
+    assert entra.call("GET", "/Schemas/urn:nothing").status == 404
+    assert entra.call("GET", "").status == 200
+
+
+def test_one_directory_never_reaches_another(operator: Installation, entra: EntraClient) -> None:
+    other = operator.client("other")
+    theirs = other.provision_user(Person("theirs@other.example.com", "The", "Irs"))
+    group = entra.provision_group("isolation", [])
+    assert entra.call("GET", f"/Users/{theirs}").status == 404
+    assert entra.call("DELETE", f"/Users/{theirs}").status == 404
+    assert entra.find("Users", "userName", "theirs@other.example.com") is None
+    assert entra.find("Users", "id", theirs) is None
+    operation = {"op": "add", "path": "members", "value": [{"value": theirs}]}
+    patch = {"schemas": [PATCH_OP], "Operations": [operation]}
+    refused = entra.call("PATCH", f"/Groups/{group}", patch)
+    assert (refused.status, refused.answer["scimType"]) == (400, "invalidValue")
+    assert theirs in refused.answer["detail"]
+    crossed = EntraClient(other.url, entra.token)
+    assert crossed.call("GET", "/Users").status == 401
+    unknown = EntraClient(
+        entra.url.replace("/scim", "/nowhere").replace("/nowhere/v2", "/scim/v2"), entra.token
+    )
+    assert unknown.call("GET", "/Users").status == 401
+    assert other.get("Users", "theirs@other.example.com")["userName"] == "theirs@other.example.com"
+
+
+def test_taken_names_are_refused_in_any_case(entra: EntraClient) -> None:
+    entra.provision_user(Person("taken@scim.example.com", "Taken", "Name"))
+    twin = entra.call("POST", "/Users", {"userName": "TAKEN@scim.example.com"})
+    assert (twin.status, twin.answer["scimType"]) == (409, "uniqueness")
+    assert entra.find("Users", "userName", "Taken@Scim.Example.Com") is not None
+    entra.provision_user(Person("renamed@scim.example.com", "Re", "Named"))
+    operation = {"op": "replace", "value": {"userName": "taken@scim.example.com"}}
+    rename = {"schemas": [PATCH_OP], "Operations": [operation]}
+    conflict = entra.call("PATCH", f"/Users/{entra.ids['renamed@scim.example.com']}", rename)
+    assert (conflict.status, conflict.answer["scimType"]) == (409, "uniqueness")
+
+
+def test_a_name_is_free_again_after_a_rename(entra: EntraClient) -> None:
+    first = entra.provision_user(Person("first@scim.example.com", "First", "One"))
+    entra.update_user("first@scim.example.com", {"userName": "later@scim.example.com"})
+    second = entra.call("POST", "/Users", {"userName": "first@scim.example.com"})
+    assert second.status == 201
+    assert second.answer["id"] != first
+
+
+def test_a_patch_without_effect_writes_nothing(operator: Installation, entra: EntraClient) -> None:
+    user = entra.provision_user(Person("still@scim.example.com", "Still", "Here"))
+    group = entra.provision_group("still", ["still@scim.example.com"])
+    before = (entra.call("GET", f"/Users/{user}").answer, entra.call("GET", f"/Groups/{group}").answer)
+    entra.set_active("still@scim.example.com", True)
+    entra.update_user("still@scim.example.com", {"name.givenName": "Still", "displayName": "Still Here"})
+    entra.add_members("still", ["still@scim.example.com"])
+    after = (entra.call("GET", f"/Users/{user}").answer, entra.call("GET", f"/Groups/{group}").answer)
+    assert after == before
+
+
+def test_errors_are_scim(entra: EntraClient) -> None:
+    authorized = _authorized(entra)
+    cases = [
+        ("GET", "/Users/none", b"", 404),
+        ("DELETE", "/Users/none", b"", 404),
+        ("GET", "/Nothing", b"", 404),
+        ("PUT", "/Users/none", b"{}", 405),
+        ("POST", "/ServiceProviderConfig", b"{}", 405),
+        ("POST", "/Users", b"{", 400),
+        ("POST", "/Users", b"[]", 400),
+        ("POST", "/Users", b"{}", 400),
+        ("GET", "/Users?filter=userName+gx+1", b"", 400),
+        ("GET", "/Users?count=many", b"", 400),
+        ("POST", "/Users", b'{"userName":"' + b"x" * 5_000_000 + b'"}', 413),
+    ]
+    for method, path, body, wanted in cases:
+        status, answer, headers = _raw(entra, method, path, authorized, body)
+        assert (method, path, status) == (method, path, wanted)
+        assert answer["schemas"] == [ERROR], path
+        assert answer["status"] == str(wanted)
+        assert headers["Content-Type"].startswith("application/scim+json")
+        assert headers["X-Request-Id"]
+
+
+def test_every_write_is_seen_by_the_next_request(entra: EntraClient) -> None:
+    for i in range(50):
+        name = f"ryw{i}@scim.example.com"
+        made = entra.call("POST", "/Users", {"userName": name, "externalId": f"ryw-{i}"}).answer
+        assert entra.find("Users", "externalId", f"ryw-{i}") == {**made}
+        entra.ids[name] = made["id"]
+        entra.set_active(name, False)
+        assert entra.get("Users", name)["active"] is False
+        entra.delete("Users", name)
+        assert entra.find("Users", "userName", name) is None
+
+
+def test_a_deleted_secret_revokes_its_token(operator: Installation) -> None:
+    client = operator.client("other")
+    assert client.test_connection().status == 200
+    done = operator.command("token", "create", "other", "-n", NAMESPACE, "-o", "json")
+    made = json.loads(done.stdout)
+    second = EntraClient(made["url"], made["token"])
+    assert second.test_connection().status == 200
+    operator.cluster.kubectl("delete", "secret", "-n", NAMESPACE, made["secret"].split("/")[1])
+    becomes(lambda: second.test_connection().status, 401)
+    assert client.test_connection().status == 200
+
+
+def test_token_for_a_directory_that_does_not_exist(operator: Installation) -> None:
+    done = operator.command("token", "create", "nothing", "-n", NAMESPACE)
+    assert done.returncode == 1
+    assert "there is no ScimDirectory 'nothing'" in done.stderr
+
+
+def test_logs_hold_neither_tokens_nor_query_strings(operator: Installation, entra: EntraClient) -> None:
+    entra.find("Users", "userName", "secret.person@scim.example.com")
+    log = operator.process.log.read_text()
+    assert entra.token not in log
+    assert "secret.person" not in log
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert any(line["message"] == "request" and line["path"] == "/scim/v2/scim/Users" for line in lines)
+    assert not [line for line in lines if line["level"] in ("ERROR", "CRITICAL")]
