@@ -17,6 +17,8 @@ _TOKEN = re.compile(r"\{([^{}]*)\}|(\*+)|([^{}*]+|[{}])")
 _CAPTURE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _CAPTURED = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _LONGEST_LABEL = 63
+# As long as the CRD lets a pattern be; a longer name is nobody's doing in good faith.
+_LONGEST_NAME = 256
 
 Captures = tuple[tuple[str, str], ...]
 
@@ -82,8 +84,10 @@ def match(pattern: str, where: Mapping[str, list[str]], name: str) -> dict[str, 
     """
     tokens = parse(pattern)
     text = canonical(name)
+    if len(text) > _LONGEST_NAME or not _ends_meet(tokens, text):
+        return None
     allowed = {capture: frozenset(values) for capture, values in where.items()}
-    found = _splits(tokens, text, allowed)
+    found = _Splitter(tokens, text, allowed).splits()
     if len(found) > 1:
         raise AmbiguousError(found[0], found[1])
     return dict(found[0]) if found else None
@@ -107,40 +111,57 @@ def _token(pattern: str, match: re.Match[str]) -> Token:
     return Text(canonical(text))
 
 
-def _splits(
-    tokens: tuple[Token, ...], text: str, allowed: Mapping[str, frozenset[str]]
-) -> tuple[Captures, ...]:
-    """Up to two different ways to split `text`.
+class _Splitter:
+    """Finds up to two different ways to split one text.
 
-    From the back, each (token, position) is solved once and keeps two solutions at most: two ways to split a
-    rest are two ways to split the whole, so no more are ever needed and the time stays quadratic.
+    Each (token, position) that can be reached is solved once and keeps two solutions at most: two ways to
+    split a rest are two ways to split the whole, so no more are ever needed and the time stays quadratic.
     """
-    rest: list[tuple[Captures, ...]] = [() for _ in text] + [((),)]
-    for token in reversed(tokens):
-        rest = [
-            _two(
-                ((token.name, text[start:end]), *tail) if isinstance(token, Capture) else tail
-                for end in _ends(token, text, start, allowed)
-                for tail in rest[end]
+
+    def __init__(self, tokens: tuple[Token, ...], text: str, allowed: Mapping[str, frozenset[str]]) -> None:
+        self._tokens = tokens
+        self._text = text
+        self._allowed = allowed
+        self._solved: dict[tuple[int, int], tuple[Captures, ...]] = {}
+
+    def splits(self, position: int = 0, start: int = 0) -> tuple[Captures, ...]:
+        """The ways to split the text from `start` on with the tokens from `position` on."""
+        if position == len(self._tokens):
+            return ((),) if start == len(self._text) else ()
+        key = (position, start)
+        if key not in self._solved:
+            token = self._tokens[position]
+            self._solved[key] = _two(
+                ((token.name, self._text[start:end]), *tail) if isinstance(token, Capture) else tail
+                for end in self._ends(token, start)
+                for tail in self.splits(position + 1, end)
             )
-            for start in range(len(text) + 1)
-        ]
-    return rest[0]
+        return self._solved[key]
+
+    def _ends(self, token: Token, start: int) -> Iterable[int]:
+        """Where a token that begins at `start` may end."""
+        if isinstance(token, Text):
+            return [start + len(token.text)] if self._text.startswith(token.text, start) else []
+        if isinstance(token, Anything):
+            return range(start, len(self._text) + 1)
+        if token.name in self._allowed:
+            values = self._allowed[token.name]
+            return [start + len(value) for value in values if self._text.startswith(value, start)]
+        return self._captured(start)
+
+    def _captured(self, start: int) -> Iterable[int]:
+        found = _CAPTURED.match(self._text, start, min(len(self._text), start + _LONGEST_LABEL))
+        longest = found.end() if found else start
+        return (end for end in range(start + 1, longest + 1) if self._text[end - 1] != "-")
 
 
-def _ends(token: Token, text: str, start: int, allowed: Mapping[str, frozenset[str]]) -> list[int]:
-    """Where a token that begins at `start` may end."""
-    if isinstance(token, Text):
-        return [start + len(token.text)] if text.startswith(token.text, start) else []
-    if isinstance(token, Anything):
-        return list(range(start, len(text) + 1))
-    values = allowed.get(token.name)
-    longest = min(len(text), start + _LONGEST_LABEL)
-    return [
-        end
-        for end in range(start + 1, longest + 1)
-        if _CAPTURED.fullmatch(text, start, end) and (values is None or text[start:end] in values)
-    ]
+def _ends_meet(tokens: tuple[Token, ...], text: str) -> bool:
+    """The quick no for most groups: the pattern's literal beginning or end isn't the name's."""
+    first, last = tokens[0], tokens[-1]
+    return not (
+        (isinstance(first, Text) and not text.startswith(first.text))
+        or (isinstance(last, Text) and not text.endswith(last.text))
+    )
 
 
 def _two(solutions: Iterable[Captures]) -> tuple[Captures, ...]:

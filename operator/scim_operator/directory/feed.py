@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import RESOURCES, Record
-from scim_operator.kube.client import KubeClient
+from scim_operator.kube.client import KubeClient, Listing
 
 
-async def list_identities(client: KubeClient, index: Index) -> set[Record]:
-    """Bring the index up to a quorum list of both kinds. -> the records that turned out to be gone."""
+async def list_identities(client: KubeClient) -> dict[str, Listing]:
+    """Resource type -> a quorum list of it."""
+    return {resource_type: await client.list(resource) for resource_type, resource in RESOURCES.items()}
+
+
+def take_in(index: Index, listings: dict[str, Listing]) -> set[Record]:
+    """Bring the index up to these lists. -> the records that turned out to be gone."""
     gone: set[Record] = set()
-    for resource_type, resource in RESOURCES.items():
-        listing = await client.list(resource)
+    for resource_type, listing in listings.items():
         gone |= index.listed(resource_type, listing.items, listing.resource_version)
     return gone

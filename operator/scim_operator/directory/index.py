@@ -42,6 +42,7 @@ class Index:
         self._by_key: dict[Key, set[str]] = defaultdict(set)
         self._groups_of: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._tombstones: dict[str, float] = {}
+        self._superseded: list[Record] = []
         self._listed: set[str] = set()
 
     @property
@@ -83,6 +84,11 @@ class Index:
         self._remove(record)
         return record
 
+    def superseded(self) -> list[Record]:
+        """Those whose name another object took since the last call: deleted without an event being seen."""
+        former, self._superseded = self._superseded, []
+        return former
+
     # --- look-ups ------------------------------------------------------------------------------------------
 
     def get(self, directory: str, resource_type: str, identifier: str) -> Record | None:
@@ -112,7 +118,8 @@ class Index:
     def groups_of(self, directory: str, identifier: str) -> list[Record]:
         """The groups somebody is a direct member of."""
         groups = self._records[directory, GROUP.name]
-        return sorted((groups[group] for group in self._groups_of.get((directory, identifier), ())), key=_age)
+        ids = self._groups_of.get((directory, identifier), ())
+        return sorted((groups[group] for group in ids if group in groups), key=_age)
 
     def find(self, directory: str, resource_type: str, text: str) -> list[Record]:
         """Those a SCIM filter matches, in the order of creation. Raises ScimError for a bad filter."""
@@ -156,9 +163,11 @@ class Index:
             return False
         known = self._by_name.get((record.type, record.name))
         if known is not None:
-            if known.uid == record.uid and known.resource_version >= record.resource_version:
-                return True
+            if known.resource_version >= record.resource_version:
+                return known.uid == record.uid
             self._remove(known)
+            if known.uid != record.uid:
+                self._superseded.append(known)
         self._records[record.directory, record.type][record.id] = record
         self._by_name[record.type, record.name] = record
         for key in _keys(record):

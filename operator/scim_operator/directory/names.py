@@ -21,7 +21,7 @@ def object_name(directory: str, resource_type: str, key: str, attempt: int = 0) 
     `attempt` counts up when the name is held by somebody who was since renamed.
     """
     identity = "\0".join((directory, resource_type, fold(key), str(attempt)))
-    return f"{_slug(key) or resource_type.lower()}-{hashlib.sha256(identity.encode()).hexdigest()[:10]}"
+    return f"{_slug(fold(key)) or resource_type.lower()}-{hashlib.sha256(identity.encode()).hexdigest()[:10]}"
 
 
 def _slug(key: str) -> str:

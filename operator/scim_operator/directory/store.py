@@ -20,6 +20,7 @@ from scim_operator.directory.records import RESOURCES, Meta, Record, object_of, 
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
+from scim_operator.kube.resources import Resource
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.errors import ScimError, invalid_value, not_found, uniqueness
 from scim_operator.scim.normalise import normalise
@@ -28,6 +29,7 @@ from scim_operator.scim.schemas import GROUP, USER
 
 _KEY_ATTRIBUTES = {USER.name: "userName", GROUP.name: "displayName"}
 _TRIES = 8
+_BUSY = UnavailableError("the resource is being changed by others at the same time")
 
 
 class Store:
@@ -87,15 +89,17 @@ class Store:
                     written = await self._write(record, resource_type, patched.document, members, request)
                 if written is not None:
                     return written
-        raise UnavailableError("the resource is being changed by others at the same time")
+        raise _BUSY
 
     async def delete(self, directory: str, resource_type: ResourceType, identifier: str) -> None:
         """DELETE (RFC 7644 section 3.6). Memberships go with the groups' next writes."""
         async with self._lock(identifier):
-            record = self._existing(directory, resource_type, identifier)
-            with _api_errors():
-                await self._delete(record)
-            self.index.evict(record.type, record.name, record.uid)
+            for _ in range(_TRIES):
+                record = self._existing(directory, resource_type, identifier)
+                with _api_errors():
+                    if await self._delete(record):
+                        return
+        raise _BUSY
 
     # --- writing -------------------------------------------------------------------------------------------
 
@@ -105,21 +109,29 @@ class Store:
         attribute = _KEY_ATTRIBUTES[resource_type.name]
         key = str(document[attribute])
         resource = RESOURCES[resource_type.name]
-        for attempt in range(_TRIES):
+        attempt = 0
+        for _ in range(_TRIES):
             name = object_name(directory, resource_type.name, key, attempt)
             try:
                 return self._known(await self._client.create(resource, object_of(name, spec)))
             except ApiError as error:
                 if not error.already_exists:
                     raise
-            # Held by the same person (another writer was first) or by somebody since renamed.
-            with contextlib.suppress(ApiError):
-                holder = self.index.put(await self._client.get(resource, name))
-                if holder and folded(attribute, str(holder.document.get(attribute))) == folded(
-                    attribute, key
-                ):
-                    raise _taken(attribute, key)
+            holder = await self._holder(resource, name)
+            if holder is None:
+                continue  # deleted in between: the name is free again
+            if folded(attribute, str(holder.document.get(attribute))) == folded(attribute, key):
+                raise _taken(attribute, key)  # another writer was first
+            attempt += 1  # held by somebody who was since renamed
         raise UnavailableError(f"no free object name for this {attribute}")
+
+    async def _holder(self, resource: Resource, name: str) -> Record | None:
+        try:
+            return self.index.put(await self._client.get(resource, name))
+        except ApiError as error:
+            if error.not_found:
+                return None
+            raise
 
     async def _write(
         self,
@@ -135,7 +147,7 @@ class Store:
         spec = spec_of(record.directory, record.id, document, alive, meta)
         metadata = {**record.metadata, "resourceVersion": str(record.resource_version)}
         resource = RESOURCES[record.type]
-        with self._claim(record.directory, resource_type, document, own=record.id):
+        with self._claim(record.directory, resource_type, document, held=record):
             try:
                 return self._known(await self._client.replace(resource, {"metadata": metadata, "spec": spec}))
             except ApiError as error:
@@ -144,12 +156,18 @@ class Store:
         await self._refresh(record)
         return None
 
-    async def _delete(self, record: Record) -> None:
+    async def _delete(self, record: Record) -> bool:
+        """False when the object is another one by now (restored), and the index knows it."""
         try:
             await self._client.delete(RESOURCES[record.type], record.name, uid=record.uid)
         except ApiError as error:
+            if error.conflict:
+                await self._refresh(record)
+                return False
             if not error.not_found:  # somebody else was first: gone is gone
                 raise
+        self.index.evict(record.type, record.name, record.uid)
+        return True
 
     async def _refresh(self, record: Record) -> None:
         try:
@@ -183,17 +201,30 @@ class Store:
 
     @contextlib.contextmanager
     def _claim(
-        self, directory: str, resource_type: ResourceType, document: Mapping[str, Any], own: str | None = None
+        self,
+        directory: str,
+        resource_type: ResourceType,
+        document: Mapping[str, Any],
+        held: Record | None = None,
     ) -> Iterator[None]:
-        """Hold the unique values of a document while it is being written."""
+        """Hold the unique values of a document while it is being written.
+
+        What the record held before isn't asked for: two people may share a value since a restore, or since
+        the directory names people by another attribute, and a leaver must be disabled all the same.
+        """
         unique = self._unique_attributes(directory, resource_type)
+        own = (
+            {(attribute, folded(attribute, value)) for attribute, value in indexed(held.document)}
+            if held
+            else set()
+        )
         wanted = {
             (directory, resource_type.name, attribute, folded(attribute, value)): value
             for attribute, value in indexed(document)
-            if attribute in unique
+            if attribute in unique and (attribute, folded(attribute, value)) not in own
         }
         for key, value in wanted.items():
-            if key in self._claims or self.index.holders(*key[:3], value) - {own}:
+            if key in self._claims or self.index.holders(*key[:3], value):
                 raise _taken(key[2], value)
         self._claims |= wanted.keys()
         try:
@@ -226,10 +257,10 @@ def _api_errors() -> Iterator[None]:
     try:
         yield
     except ApiError as error:
+        if error.too_large:
+            raise ScimError(413, "the resource is too large to be stored") from error
         if error.unavailable:
             raise UnavailableError("the cluster's API server does not answer; nothing was lost") from error
-        if error.status == 413 or "too large" in error.message:
-            raise ScimError(413, "the resource is too large to be stored") from error
         if error.status == 422:
             raise invalid_value(f"refused by the cluster: {error.message}") from error
         raise

@@ -127,4 +127,5 @@ def _time(text: str | None) -> datetime | None:
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    # A header may hold any byte; aiohttp hands those that are no UTF-8 over as surrogates.
+    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()

@@ -8,6 +8,8 @@ from typing import Any
 Object = Mapping[str, Any]
 Key = tuple[str, str]
 
+_REMEMBERED = 10_000
+
 
 def key_of(obj: Object) -> Key:
     """(namespace, name); the namespace is empty for cluster-scoped kinds."""
@@ -20,6 +22,8 @@ class Cache:
     def __init__(self, keep: Callable[[Object], Object] = lambda obj: obj) -> None:
         self._keep = keep
         self._objects: dict[Key, Object] = {}
+        # Versions at which objects were seen deleted: a listing that is older would raise the dead.
+        self._deleted: dict[Key, int] = {}
         self.listed_once = False
 
     def listed(self, items: Iterable[Object], resource_version: str) -> set[Key]:
@@ -36,17 +40,37 @@ class Cache:
 
     def put(self, obj: Object) -> bool:
         """Take in one object. -> False when it isn't newer than what is known."""
-        known = self._objects.get(key_of(obj))
-        if known is not None and _version(known) >= _version(obj) and _uid(known) == _uid(obj):
+        key = key_of(obj)
+        known = self._objects.get(key)
+        if known is not None and _version(known) >= _version(obj):
             return False
-        self._objects[key_of(obj)] = self._keep(obj)
+        if self._deleted.get(key, 0) > _version(obj):
+            return False
+        self._deleted.pop(key, None)
+        self._objects[key] = self._keep(obj)
         return True
 
     def remove(self, obj: Object) -> None:
-        """Forget a deleted object; a namesake made since stays."""
-        known = self._objects.get(key_of(obj))
-        if known is not None and _uid(known) == _uid(obj):
-            del self._objects[key_of(obj)]
+        """Forget an object by its event; a namesake made since stays.
+
+        The event's version is that of the deletion, or of the change by which the object left our label
+        selector: in that case it lives on, and may be put again at the very same version.
+        """
+        self._forget(obj, _version(obj))
+
+    def removed_by_us(self, obj: Object) -> None:
+        """Forget an object as last seen, which we have deleted: it is dead at that version already."""
+        self._forget(obj, _version(obj) + 1)
+
+    def _forget(self, obj: Object, version: int) -> None:
+        key = key_of(obj)
+        known = self._objects.get(key)
+        if known is not None and _uid(known) != _uid(obj):
+            return
+        self._objects.pop(key, None)
+        self._deleted[key] = max(self._deleted.get(key, 0), version)
+        if len(self._deleted) > _REMEMBERED:
+            del self._deleted[next(iter(self._deleted))]
 
     def get(self, name: str, namespace: str = "") -> Object | None:
         """The object, or None."""

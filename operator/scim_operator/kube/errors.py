@@ -20,6 +20,12 @@ class ApiError(Exception):
         return self.status in _UNAVAILABLE
 
     @property
+    def too_large(self) -> bool:
+        """Over etcd's limit of about 1.5 MiB, which comes as a 500, or over the API server's own."""
+        said = self.message
+        return self.status == 413 or "request is too large" in said or "larger than max" in said
+
+    @property
     def not_found(self) -> bool:
         """The object isn't there."""
         return self.status == 404

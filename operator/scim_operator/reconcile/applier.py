@@ -124,7 +124,7 @@ class Applier:
                 raise AgainError from error
             if not error.not_found:
                 raise
-        self._world.bindings.remove(actual)
+        self._world.bindings.removed_by_us(actual)
         log.info("binding deleted", extra={"place": place._asdict()})
 
     async def _look_again(self, place: Place, actual: Object) -> None:
@@ -135,7 +135,7 @@ class Applier:
         except ApiError as error:
             if not error.not_found:
                 raise
-            self._world.bindings.remove(actual)
+            self._world.bindings.removed_by_us(actual)
             return
         self._world.bindings.put(found)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from scim_operator.access.bindings import binding_name, place_of
 from scim_operator.access.places import Place
 from scim_operator.directory.directories import DIRECTORIES
-from scim_operator.directory.feed import list_identities
+from scim_operator.directory.feed import list_identities, take_in
 from scim_operator.directory.records import GROUPS, RESOURCES, TYPES, USERS, Record
 from scim_operator.kube.cache import Cache, Key, Object, key_of
 from scim_operator.kube.client import KubeClient
@@ -79,23 +79,26 @@ class Inputs:
         if resource in (USERS, GROUPS):
             return self._observe_record(event, obj)
         cache = self._caches[resource]
+        # A label that was stripped or changed: the place that the binding stood for is concerned as well.
+        former = cache.get(key_of(obj)[1], key_of(obj)[0]) if resource is ROLE_BINDINGS else None
+        before = self._binding_itself(former) if former else Concerned()
         if event == _DELETED:
-            # A stripped label arrives as a deletion too: the place is looked at, and finds what is there.
-            concerned = self._binding_itself(obj) if resource is ROLE_BINDINGS else Concerned()
             cache.remove(obj)
-            return concerned | self._changed[resource](key_of(obj))
-        return self._changed[resource](key_of(obj)) if cache.put(obj) else Concerned()
+            return before | self._changed[resource](key_of(obj))
+        return before | self._changed[resource](key_of(obj)) if cache.put(obj) else Concerned()
 
     async def list_all(self, client: KubeClient) -> Concerned:
-        """List every input as it is now. Raises ApiError; what was listed by then is known."""
-        concerned: list[Concerned] = []
-        gone = await list_identities(client, self._world.index)
-        for resource in LISTED:
-            selector = OURS if resource is ROLE_BINDINGS else ""
-            listing = await client.list(resource, selector=selector)
-            for key in self._caches[resource].listed(listing.items, listing.resource_version):
-                concerned.append(self._changed[resource](key))
-        concerned += [self._record_gone(record) for record in gone]
+        """List every input as it is now. Raises ApiError, and then nothing is taken in."""
+        identities = await list_identities(client)
+        listings = [
+            (resource, await client.list(resource, selector=OURS if resource is ROLE_BINDINGS else ""))
+            for resource in LISTED
+        ]
+        gone = take_in(self._world.index, identities)
+        concerned = [self._record_gone(record) for record in [*gone, *self._world.index.superseded()]]
+        for resource, listing in listings:
+            changed = self._caches[resource].listed(listing.items, listing.resource_version)
+            concerned += [self._changed[resource](key) for key in changed]
         for kind in RESOURCES:
             records = list(self._world.index.records(kind))
             concerned += [self._record_changed(record) for record in records]
@@ -124,7 +127,8 @@ class Inputs:
             record = gone or self._world.index.readable(obj)
             return self._record_gone(record) if record else Concerned()
         known = self._world.index.put(obj)
-        return self._record_changed(known) if known else Concerned()
+        former = [self._record_gone(record) for record in self._world.index.superseded()]
+        return merged([*former, self._record_changed(known) if known else Concerned()])
 
     def _record_changed(self, record: Record) -> Concerned:
         if self._planned.get((record.type, record.uid)) == record.generation:

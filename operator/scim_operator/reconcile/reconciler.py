@@ -171,8 +171,10 @@ class Reconciler:
                 return
             except ApiError as error:
                 log.warning("listing failed", extra={"error": str(error), "again_in_seconds": pause})
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
+            except Exception:
+                log.exception("listing failed", extra={"again_in_seconds": pause})
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
 
     async def _sweep(self) -> None:
         """kopf reports no deletion that fell into a gap of its watch; this finds it, and any drift."""
@@ -183,6 +185,8 @@ class Reconciler:
                 self._look_at(self._inputs.everything())
             except ApiError as error:
                 log.warning("a sweep failed; the next one follows", extra={"error": str(error)})
+            except Exception:
+                log.exception("a sweep failed; the next one follows")
 
     async def _refresh_directories(self) -> None:
         """The time of the last request moves without any event."""

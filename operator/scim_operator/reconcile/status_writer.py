@@ -1,4 +1,8 @@
-"""Writes statuses at low priority: a thousand people joining a group must not delay one binding."""
+"""Writes statuses at low priority: a thousand people joining a group must not delay one binding.
+
+Two lanes, one write at a time each: people, who may be many, never delay what an admin looks at first
+(directories, policies, groups).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from scim_operator.directory.records import USERS
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.queue import KeyedQueue
@@ -17,6 +22,8 @@ log = logging.getLogger(__name__)
 # Changes come in bursts (a cycle of a provider, a rollout of a policy): one status for each burst.
 _COALESCE_SECONDS = 0.3
 _LONGEST_WAIT_FOR_BINDINGS = 2.0
+
+Lane = KeyedQueue[Subject]
 
 
 class StatusWriter:
@@ -33,35 +40,50 @@ class StatusWriter:
         self._statuses = statuses
         self._busy = busy
         self._written = written
-        self._queue: KeyedQueue[Subject] = KeyedQueue()
+        self._people: Lane = KeyedQueue()
+        self._others: Lane = KeyedQueue()
 
     def mark(self, subjects: Iterable[Subject], seconds: float = _COALESCE_SECONDS) -> None:
         """These statuses may have changed."""
         for subject in subjects:
-            self._queue.add_later(subject, seconds)
+            lane = self._people if subject.resource == USERS else self._others
+            lane.add_later(subject, seconds)
 
     async def run(self) -> None:
         """Write what was marked, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._drive(self._people))
+            tasks.create_task(self._drive(self._others))
+
+    def close(self) -> None:
+        """Drop what is still to be written: it is computed afresh at the next start."""
+        self._people.close()
+        self._others.close()
+
+    async def _drive(self, lane: Lane) -> None:
         while True:
-            subject = await self._queue.get()
-            try:
-                async with asyncio.timeout(_LONGEST_WAIT_FOR_BINDINGS):
-                    await self._busy.idle()
-            except TimeoutError:
-                pass
+            subject = await lane.get()
+            await self._after_bindings()
             try:
                 await self._write(subject)
-                self._queue.done(subject)
+                lane.done(subject)
             except ApiError as error:
-                pause = self._queue.failed(subject)
+                pause = lane.failed(subject)
                 log.warning(
                     "a status couldn't be written",
                     extra={"object": subject.name, "error": str(error), "again_in_seconds": pause},
                 )
+            except Exception:
+                # One odd object must not end the writing of all others.
+                lane.failed(subject)
+                log.exception("a status failed", extra={"object": subject.name})
 
-    def close(self) -> None:
-        """Drop what is still to be written: it is computed afresh at the next start."""
-        self._queue.close()
+    async def _after_bindings(self) -> None:
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT_FOR_BINDINGS):
+                await self._busy.idle()
+        except TimeoutError:
+            return  # bindings that never end must not hide what is going on
 
     async def _write(self, subject: Subject) -> None:
         wanted = self._statuses.wanted(subject)
