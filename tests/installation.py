@@ -35,6 +35,8 @@ class Installation:
     cluster: Cluster
     process: OperatorProcess
     values: tuple[str, ...]
+    # What `helm install` printed.
+    said: str = ""
 
     @classmethod
     def install(
@@ -51,9 +53,9 @@ class Installation:
             *(f"directories[{i}].provider=Entra" for i in range(len(directories))),
             *values,
         )
-        _helm(cluster, "install", chosen, "--create-namespace")
+        said = _helm(cluster, "install", chosen, "--create-namespace")
         process = OperatorProcess.from_deployment(cluster, NAMESPACE, "scim-operator")
-        return cls(cluster, process, chosen)
+        return cls(cluster, process, chosen, said)
 
     def upgrade(self, *values: str) -> None:
         """`helm upgrade` with these values on top."""
@@ -101,6 +103,6 @@ def operator(cluster: Cluster) -> Iterator[Installation]:
 DIRECTORIES = ("legacy", "modern", "access", "calm", "storm", "scim", "other")
 
 
-def _helm(cluster: Cluster, verb: str, values: Sequence[str], *more: str) -> None:
+def _helm(cluster: Cluster, verb: str, values: Sequence[str], *more: str) -> str:
     settings = [part for value in values for part in ("--set", value)]
-    cluster.helm(verb, NAMESPACE, str(CHART), "-n", NAMESPACE, *more, *settings)
+    return cluster.helm(verb, NAMESPACE, str(CHART), "-n", NAMESPACE, *more, *settings)

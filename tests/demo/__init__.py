@@ -1,0 +1,1 @@
+"""`python -m tests.demo`: a provisioning run of Microsoft Entra ID, played against the installed chart."""
