@@ -91,7 +91,10 @@ class PolicySpec(ApiModel):
 
     groups: GroupSelector
     grants: list[Grant] = Field(
-        min_length=1, max_length=256, json_schema_extra={"x-kubernetes-list-type": "atomic"}
+        min_length=1,
+        max_length=256,
+        description="What the members of the groups get.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 
 
