@@ -205,11 +205,11 @@ class EntraClient:
         try:
             with opener.open(request, timeout=20) as response:
                 return Exchange(
-                    method, url, body, response.status, _parsed(response.read()), response.headers
+                    method, url, body, response.status, _parsed(response.read()), dict(dict(response.headers))
                 )
         except urllib.error.HTTPError as error:
             with error:
-                return Exchange(method, url, body, error.code, _parsed(error.read()), error.headers)
+                return Exchange(method, url, body, error.code, _parsed(error.read()), dict(error.headers))
 
     def _patch(self, endpoint: str, name: str, operations: list[Json]) -> Exchange:
         body = {"schemas": [PATCH_OP], "Operations": operations}

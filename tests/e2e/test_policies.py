@@ -72,6 +72,15 @@ def test_group_named_after_a_protected_namespace(
     becomes(lambda: bindings(operator.cluster, name), {("harmless", "admin"): [person]})
     refused = _condition(operator, name, "Conflict")
     assert "kube-system" in refused["message"]
+    group = operator.cluster.kubectl(
+        "get",
+        "scimgroups",
+        "-o",
+        "jsonpath={.items[?(@.spec.displayName=='k8s-kube-system-admin')].metadata.name}",
+    )
+    becomes(lambda: conditions(operator.cluster, "scimgroup", group)["Ready"]["status"], "False")
+    # The policy isn't at fault, and can't be turned red by whoever names groups.
+    assert conditions(operator.cluster, "accesspolicy", name)["Ready"]["status"] == "True"
     assert operator.cluster.can_list_pods(person, "kube-system") == 403
     assert operator.cluster.can_list_pods(person, "default") == 403
 

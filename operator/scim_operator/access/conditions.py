@@ -25,22 +25,31 @@ _SHOWN = 3
 Condition = dict[str, Any]
 
 
-def of_problems(problems: Iterable[Problem], ready: str) -> list[Condition]:
-    """One condition per kind of problem, and Ready: True with the words `ready`, or the gravest problem's."""
-    by_type: dict[str, list[Problem]] = {}
-    for problem in sorted(set(problems)):
-        by_type.setdefault(problem.condition, []).append(problem)
-    conditions = [
-        _condition(kind, "True", by_type[kind][0].reason, _joined(by_type[kind]))
-        for kind in PROBLEM_TYPES
-        if kind in by_type
-    ]
-    if conditions:
-        first = conditions[0]
+def of_problems(problems: Iterable[Problem], ready: str, remarks: Iterable[Problem] = ()) -> list[Condition]:
+    """One condition per kind of problem, and Ready: True with the words `ready`, or the gravest problem's.
+
+    `remarks` get their conditions too, but don't touch Ready: what isn't this object's fault, such as a
+    group's bad name seen from a policy.
+    """
+    problems = set(problems)
+    gravest = _by_type(problems)
+    if gravest:
+        first = gravest[0]
         main = _condition("Ready", "False", first["type"], first["message"])
     else:
         main = _condition("Ready", "True", "Reconciled", ready)
-    return [main, *conditions]
+    return [main, *_by_type(problems | set(remarks))]
+
+
+def _by_type(problems: Iterable[Problem]) -> list[Condition]:
+    found: dict[str, list[Problem]] = {}
+    for problem in sorted(problems):
+        found.setdefault(problem.condition, []).append(problem)
+    return [
+        _condition(kind, "True", found[kind][0].reason, _joined(found[kind]))
+        for kind in PROBLEM_TYPES
+        if kind in found
+    ]
 
 
 def updated(

@@ -52,7 +52,7 @@ class DirectoryStatus(Status):
     users: int | None = Field(None, description="How many users the provider pushed, disabled ones included.")
     groups: int | None = Field(None, description="How many groups the provider pushed.")
     last_request_time: Timestamp | None = Field(
-        None, description="When the provider last sent a valid request; exact to the minute."
+        None, description="When the provider last sent a valid request; exact to some seconds."
     )
 
 

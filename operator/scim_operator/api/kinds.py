@@ -46,6 +46,7 @@ class Kind:
 
 
 _READY = Column("Ready", '.status.conditions[?(@.type=="Ready")].status')
+_REASON = '.status.conditions[?(@.type=="Ready")].reason'
 _AGE = Column("Age", ".metadata.creationTimestamp", "date")
 _SYNCED = Column(
     "Synced", ".spec.meta.lastModified", "date", description="How long ago the provider last changed it."
@@ -96,6 +97,7 @@ SCIM_GROUP = Kind(
         _READY,
         _SYNCED,
         _AGE,
+        Column("Reason", _REASON, wide=True),
     ),
 )
 
@@ -111,7 +113,7 @@ ACCESS_POLICY = Kind(
         Column("Bindings", ".status.bindings", "integer"),
         Column("Namespaces", ".status.namespaces", "integer"),
         _READY,
-        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
+        Column("Reason", _REASON),
         _AGE,
     ),
 )

@@ -23,7 +23,7 @@ from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
 
-_WHOLE_BINDING = " The whole binding was deleted, since the leaver in it could not be taken out alone."
+_WHOLE_BINDING = "; the whole binding was deleted, since the leaver in it could not be taken out alone"
 GRANTABLE_VALUE = "grantableClusterRoles"
 
 
@@ -166,6 +166,6 @@ def _problem(place: Place, error: ApiError) -> Problem | None:
 def _not_allowed(place: Place, reason: str = "NotGrantable", more: str = "") -> Problem:
     message = (
         f"ClusterRole {place.role!r} is not among the roles that the operator may grant; to allow it, "
-        f"add it to the chart's value `{GRANTABLE_VALUE}`.{more}"
+        f"add it to the chart's value `{GRANTABLE_VALUE}`{more}"
     )
     return Problem("RoleNotAllowed", reason, message)

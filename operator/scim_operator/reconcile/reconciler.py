@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 _WORKERS = 8
 _SWEEP_SECONDS = 300.0
-_DIRECTORY_STATUS_SECONDS = 60.0
+_DIRECTORY_STATUS_SECONDS = 10.0
 # A refusal may end without an event we would see (the operator's own role was changed by an upgrade).
 _REFUSED_AGAIN_SECONDS = 30.0
 
@@ -103,7 +103,7 @@ class Reconciler:
             self._mark_directory(subject)
 
     def _mark_directory(self, subject: Subject) -> None:
-        """A directory's counts move with every request; its status is written once a minute at the most."""
+        """A directory's counts move with every request; its status is written now and then."""
         since = self._monotonic() - self._directory_written.get(subject.name, float("-inf"))
         self._writer.mark([subject], max(0.3, _DIRECTORY_STATUS_SECONDS - since))
 

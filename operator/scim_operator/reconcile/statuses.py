@@ -101,7 +101,7 @@ class Statuses:
         places = self._world.routes.of_policy(name)
         bound = [place for place in places if self._outcome(place).bound]
         people = {subject for place in bound for subject in self._outcome(place).subjects}
-        problems = [*self._world.routes.problems_of_policy(name), *self._problems(places)]
+        problems = self._problems(places)
         if wrong := self._world.invalid_policies.get(name):
             problems.append(Problem("Stalled", "InvalidSpec", wrong))
         fields = {
@@ -110,9 +110,10 @@ class Statuses:
             "bindings": len(bound),
             "namespaces": len({place.namespace for place in bound}),
         }
-        return self._made(
-            policy["metadata"], policy.get("status") or {}, fields, problems, "access is in place"
-        )
+        # Whoever names a group in the provider must not be able to turn a policy red.
+        remarks = self._world.routes.problems_of_policy(name)
+        ready = "access is in place"
+        return self._made(policy["metadata"], policy.get("status") or {}, fields, problems, ready, remarks)
 
     def _directory(self, name: str) -> Wanted | None:
         directory = self._world.directories.objects.get(name)
@@ -147,11 +148,12 @@ class Statuses:
         fields: Mapping[str, Any],
         problems: list[Problem],
         ready: str,
+        remarks: Iterable[Problem] = (),
     ) -> Wanted:
         generation = int(metadata.get("generation", 0))
         conditions = updated(
             known.get("conditions") or [],
-            of_problems(problems, ready),
+            of_problems(problems, ready, remarks),
             generation=generation,
             now=self._now(),
         )
