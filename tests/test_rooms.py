@@ -41,7 +41,9 @@ def imports(file: Path) -> Iterator[str]:
 def rooms_that_import(*prefixes: str) -> set[str]:
     found = set()
     for file in FILES:
-        if any(name == prefix or name.startswith(f"{prefix}.") for name in imports(file) for prefix in prefixes):
+        if any(
+            name == prefix or name.startswith(f"{prefix}.") for name in imports(file) for prefix in prefixes
+        ):
             found.add(named(file).split("/")[0])
     return found
 
