@@ -205,7 +205,7 @@ class EntraClient:
         try:
             with opener.open(request, timeout=20) as response:
                 return Exchange(
-                    method, url, body, response.status, _parsed(response.read()), dict(dict(response.headers))
+                    method, url, body, response.status, _parsed(response.read()), dict(response.headers)
                 )
         except urllib.error.HTTPError as error:
             with error:

@@ -49,7 +49,7 @@ def objects(scene: Scene) -> None:
     """kubectl's view of it."""
     scene.screen.step(
         "What it made of the cluster",
-        "Objects and plain RBAC; READY False tells of k8s-kube-system-admin. (Some columns are left out.)",
+        "Objects and plain RBAC. The badly named group is READY False. (Some columns are left out.)",
     )
     # Statuses come at low priority, after all bindings; a table is no use before they are written.
     scene.expect.count_becoming(
