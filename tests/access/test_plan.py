@@ -1,0 +1,135 @@
+"""What one place should look like, for every state it may be found in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scim_operator.access.bindings import desired_binding, desired_namespace
+from scim_operator.access.places import Opening, Place
+from scim_operator.access.plan import Facts, Plan, plan
+
+PLACE = Place("teams", "edit", "team-red")
+OURS = {"app.kubernetes.io/managed-by": "scim-operator"}
+ALLOW = "scim-operator.io/allow-policy"
+BINDING = desired_binding(PLACE, "entra", ["ada"])
+
+
+def namespace(labels: dict[str, str] | None = None, **metadata: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "team-red", **({"labels": labels} if labels else {}), **metadata}}
+
+
+def facts(**changes: Any) -> Facts:
+    """Everything is there, in a namespace of ours; with changes."""
+    return Facts(
+        **{
+            "directory": "entra",
+            "directory_exists": True,
+            "opening": Opening(captured=True, create=True),
+            "subjects": frozenset({"ada"}),
+            "namespace": namespace(OURS),
+            "role_exists": True,
+            "binding": None,
+        }
+        | changes
+    )
+
+
+def only_problem(planned: Plan) -> tuple[str, str]:
+    (problem,) = planned.problems
+    return problem.condition, problem.reason
+
+
+def test_binding_of_the_active_members() -> None:
+    assert plan(PLACE, facts()) == Plan(binding=BINDING)
+
+
+def test_plan_does_not_depend_on_the_binding_that_is_there() -> None:
+    assert plan(PLACE, facts(binding=desired_binding(PLACE, "entra", ["bob"]))) == Plan(binding=BINDING)
+
+
+def test_missing_namespace_is_made() -> None:
+    planned = plan(PLACE, facts(namespace=None))
+    assert planned == Plan(namespace=desired_namespace(PLACE, "entra"), binding=BINDING)
+
+
+@pytest.mark.parametrize("gone", [{"opening": None}, {"subjects": frozenset()}])
+@pytest.mark.parametrize("there", [None, BINDING])
+def test_place_without_people_has_neither_binding_nor_namespace(
+    gone: dict[str, Any], there: dict[str, Any] | None
+) -> None:
+    planned = plan(PLACE, facts(**gone, binding=there, namespace=None, role_exists=False))
+    assert planned == Plan()
+
+
+def test_missing_directory_leaves_everything_as_it_is() -> None:
+    planned = plan(PLACE, facts(directory_exists=False, subjects=frozenset(), binding=BINDING))
+    assert planned.keep
+    assert (planned.binding, planned.namespace) == (None, None)
+    assert only_problem(planned) == ("Stalled", "DirectoryMissing")
+    assert "'entra'" in planned.problems[0].message
+
+
+def test_namespace_is_waited_for_where_it_may_not_be_made() -> None:
+    planned = plan(PLACE, facts(namespace=None, opening=Opening(captured=True, create=False)))
+    assert (planned.binding, planned.namespace) == (None, None)
+    assert only_problem(planned) == ("NamespaceMissing", "NotFound")
+    assert "create: {}" in planned.problems[0].message
+
+
+def test_nothing_is_made_in_a_namespace_that_is_going() -> None:
+    planned = plan(PLACE, facts(namespace=namespace(OURS, deletionTimestamp="2026-01-01T00:00:00Z")))
+    assert planned.binding is None
+    assert only_problem(planned) == ("NamespaceMissing", "Terminating")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        None,
+        {"app.kubernetes.io/managed-by": "Helm"},
+        {ALLOW: "other"},
+        {ALLOW: "Teams"},
+        {ALLOW: ""},
+        # labels that say which policy made it prove nothing by themselves
+        {"scim-operator.io/policy": "teams"},
+    ],
+)
+def test_captured_name_does_not_open_a_namespace_of_others(labels: dict[str, str] | None) -> None:
+    planned = plan(PLACE, facts(namespace=namespace(labels), binding=BINDING))
+    assert planned.binding is None
+    assert not planned.keep, "what was granted there must go"
+    assert only_problem(planned) == ("Conflict", "ForeignNamespace")
+    assert f"kubectl label ns team-red {ALLOW}=teams" in planned.problems[0].message
+
+
+@pytest.mark.parametrize("labels", [OURS, {ALLOW: "teams"}, {ALLOW: "any"}])
+def test_namespace_of_ours_or_with_consent(labels: dict[str, str]) -> None:
+    assert plan(PLACE, facts(namespace=namespace(labels))) == Plan(binding=BINDING)
+
+
+def test_literal_name_needs_no_consent() -> None:
+    opening = Opening(captured=False, create=False)
+    assert plan(PLACE, facts(namespace=namespace(), opening=opening)) == Plan(binding=BINDING)
+
+
+def test_missing_role_grants_nothing_and_makes_no_namespace() -> None:
+    planned = plan(PLACE, facts(role_exists=False, namespace=None))
+    assert (planned.binding, planned.namespace, planned.keep) == (None, None, False)
+    assert only_problem(planned) == ("RoleMissing", "NotFound")
+
+
+def test_vanished_role_keeps_the_binding_and_leavers_leave_all_the_same() -> None:
+    before = desired_binding(PLACE, "entra", ["ada", "bob"])
+    planned = plan(PLACE, facts(role_exists=False, binding=before))
+    assert planned.binding == BINDING
+    assert only_problem(planned) == ("RoleMissing", "NotFound")
+
+
+def test_binding_of_somebody_else_is_left_alone() -> None:
+    foreign = {"metadata": {"name": BINDING["metadata"]["name"]}, "roleRef": {}, "subjects": []}
+    planned = plan(PLACE, facts(binding=foreign))
+    assert planned.keep
+    assert only_problem(planned) == ("Conflict", "ForeignBinding")
+    assert f"team-red/{BINDING['metadata']['name']}" in planned.problems[0].message
