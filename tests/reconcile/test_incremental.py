@@ -1,0 +1,357 @@
+"""Rule 8: after any sequence of changes, in whatever order and how often their events come, the plans are
+those of a fresh start; and whoever's plan changed was told so (or they would keep their access, or wait)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from scim_operator.access.bindings import desired_binding
+from scim_operator.access.places import Place
+from scim_operator.directory.directories import DIRECTORIES
+from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS, Resource
+from scim_operator.reconcile.resources import POLICIES
+from tests.reconcile.worlds import Event, Observer, Universe, fresh, group, policy, user
+
+Change = Callable[[Universe], list[Event]]
+Step = tuple[str, Change]
+
+USER_NUMBERS = st.integers(0, 2)
+GROUP_NUMBERS = st.integers(0, 2)
+TEAMS = st.sampled_from(["k8s-red-edit", "k8s-red-view", "k8s-blue-edit", "K8S-Red-EDIT", "others"])
+DIRECTORY_NAMES = st.sampled_from(["entra", "okta"])
+SUBJECTS = st.sampled_from(["{userName}", "entra:{externalId}"])
+NAMESPACE_NAMES = st.sampled_from(["team-red", "team-blue", "shared"])
+LABELS = st.sampled_from(
+    [{}, {"scim-operator.io/allow-policy": "any"}, {"app.kubernetes.io/managed-by": "scim-operator"}]
+)
+GRANTS = st.lists(
+    st.sampled_from(
+        [
+            {"clusterRole": "{role}", "namespaces": {"name": "team-{team}", "create": {}}},
+            {"clusterRole": "view", "namespaces": {"name": "team-{team}"}},
+            {"clusterRole": "view", "namespaces": {"name": "team-red"}},
+            {"clusterRole": "edit", "namespaces": {"name": "shared"}},
+        ]
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def put(resource: Resource, name: str, **fields: object) -> Step:
+    return f"put {resource.plural} {name} {fields}", lambda universe: universe.put(resource, name, **fields)
+
+
+def replace(resource: Resource, name: str, **fields: object) -> Step:
+    return f"replace {resource.plural} {name} {fields}", lambda universe: universe.replace(
+        resource, name, **fields
+    )
+
+
+def changed(name: str, number: int, display: str, members: list[int], directory: str) -> Step:
+    def change(universe: Universe) -> list[Event]:
+        # spec.id is immutable
+        identifier = universe.spec(GROUPS, name).get("id", f"group-{number}")
+        spec = group(display, members, identifier=identifier, directory=directory)
+        return universe.put(GROUPS, name, spec=spec)
+
+    return f"{name} becomes {display} with {members}", change
+
+
+def made_again(name: str, number: int, display: str, members: list[int], directory: str) -> Step:
+    def change(universe: Universe) -> list[Event]:
+        # The same name and so the same object, but another SCIM id; or a restore, with the id it had.
+        before = universe.spec(GROUPS, name).get("id")
+        identifier = f"group-{number}-again" if before == f"group-{number}" else f"group-{number}"
+        spec = group(display, members, identifier=identifier, directory=directory)
+        return universe.replace(GROUPS, name, spec=spec)
+
+    return f"{name} is made again as {display} with {members}", change
+
+
+def drop(resource: Resource, name: str) -> Step:
+    return f"drop {resource.plural} {name}", lambda universe: universe.drop(resource, name)
+
+
+WAYS = st.sampled_from([put, put, put, replace])
+PEOPLE = st.builds(
+    lambda way, number, active, directory, name: way(
+        USERS,
+        f"u{number}-{directory}",
+        spec=user(number, active=active, directory=directory, name=name),
+    ),
+    WAYS,
+    USER_NUMBERS,
+    st.booleans(),
+    DIRECTORY_NAMES,
+    st.sampled_from(["", "renamed", "system:masters"]),
+)
+GROUP_CHANGES = st.builds(
+    lambda again, number, name, members, directory: (made_again if again else changed)(
+        f"g{number}-{directory}", number, name, members, directory
+    ),
+    st.booleans(),
+    GROUP_NUMBERS,
+    TEAMS,
+    st.lists(USER_NUMBERS, max_size=3, unique=True),
+    DIRECTORY_NAMES,
+)
+POLICY_CHANGES = st.builds(
+    lambda way, name, grants, directory: way(POLICIES, name, spec=policy(*grants, directory=directory)),
+    WAYS,
+    st.sampled_from(["teams", "more"]),
+    GRANTS,
+    DIRECTORY_NAMES,
+)
+OTHERS = st.one_of(
+    st.builds(
+        lambda way, name, subjects: way(DIRECTORIES, name, spec={"subjects": {"user": subjects}}),
+        WAYS,
+        DIRECTORY_NAMES,
+        SUBJECTS,
+    ),
+    st.builds(lambda way, name, labels: way(NAMESPACES, name, labels=labels), WAYS, NAMESPACE_NAMES, LABELS),
+    st.builds(lambda name: put(NAMESPACES, name, deletionTimestamp="2026-01-01T00:00:00Z"), NAMESPACE_NAMES),
+    st.builds(lambda way, name: way(CLUSTER_ROLES, name), WAYS, st.sampled_from(["edit", "view"])),
+)
+DROPS = st.one_of(
+    st.builds(lambda n, d: drop(USERS, f"u{n}-{d}"), USER_NUMBERS, DIRECTORY_NAMES),
+    st.builds(lambda n, d: drop(GROUPS, f"g{n}-{d}"), GROUP_NUMBERS, DIRECTORY_NAMES),
+    st.builds(lambda name: drop(POLICIES, name), st.sampled_from(["teams", "more"])),
+    st.builds(lambda name: drop(DIRECTORIES, name), DIRECTORY_NAMES),
+    st.builds(lambda name: drop(NAMESPACES, name), NAMESPACE_NAMES),
+    st.builds(lambda name: drop(CLUSTER_ROLES, name), st.sampled_from(["edit", "view"])),
+)
+STEPS = PEOPLE | GROUP_CHANGES | POLICY_CHANGES | OTHERS | DROPS
+
+# Something to change: without it most random steps concern nobody.
+BEGINNING: list[Step] = [
+    put(DIRECTORIES, "entra", spec={}),
+    put(CLUSTER_ROLES, "edit"),
+    put(POLICIES, "teams", spec=policy()),
+    put(USERS, "u0-entra", spec=user(0)),
+    put(USERS, "u1-entra", spec=user(1)),
+    put(GROUPS, "g0-entra", spec=group("k8s-red-edit", [0, 1])),
+]
+
+
+def begun() -> tuple[Universe, Observer]:
+    universe, observer = Universe(), Observer()
+    for _, change in BEGINNING:
+        observer.see(change(universe))
+    assert Place("teams", "edit", "team-red") in observer.all_plans()
+    return universe, observer
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(STEPS, max_size=12))
+def test_every_place_whose_plan_changes_is_concerned(steps: list[Step]) -> None:
+    universe, observer = begun()
+    for description, change in steps:
+        before = observer.all_plans()
+        concerned = observer.see(change(universe))
+        after = observer.all_plans()
+        changed = {place for place in before.keys() | after.keys() if before.get(place) != after.get(place)}
+        assert changed <= concerned.places, description
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(STEPS, max_size=12), st.data())
+def test_plans_do_not_depend_on_the_way_events_came(steps: list[Step], data: st.DataObject) -> None:
+    universe, observer = begun()
+    events = [event for _, change in steps for event in change(universe)]
+    # Each kind has its own watch, each object its own order; some events come twice.
+    streams: dict[tuple[str, str], list[Event]] = {}
+    for event in events:
+        copies = 1 + data.draw(st.booleans())
+        streams.setdefault((event[0].plural, event[2]["metadata"]["uid"]), []).extend([event] * copies)
+    while streams:
+        key = data.draw(st.sampled_from(sorted(streams)))
+        observer.see([streams[key].pop(0)])
+        if not streams[key]:
+            del streams[key]
+    assert observer.all_plans() == fresh(universe).all_plans()
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(STEPS, max_size=12), st.data())
+def test_lost_deletions_of_replaced_objects_change_nothing(steps: list[Step], data: st.DataObject) -> None:
+    """A watch that was interrupted shows what is there now, and never what was deleted meanwhile."""
+    universe, observer = begun()
+    for _, change in steps:
+        events = change(universe)
+        if len(events) == 2 and data.draw(st.booleans()):
+            events = events[1:]
+        observer.see(events)
+    assert observer.all_plans() == fresh(universe).all_plans()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(STEPS, max_size=12))
+@example(
+    [drop(GROUPS, "g0-entra"), put(GROUPS, "g0-entra", spec=group("k8s-red-view", [0], identifier="new"))]
+)
+def test_routes_are_those_of_a_fresh_start(steps: list[Step]) -> None:
+    universe, observer = begun()
+    for _, change in steps:
+        observer.see(change(universe))
+    ours, theirs = observer.world.routes, fresh(universe).world.routes
+    assert ours.places() == theirs.places()
+    for place in ours.places():
+        assert dict(ours.openers(place)) == dict(theirs.openers(place))
+    for name in ("teams", "more"):
+        assert set(ours.matched(name)) == set(theirs.matched(name))
+        assert sorted(ours.problems_of_policy(name)) == sorted(theirs.problems_of_policy(name))
+    for space in ("team-red", "team-blue", "shared"):
+        assert ours.in_namespace(space) == theirs.in_namespace(space)
+    for role in ("edit", "view"):
+        assert ours.with_role(role) == theirs.with_role(role)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STEPS, max_size=12), st.data())
+async def test_listing_heals_whatever_was_lost(steps: list[Step], data: st.DataObject) -> None:
+    universe, observer = begun()
+    for _, change in steps:
+        observer.see(event for event in change(universe) if data.draw(st.booleans()))
+    before = observer.all_plans()
+    concerned = await observer.inputs.list_all(universe)  # type: ignore[arg-type]
+    after, expected = observer.all_plans(), fresh(universe).all_plans()
+    assert after == expected
+    # What was planned on the way, with events missing, is looked at once more by `everything`.
+    swept = concerned.places | observer.inputs.everything().places
+    assert {place for place in before.keys() | after.keys() if before.get(place) != after.get(place)} <= swept
+    ours, theirs = observer.world.routes, fresh(universe).world.routes
+    assert {place: dict(ours.openers(place)) for place in ours.places()} == {
+        place: dict(theirs.openers(place)) for place in theirs.places()
+    }
+
+
+def test_nothing_is_kept_of_what_is_gone() -> None:
+    universe, observer = begun()
+    for number in range(3):
+        observer.see(universe.put(USERS, "u9", spec=user(9, name=f"n{number}")))
+        observer.see(universe.replace(GROUPS, "g9", spec=group("k8s-x-edit", [9], identifier=f"i{number}")))
+    for name in ("u0-entra", "u1-entra", "u9"):
+        observer.see(universe.drop(USERS, name))
+    for name in ("g0-entra", "g9"):
+        observer.see(universe.drop(GROUPS, name))
+    observer.see(universe.drop(POLICIES, "teams"))
+    kept = {
+        name: value
+        for holder in (observer.inputs, observer.world, observer.world.routes)
+        for name, value in vars(holder).items()
+        if name in {"_planned", "_members", "_subjects", "_names", "_opened", "_openers", "_policies"}
+    }
+    assert {name: len(value) for name, value in kept.items()} == dict.fromkeys(kept, 0)
+
+
+# --- single cases that went wrong, or easily could ---------------------------------------------------------
+
+
+def place(role: str = "edit", namespace: str = "team-red") -> Place:
+    return Place("teams", role, namespace)
+
+
+def test_renamed_group_concerns_the_place_it_leaves() -> None:
+    universe, observer = begun()
+    concerned = observer.see(universe.put(GROUPS, "g0-entra", spec=group("k8s-blue-view", [0, 1])))
+    assert concerned.places == {place(), place("view", "team-blue")}
+
+
+def test_own_write_seen_before_its_event_still_concerns() -> None:
+    # The store puts what it wrote into the index before it answers; the event comes afterwards.
+    universe, observer = begun()
+    events = universe.put(USERS, "u0-entra", spec=user(0, active=False))
+    observer.world.index.put(events[0][2])
+    assert observer.see(events).places == {place()}
+
+
+def test_own_delete_seen_before_its_event_still_concerns() -> None:
+    universe, observer = begun()
+    events = universe.drop(USERS, "u0-entra")
+    observer.world.index.evict("User", "u0-entra", events[0][2]["metadata"]["uid"])
+    assert observer.see(events).places == {place()}
+    events = universe.drop(GROUPS, "g0-entra")
+    observer.world.index.evict("Group", "g0-entra", events[0][2]["metadata"]["uid"])
+    assert observer.see(events).places == {place()}
+
+
+def test_status_and_repeated_events_concern_nobody() -> None:
+    universe, observer = begun()
+    spec = user(0)
+    first = universe.put(USERS, "u0-entra", spec=spec, status={"groups": 1})
+    assert observer.see(first).places == set()
+    assert observer.see(first).places == set()
+    again = universe.put(POLICIES, "teams", spec=policy(), status={"groups": 1})
+    assert observer.see(again).places == set()
+
+
+@pytest.mark.parametrize("event", ["ADDED", "MODIFIED", None])
+def test_policy_made_again_with_the_same_generation_counts(event: str) -> None:
+    # Its deletion may not be seen, or be seen after: what is in force is the new one.
+    universe, observer = begun()
+    (deleted, added) = universe.replace(POLICIES, "teams", spec=policy(pattern="never"))
+    concerned = observer.see([(added[0], event, added[2])])
+    assert place() in concerned.places
+    observer.see([deleted])
+    assert observer.all_plans() == {}
+
+
+def binding(universe: Universe, subjects: list[str], **labels: str) -> list[Event]:
+    made = desired_binding(place(), "entra", subjects)
+    metadata = made.pop("metadata")
+    written = metadata["labels"] | labels
+    return universe.put(ROLE_BINDINGS, metadata["name"], "team-red", labels=written, **made)
+
+
+def test_binding_that_somebody_changed_concerns_its_place() -> None:
+    universe, observer = begun()
+    assert observer.see(binding(universe, ["a"])).places == {place()}
+    assert observer.see(binding(universe, ["a", "stranger"])).places == {place()}
+
+
+def test_binding_whose_policy_label_was_changed_concerns_its_place() -> None:
+    universe, observer = begun()
+    observer.see(binding(universe, ["a"]))
+    changed = binding(universe, ["a"], **{"scim-operator.io/policy": "other"})
+    assert place() in observer.see(changed).places
+
+
+def test_binding_that_was_deleted_concerns_its_place() -> None:
+    universe, observer = begun()
+    observer.see(binding(universe, ["a"]))
+    name = desired_binding(place(), "entra", [])["metadata"]["name"]
+    assert observer.see(universe.drop(ROLE_BINDINGS, name, "team-red")).places == {place()}
+
+
+def test_copy_of_a_binding_under_another_name_is_nobody_s() -> None:
+    universe, observer = begun()
+    (event,) = binding(universe, ["a"])
+    event[2]["metadata"]["name"] = "copy"
+    assert observer.see([event]).places == set()
+
+
+def test_two_objects_with_one_id_break_nothing() -> None:
+    # An admin's copy, or a restore under another name.
+    universe, observer = begun()
+    observer.see(universe.put(GROUPS, "copy", spec=group("k8s-red-edit", [0])))
+    observer.see(universe.drop(GROUPS, "copy"))
+    observer.see(universe.put(USERS, "u0-entra", spec=user(0, active=False)))
+    observer.see(universe.put(USERS, "u1-entra", spec=user(1, active=False)))
+    observer.inputs.everything()
+
+
+def test_object_that_cannot_be_read_breaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    universe, observer = begun()
+    observer.see(universe.put(USERS, "odd", spec={"userName": "no id"}))
+    observer.see(universe.put(POLICIES, "odd", spec={"groups": {}}))
+    observer.see(universe.put(DIRECTORIES, "odd", spec={"subjects": {"user": "nobody"}}))
+    assert set(observer.all_plans()) == {place()}
+    assert "odd" in caplog.text
+    observer.see(universe.drop(USERS, "odd"))

@@ -1,0 +1,160 @@
+"""A small universe of users, groups, policies, directories, namespaces, roles: all that planning depends on.
+
+`Universe` is the truth (an API server's content); `Observer` is what the operator makes of its events.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+from scim_operator.access.places import Place, Settings
+from scim_operator.access.plan import Plan, plan
+from scim_operator.directory.directories import Directories
+from scim_operator.directory.index import Index
+from scim_operator.kube.client import Listing
+from scim_operator.kube.resources import Resource
+from scim_operator.reconcile.inputs import Concerned, Inputs
+from scim_operator.reconcile.world import World
+
+Object = dict[str, Any]
+Event = tuple[Resource, str, Object]
+META = {"created": "2026-01-01T00:00:00Z", "lastModified": "2026-01-01T00:00:00Z", "version": 1}
+SETTINGS = Settings(frozenset({"scim-operator"}))
+
+
+class Universe:
+    """The objects that exist, each change of them an event."""
+
+    def __init__(self) -> None:
+        self._objects: dict[tuple[Resource, str, str], Object] = {}
+        self._version = 0
+
+    def put(self, resource: Resource, name: str, namespace: str = "", **fields: Any) -> list[Event]:
+        """Make or change an object; `labels` and `deletionTimestamp` are metadata."""
+        key = (resource, namespace, name)
+        before = self._objects.get(key)
+        known = before["metadata"] if before else {}
+        metadata = {field: fields.pop(field) for field in ("labels", "deletionTimestamp") if field in fields}
+        if before is not None and _content(before) == ({**fields}, metadata):
+            return []
+        self._version += 1
+        changed = before is None or before.get("spec") != fields.get("spec")
+        made = {
+            "kind": resource.kind,
+            "metadata": {
+                "name": name,
+                **({"namespace": namespace} if namespace else {}),
+                "uid": known.get("uid", f"uid-{self._version}"),
+                "generation": known.get("generation", 0) + changed,
+                "resourceVersion": str(self._version),
+                **metadata,
+            },
+            **copy.deepcopy(fields),
+        }
+        self._objects[key] = made
+        return [(resource, "MODIFIED" if before else "ADDED", copy.deepcopy(made))]
+
+    def drop(self, resource: Resource, name: str, namespace: str = "") -> list[Event]:
+        """Delete an object, if it is there."""
+        gone = self._objects.pop((resource, namespace, name), None)
+        if gone is None:
+            return []
+        self._version += 1
+        gone["metadata"]["resourceVersion"] = str(self._version)
+        return [(resource, "DELETED", gone)]
+
+    def replace(self, resource: Resource, name: str, namespace: str = "", **fields: Any) -> list[Event]:
+        """Delete and make again at once: another uid, generation 1."""
+        return self.drop(resource, name, namespace) + self.put(resource, name, namespace, **fields)
+
+    def events(self) -> list[Event]:
+        """What a fresh start would see."""
+        return [(key[0], "ADDED", copy.deepcopy(obj)) for key, obj in self._objects.items()]
+
+    def spec(self, resource: Resource, name: str) -> Object:
+        """The spec of an object; empty when there is none."""
+        found = self._objects.get((resource, "", name))
+        return dict(found["spec"]) if found else {}
+
+    async def list(self, resource: Resource, **_: Any) -> Listing:
+        """All objects of a kind, as `KubeClient.list` gives them."""
+        found = [copy.deepcopy(obj) for key, obj in self._objects.items() if key[0] is resource]
+        return Listing(found, str(self._version))
+
+
+class Observer:
+    """An operator that only watches."""
+
+    def __init__(self) -> None:
+        self.world = World(Index(lambda: 0.0), Directories(), SETTINGS)
+        self.inputs = Inputs(self.world)
+
+    def see(self, events: Iterable[Event]) -> Concerned:
+        """Take in events; what they concern."""
+        whole = Concerned()
+        for resource, kind, obj in events:
+            whole = whole | self.inputs.observe(resource, kind, copy.deepcopy(obj))
+        return whole
+
+    def plans(self, places: Iterable[Place]) -> dict[Place, Plan]:
+        """What would be done at these places, if anything."""
+        found = {place: plan(place, self.world.facts(place)) for place in places}
+        return {place: planned for place, planned in found.items() if planned != Plan()}
+
+    def all_plans(self) -> dict[Place, Plan]:
+        """What would be done anywhere."""
+        return self.plans(self.inputs.everything().places)
+
+
+def fresh(universe: Universe) -> Observer:
+    """An operator started now."""
+    observer = Observer()
+    observer.see(universe.events())
+    return observer
+
+
+def user(number: int, *, active: bool = True, directory: str = "entra", name: str = "") -> Object:
+    """The spec of a user."""
+    return {
+        "directory": directory,
+        "id": f"user-{number}",
+        "userName": name or f"person{number}",
+        "externalId": f"oid-{number}",
+        "active": active,
+        "meta": META,
+    }
+
+
+def group(
+    name: str, members: Iterable[int] = (), *, identifier: str = "group-0", directory: str = "entra"
+) -> Object:
+    """The spec of a group."""
+    return {
+        "directory": directory,
+        "id": identifier,
+        "displayName": name,
+        "members": [f"user-{number}" for number in members],
+        "meta": META,
+    }
+
+
+def policy(*grants: Object, pattern: str = "k8s-{team}-{role}", directory: str = "entra") -> Object:
+    """The spec of a policy; by default {role} in team-{team}, which it makes."""
+    return {
+        "groups": {
+            "directory": directory,
+            "displayName": pattern,
+            **({"where": {"role": ["edit", "view"]}} if "{role}" in pattern else {}),
+        },
+        "grants": list(grants)
+        or [{"clusterRole": "{role}", "namespaces": {"name": "team-{team}", "create": {}}}],
+    }
+
+
+def _content(obj: Object) -> tuple[Object, Object]:
+    metadata = {
+        field: obj["metadata"][field] for field in ("labels", "deletionTimestamp") if field in obj["metadata"]
+    }
+    return {key: value for key, value in obj.items() if key not in ("kind", "metadata")}, metadata
