@@ -257,3 +257,14 @@ def test_reserved_subject_is_refused(operator: Installation, entra: EntraClient,
     )
     assert "system:" in refused["message"]
     assert bindings(cluster, name) == {}
+
+
+def test_namespace_made_for_one_grant_serves_the_other(
+    operator: Installation, entra: EntraClient, name: str
+) -> None:
+    both = policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name)
+    both["spec"]["grants"].append({"clusterRole": "edit", "namespaces": {"name": name}})
+    apply(operator.cluster, both)
+    person = _person(entra, name)
+    entra.provision_group(f"{name}-group", [person])
+    becomes(lambda: bindings(operator.cluster, name), {(name, "view"): [person], (name, "edit"): [person]})

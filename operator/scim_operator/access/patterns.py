@@ -87,7 +87,7 @@ def match(pattern: str, where: Mapping[str, list[str]], name: str) -> dict[str, 
     if len(text) > _LONGEST_NAME or not _ends_meet(tokens, text):
         return None
     allowed = {capture: frozenset(values) for capture, values in where.items()}
-    found = _Splitter(tokens, text, allowed).splits()
+    found = _splits(tokens, text, allowed)
     if len(found) > 1:
         raise AmbiguousError(found[0], found[1])
     return dict(found[0]) if found else None
@@ -111,57 +111,71 @@ def _token(pattern: str, match: re.Match[str]) -> Token:
     return Text(canonical(text))
 
 
-class _Splitter:
-    """Finds up to two different ways to split one text.
+def _splits(
+    tokens: tuple[Token, ...], text: str, allowed: Mapping[str, frozenset[str]]
+) -> tuple[Captures, ...]:
+    """Up to two different ways to split `text`.
 
-    Each (token, position) that can be reached is solved once and keeps two solutions at most: two ways to
-    split a rest are two ways to split the whole, so no more are ever needed and the time stays quadratic.
+    Forward, the positions that each token can begin at; from the back, the ways to split the rest from each
+    of them, two at most: two ways to split a rest are two ways to split the whole, so no more are ever needed
+    and the time stays bounded by tokens times length.
     """
-
-    def __init__(self, tokens: tuple[Token, ...], text: str, allowed: Mapping[str, frozenset[str]]) -> None:
-        self._tokens = tokens
-        self._text = text
-        self._allowed = allowed
-        self._solved: dict[tuple[int, int], tuple[Captures, ...]] = {}
-
-    def splits(self, position: int = 0, start: int = 0) -> tuple[Captures, ...]:
-        """The ways to split the text from `start` on with the tokens from `position` on."""
-        if position == len(self._tokens):
-            return ((),) if start == len(self._text) else ()
-        key = (position, start)
-        if key not in self._solved:
-            token = self._tokens[position]
-            self._solved[key] = _two(
-                ((token.name, self._text[start:end]), *tail) if isinstance(token, Capture) else tail
-                for end in self._ends(token, start)
-                for tail in self.splits(position + 1, end)
-            )
-        return self._solved[key]
-
-    def _ends(self, token: Token, start: int) -> Iterable[int]:
-        """Where a token that begins at `start` may end."""
-        if isinstance(token, Text):
-            return [start + len(token.text)] if self._text.startswith(token.text, start) else []
+    starts = [{0}]
+    for token in tokens:
+        starts.append({end for start in starts[-1] for end in _ends(token, text, start, allowed)})
+    rest: dict[int, tuple[Captures, ...]] = {len(text): ((),)} if len(text) in starts[-1] else {}
+    for token, begins in zip(reversed(tokens), reversed(starts[:-1]), strict=True):
         if isinstance(token, Anything):
-            return range(start, len(self._text) + 1)
-        if token.name in self._allowed:
-            values = self._allowed[token.name]
-            return [start + len(value) for value in values if self._text.startswith(value, start)]
-        return self._captured(start)
+            rest = _after_anything(rest, begins, len(text))
+        else:
+            rest = {start: _before(token, text, start, allowed, rest) for start in begins}
+    return rest.get(0, ())
 
-    def _captured(self, start: int) -> Iterable[int]:
-        found = _CAPTURED.match(self._text, start, min(len(self._text), start + _LONGEST_LABEL))
-        longest = found.end() if found else start
-        return (end for end in range(start + 1, longest + 1) if self._text[end - 1] != "-")
+
+def _before(
+    token: Text | Capture,
+    text: str,
+    start: int,
+    allowed: Mapping[str, frozenset[str]],
+    rest: Mapping[int, tuple[Captures, ...]],
+) -> tuple[Captures, ...]:
+    return _two(
+        ((token.name, text[start:end]), *tail) if isinstance(token, Capture) else tail
+        for end in _ends(token, text, start, allowed)
+        for tail in rest.get(end, ())
+    )
+
+
+def _after_anything(
+    rest: Mapping[int, tuple[Captures, ...]], begins: set[int], length: int
+) -> dict[int, tuple[Captures, ...]]:
+    """`*` ends here, or takes one more character: what holds from the next position on holds here too."""
+    found: dict[int, tuple[Captures, ...]] = {}
+    known: tuple[Captures, ...] = ()
+    for position in range(length, min(begins, default=length + 1) - 1, -1):
+        known = _two((*rest.get(position, ()), *known))
+        if position in begins:
+            found[position] = known
+    return found
+
+
+def _ends(token: Token, text: str, start: int, allowed: Mapping[str, frozenset[str]]) -> Iterable[int]:
+    """Where a token that begins at `start` may end."""
+    if isinstance(token, Text):
+        return [start + len(token.text)] if text.startswith(token.text, start) else []
+    if isinstance(token, Anything):
+        return range(start, len(text) + 1)
+    if token.name in allowed:
+        return [start + len(value) for value in allowed[token.name] if text.startswith(value, start)]
+    found = _CAPTURED.match(text, start, min(len(text), start + _LONGEST_LABEL))
+    longest = found.end() if found else start
+    return [end for end in range(start + 1, longest + 1) if text[end - 1] != "-"]
 
 
 def _ends_meet(tokens: tuple[Token, ...], text: str) -> bool:
     """The quick no for most groups: the pattern's literal beginning or end isn't the name's."""
-    first, last = tokens[0], tokens[-1]
-    return not (
-        (isinstance(first, Text) and not text.startswith(first.text))
-        or (isinstance(last, Text) and not text.endswith(last.text))
-    )
+    literals = [token.text if isinstance(token, Text) else "" for token in tokens] or [""]
+    return text.startswith(literals[0]) and text.endswith(literals[-1])
 
 
 def _two(solutions: Iterable[Captures]) -> tuple[Captures, ...]:

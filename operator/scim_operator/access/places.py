@@ -14,6 +14,7 @@ from scim_operator.access.patterns import AmbiguousError, PatternError, capture_
 from scim_operator.access.problems import Problem
 from scim_operator.api.policy import Grant, PolicySpec
 
+_ONE_CAPTURE = re.compile(r"\{[^{}]*\}")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ALWAYS_PROTECTED = frozenset({"default"})
 
@@ -68,6 +69,8 @@ def invalid(spec: PolicySpec) -> str | None:
                     return f"grants[{position}].{field} uses {{{min(unknown)}}}, not in groups.displayName"
                 if "*" in template:
                     return f"grants[{position}].{field} holds a *, which only groups.displayName may"
+            if "{" in grant.cluster_role and not _ONE_CAPTURE.fullmatch(grant.cluster_role):
+                return f"grants[{position}].clusterRole: a name, or exactly one capture such as {{role}}"
             limited = capture_names(grant.cluster_role) - set(spec.groups.where)
             if limited:
                 return f"grants[{position}].clusterRole: {{{min(limited)}}} must be limited by groups.where"

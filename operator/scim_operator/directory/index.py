@@ -42,7 +42,7 @@ class Index:
         self._by_key: dict[Key, set[str]] = defaultdict(set)
         self._groups_of: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._tombstones: dict[str, float] = {}
-        self._superseded: list[Record] = []
+        self._departed: list[Record] = []
         self._listed: set[str] = set()
 
     @property
@@ -84,9 +84,14 @@ class Index:
         self._remove(record)
         return record
 
-    def superseded(self) -> list[Record]:
-        """Those whose name another object took since the last call: deleted without an event being seen."""
-        former, self._superseded = self._superseded, []
+    def forget(self, record: Record) -> None:
+        """Our own DELETE took it away; the event may be long in coming, or fall into a gap of the watch."""
+        if self.evict(record.type, record.name, record.uid):
+            self._departed.append(record)
+
+    def departed(self) -> list[Record]:
+        """Those found to be gone since the last call: what hung on them is to be looked at."""
+        former, self._departed = self._departed, []
         return former
 
     # --- look-ups ------------------------------------------------------------------------------------------
@@ -167,7 +172,7 @@ class Index:
                 return known.uid == record.uid
             self._remove(known)
             if known.uid != record.uid:
-                self._superseded.append(known)
+                self._departed.append(known)
         self._records[record.directory, record.type][record.id] = record
         self._by_name[record.type, record.name] = record
         for key in _keys(record):

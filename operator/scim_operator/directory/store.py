@@ -166,7 +166,7 @@ class Store:
                 return False
             if not error.not_found:  # somebody else was first: gone is gone
                 raise
-        self.index.evict(record.type, record.name, record.uid)
+        self.index.forget(record)
         return True
 
     async def _refresh(self, record: Record) -> None:
@@ -175,7 +175,7 @@ class Store:
         except ApiError as error:
             if not error.not_found:
                 raise
-            self.index.evict(record.type, record.name, record.uid)
+            self.index.forget(record)
 
     def _known(self, written: dict[str, Any]) -> Record:
         record = self.index.put(written)

@@ -11,6 +11,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from scim_operator.access.bindings import Change, Object, compare, is_ours, merged
 from scim_operator.access.places import Place
@@ -18,7 +20,7 @@ from scim_operator.access.plan import Plan
 from scim_operator.access.problems import Problem
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
-from scim_operator.kube.resources import NAMESPACES, ROLE_BINDINGS
+from scim_operator.kube.resources import NAMESPACES, ROLE_BINDINGS, Resource
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
@@ -27,16 +29,23 @@ _WHOLE_BINDING = "; the whole binding was deleted, since the leaver in it could 
 GRANTABLE_VALUE = "grantableClusterRoles"
 
 
+Saw = Callable[[Resource, str | None, Mapping[str, Any]], None]
+
+
 class AgainError(Exception):
     """The cluster moved on between planning and writing: plan again now."""
 
 
 class Applier:
-    """Carries out plans. Raises ApiError when the API server is away, AgainError when it knew better."""
+    """Carries out plans; `saw` takes in what it made.
 
-    def __init__(self, client: KubeClient, world: World) -> None:
+    Raises ApiError when the API server is away, AgainError when it knew better than we did.
+    """
+
+    def __init__(self, client: KubeClient, world: World, saw: Saw) -> None:
         self._client = client
         self._world = world
+        self._saw_object = saw
 
     async def apply(self, place: Place, plan: Plan, actual: Object | None) -> Problem | None:
         """-> the problem that only the API server could tell, or None."""
@@ -66,9 +75,10 @@ class Applier:
                 raise
             # Somebody was faster; whether we may bind there is for the next plan to say.
             made = await self._client.get(NAMESPACES, namespace["metadata"]["name"])
-            self._world.namespaces.put(made)
+            self._saw_object(NAMESPACES, "ADDED", made)
             raise AgainError from error
-        self._world.namespaces.put(made)
+        # Others may wait for it, and its own event will come too late to be news.
+        self._saw_object(NAMESPACES, "ADDED", made)
         log.info("namespace created", extra={"namespace": made["metadata"]["name"]})
 
     async def _create(self, place: Place, desired: Object) -> Problem | None:

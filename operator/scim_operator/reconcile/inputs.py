@@ -95,7 +95,7 @@ class Inputs:
             for resource in LISTED
         ]
         gone = take_in(self._world.index, identities)
-        concerned = [self._record_gone(record) for record in [*gone, *self._world.index.superseded()]]
+        concerned = [self._record_gone(record) for record in [*gone, *self._world.index.departed()]]
         for resource, listing in listings:
             changed = self._caches[resource].listed(listing.items, listing.resource_version)
             concerned += [self._changed[resource](key) for key in changed]
@@ -127,7 +127,7 @@ class Inputs:
             record = gone or self._world.index.readable(obj)
             return self._record_gone(record) if record else Concerned()
         known = self._world.index.put(obj)
-        former = [self._record_gone(record) for record in self._world.index.superseded()]
+        former = [self._record_gone(record) for record in self._world.index.departed()]
         return merged([*former, self._record_changed(known) if known else Concerned()])
 
     def _record_changed(self, record: Record) -> Concerned:

@@ -51,7 +51,7 @@ class Reconciler:
         self._client = client
         self._world = world
         self._inputs = Inputs(world)
-        self._applier = Applier(client, world)
+        self._applier = Applier(client, world, self.observe)
         self._recorder = recorder
         self._statuses = statuses
         self._monotonic = monotonic
