@@ -1,0 +1,97 @@
+"""A store over an API server that does as a test says."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, cast
+
+from scim_operator.directory.directories import DIRECTORIES, Directories
+from scim_operator.directory.index import Index
+from scim_operator.directory.records import GROUPS, RESOURCES, USERS, Record
+from scim_operator.directory.store import Store
+from scim_operator.kube.client import KubeClient
+from scim_operator.scim.attributes import ResourceType
+from scim_operator.scim.schemas import GROUP, USER
+from tests.directory.api_server import ApiServer
+
+Object = dict[str, Any]
+
+
+class Provider:
+    """What a provider does, in one line each, to an empty cluster with the directories entra and okta.
+
+    `store` is under test, `api` what it writes to.
+    """
+
+    def __init__(self) -> None:
+        self.api = ApiServer()
+        self.index = Index(lambda: 0.0)
+        self.directories = Directories()
+        self._moments = itertools.count(1)
+        self._ids = itertools.count(1)
+        for name in ("entra", "okta"):
+            self.directory(name, {})
+        self.store = Store(
+            cast(KubeClient, self.api),
+            self.index,
+            self.directories,
+            now=lambda: f"2026-01-01T00:00:{next(self._moments):02}Z",
+            new_id=lambda: f"id-{next(self._ids)}",
+        )
+        self.store.index.listed("User", [], "0")
+        self.store.index.listed("Group", [], "0")
+        self.api.writes.clear()
+
+    def directory(self, name: str, spec: Object) -> None:
+        """Make or change a ScimDirectory."""
+        self.directories.objects.put(self.api.put(DIRECTORIES, {"metadata": {"name": name}, "spec": spec}))
+        self.directories.refresh(name)
+
+    async def user(self, name: str = "ada", directory: str = "entra", **body: Any) -> Record:
+        """POST a user."""
+        return await self.store.create(directory, USER, {"userName": name, **body}, "request-post")
+
+    async def group(self, name: str = "team", *members: str, directory: str = "entra") -> Record:
+        """POST a group with members by id."""
+        body = {"displayName": name, "members": [{"value": member} for member in members]}
+        return await self.store.create(directory, GROUP, body, "request-post")
+
+    async def patch(self, record: Record, *operations: Object) -> Record:
+        """PATCH a user or group."""
+        kind: ResourceType = {"User": USER, "Group": GROUP}[record.type]
+        body = {"Operations": list(operations)}
+        return await self.store.patch(record.directory, kind, record.id, body, "request-patch")
+
+    async def delete(self, record: Record) -> None:
+        """DELETE a user or group."""
+        kind: ResourceType = {"User": USER, "Group": GROUP}[record.type]
+        await self.store.delete(record.directory, kind, record.id)
+
+    def stored(self, record: Record) -> Object:
+        """The object in the API server."""
+        return self.api.objects[RESOURCES[record.type].plural, "", record.name]
+
+    def names(self, plural: str = "scimusers") -> list[str]:
+        """Names of all objects of a kind, sorted."""
+        return sorted(name for kind, _, name in self.api.objects if kind == plural)
+
+    def events(self) -> None:
+        """The watch catches up: whatever there is was seen."""
+        for resource in (USERS, GROUPS):
+            for obj in self.api.all(resource):
+                self.index.put(obj)
+
+
+def replace(path: str, value: Any) -> Object:
+    """One operation."""
+    return {"op": "Replace", "path": path, "value": value}
+
+
+def add(*members: str) -> Object:
+    """Entra's way to add members."""
+    return {"op": "Add", "path": "members", "value": [{"value": member} for member in members]}
+
+
+def remove(*members: str) -> Object:
+    """Entra's way to take members out."""
+    return {"op": "Remove", "path": "members", "value": [{"value": member} for member in members]}
