@@ -1,0 +1,74 @@
+"""The SCIM endpoint over a store whose API server does as a test says, and a client as Entra is one."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+from aiohttp.test_utils import TestClient, TestServer
+
+from scim_operator.directory.tokens import TOKEN_SELECTOR, Tokens, new_token
+from scim_operator.web.scim import ScimApi
+from tests.directory.provider import Provider
+
+TOKENS = {name: new_token(name, name.encode().ljust(32)) for name in ("entra", "okta", "ghost")}
+NOW = "2026-01-01T00:00:00Z"
+
+
+class Endpoint(Provider):
+    """Answers requests. `http` is a client of it."""
+
+    def __init__(self, external_url: str = "") -> None:
+        super().__init__()
+        self.tokens = Tokens(lambda: datetime.now(UTC))
+        self.tokens.replace(_secret(name, token) for name, token in TOKENS.items())
+        self.scim = ScimApi(
+            self.store, self.directories, self.tokens, external_url=external_url, now=lambda: NOW
+        )
+        self.server = TestServer(self.scim.application())
+        self.http: TestClient[Any, Any] = TestClient(self.server)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = TOKENS["entra"],
+        headers: dict[str, str] | None = None,
+        directory: str = "entra",
+    ) -> aiohttp.ClientResponse:
+        """One request below the directory's URL."""
+        sent = {"Content-Type": "application/scim+json; charset=utf-8"} | (headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        data = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
+        return await self.http.request(method, f"/scim/v2/{directory}{path}", data=data, headers=sent)
+
+    async def raw(self, request: bytes) -> bytes:
+        """The answer to bytes that no decent client would send."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+        writer.write(request)
+        await writer.drain()
+        answer = b""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(3):
+                answer = await reader.read()
+        writer.close()
+        return answer
+
+
+def _secret(directory: str, token: str) -> dict[str, Any]:
+
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    return {
+        "metadata": {"name": f"token-{directory}", "labels": {TOKEN_SELECTOR: directory}},
+        "type": "scim-operator.io/token",
+        "data": {"sha256": base64.b64encode(digest.encode()).decode()},
+    }
