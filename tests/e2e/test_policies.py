@@ -42,6 +42,12 @@ def _condition(operator: Installation, policy_name: str, kind: str) -> dict[str,
     )
 
 
+def _notes(operator: Installation, policy_name: str) -> list[str]:
+    """What Events say of a policy."""
+    events = operator.cluster.kubectl("get", "events.events.k8s.io", "-n", "default", "-o", "json")
+    return [item["note"] for item in json.loads(events)["items"] if item["regarding"]["name"] == policy_name]
+
+
 def test_role_outside_the_list(operator: Installation, entra: EntraClient, name: str) -> None:
     operator.cluster.kubectl("create", "clusterrole", f"{name}-role", "--verb=get", "--resource=pods")
     forbidden = policy(name, DIRECTORY, f"{name}-*", role=f"{name}-role", namespace=name)
@@ -268,3 +274,27 @@ def test_namespace_made_for_one_grant_serves_the_other(
     person = _person(entra, name)
     entra.provision_group(f"{name}-group", [person])
     becomes(lambda: bindings(operator.cluster, name), {(name, "view"): [person], (name, "edit"): [person]})
+
+
+def test_leaver_whose_role_left_the_list(operator: Installation, entra: EntraClient, name: str) -> None:
+    """Taking one person out needs `bind`, deleting the binding doesn't: better that all lose it."""
+    cluster = operator.cluster
+    apply(cluster, policy(name, DIRECTORY, f"{name}-*", role="edit", namespace=name))
+    leaver, stays = _person(entra, f"{name}-leaver"), _person(entra, f"{name}-stays")
+    entra.provision_group(f"{name}-group", [leaver, stays])
+    becomes(lambda: bindings(cluster, name), {(name, "edit"): [leaver, stays]})
+
+    operator.upgrade("grantableClusterRoles={view}")
+    entra.set_active(leaver, False)
+    becomes(lambda: bindings(cluster, name), {})
+    assert cluster.can_list_pods(leaver, name) == 403
+    assert "grantableClusterRoles" in _condition(operator, name, "RoleNotAllowed")["message"]
+    eventually(
+        lambda: _notes(operator, name),
+        lambda notes: any("the whole binding was deleted" in note for note in notes),
+    )
+
+    operator.upgrade()
+    entra.update_user(stays, {"displayName": "Looked at again"})
+    becomes(lambda: bindings(cluster, name), {(name, "edit"): [stays]})
+    becomes(lambda: "RoleNotAllowed" in conditions(cluster, "accesspolicy", name), False)

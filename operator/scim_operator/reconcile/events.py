@@ -30,7 +30,7 @@ class Recorder:
         """One Warning about an object of ours. A failure is logged: Events never hold work up."""
         metadata = obj["metadata"]
         event = {
-            "metadata": {"generateName": f"{metadata['name']}.", "namespace": _NAMESPACE},
+            "metadata": {"generateName": f"{metadata['name']}-", "namespace": _NAMESPACE},
             "eventTime": self._now_micro(),
             "type": "Warning",
             "reason": reason,
