@@ -21,7 +21,9 @@ Hook = Callable[[str, str], Awaitable[None] | None]
 
 
 class ApiServer:
-    """Stands in for a KubeClient. `writes` lists (verb, plural, name); `before` runs ahead of each call."""
+    """Stands in for a KubeClient. `writes` lists (verb, plural, name); `before` runs ahead of each call, and
+    `watcher` hears of each change, soon after.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], Object] = {}
@@ -29,6 +31,7 @@ class ApiServer:
         self.away = False
         self.refuse: dict[tuple[str, str], ApiError] = {}
         self.before: Hook | None = None
+        self.watcher: Callable[[Resource, str, Object], None] | None = None
         self._versions = itertools.count(100)
         self._uids = itertools.count(1)
 
@@ -43,7 +46,8 @@ class ApiServer:
         """Delete an object as somebody else would. -> the object as a DELETED event shows it."""
         gone = self.objects.pop((resource.plural, namespace, name))
         gone["metadata"]["resourceVersion"] = self._version()
-        return gone
+        self._tell(resource, "DELETED", gone)
+        return copy.deepcopy(gone)
 
     def all(self, resource: Resource) -> list[Object]:
         """Copies of all objects of a kind."""
@@ -122,7 +126,7 @@ class ApiServer:
         await self._arrive("delete", resource)
         self._same(self._existing(resource, namespace, name), uid, resource_version)
         self.writes.append(("delete", resource.plural, name))
-        del self.objects[resource.plural, namespace or "", name]
+        self.drop(resource, name, namespace or "")
 
     # --- inside --------------------------------------------------------------------------------------------
 
@@ -160,7 +164,12 @@ class ApiServer:
         if made.get("status") is None:
             made.pop("status", None)
         self.objects[key] = made
+        self._tell(resource, "MODIFIED" if known else "ADDED", made)
         return copy.deepcopy(made)
+
+    def _tell(self, resource: Resource, event: str, obj: Object) -> None:
+        if self.watcher is not None:
+            asyncio.get_running_loop().call_soon(self.watcher, resource, event, copy.deepcopy(obj))
 
     def _version(self) -> str:
         return str(next(self._versions))

@@ -1,91 +1,211 @@
-"""Each key once, one worker at a time, failures later."""
+"""The queue: each key once, one worker a key, no change lost, failures with growing pauses."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scim_operator.reconcile.queue import KeyedQueue
 
 
 @pytest.fixture
-def queue() -> KeyedQueue[str]:
-    return KeyedQueue()
+def queue() -> Iterator[KeyedQueue[str]]:
+    made: KeyedQueue[str] = KeyedQueue()
+    yield made
+    made.close()
 
 
-async def test_a_key_added_twice_is_worked_on_once(queue: KeyedQueue[str]) -> None:
-    queue.add("a")
-    queue.add("b")
-    queue.add("a")
+async def waits(queue: KeyedQueue[str]) -> bool:
+    """Whether the next worker would have to wait."""
+    try:
+        async with asyncio.timeout(0.02):
+            await queue.get()
+    except TimeoutError:
+        return True
+    return False
+
+
+async def test_key_is_due_once_and_the_oldest_comes_first(queue: KeyedQueue[str]) -> None:
+    for key in ("a", "b", "a", "a"):
+        queue.add(key)
     assert [await queue.get(), await queue.get()] == ["a", "b"]
-    assert len(queue) == 2  # both in work
+    assert await waits(queue)
 
 
-async def test_a_key_is_never_in_two_hands(queue: KeyedQueue[str]) -> None:
-    queue.add("a")
-    await queue.get()
-    queue.add("a")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(queue.get(), 0.05)
-    queue.done("a")
-    assert await queue.get() == "a"  # what came while it was worked on isn't lost
-
-
-async def test_idle_means_nothing_due_and_nothing_in_work(queue: KeyedQueue[str]) -> None:
-    await queue.idle()
-    queue.add("a")
-    waiting = asyncio.create_task(queue.idle())
-    await queue.get()
+async def test_waiting_worker_is_woken(queue: KeyedQueue[str]) -> None:
+    workers = [asyncio.create_task(queue.get()) for _ in range(3)]
     await asyncio.sleep(0)
-    assert not waiting.done()
+    for key in ("a", "b", "c"):
+        queue.add(key)
+    async with asyncio.timeout(1):
+        assert sorted(await asyncio.gather(*workers)) == ["a", "b", "c"]
+
+
+async def test_change_during_the_work_makes_it_due_again(queue: KeyedQueue[str]) -> None:
     queue.add("a")
-    queue.done("a")
-    await asyncio.sleep(0)
-    assert not waiting.done()
     await queue.get()
+    queue.add("a")
+    queue.add("a")
+    assert await waits(queue), "two workers must never have one key"
     queue.done("a")
-    await asyncio.wait_for(waiting, 1)
+    assert await queue.get() == "a"
+    queue.done("a")
+    assert await waits(queue)
 
 
-async def test_failures_are_tried_again_with_growing_pauses(queue: KeyedQueue[str]) -> None:
+async def test_change_during_work_that_fails_is_not_delayed(queue: KeyedQueue[str]) -> None:
+    queue.add("a")
+    await queue.get()
+    queue.add("a")
+    queue.failed("a")
+    assert await queue.get() == "a"
+
+
+async def test_pauses_grow_to_a_limit_and_begin_anew_after_success(queue: KeyedQueue[str]) -> None:
     pauses = []
-    for _ in range(12):
+    for _ in range(40):
         queue.add("a")
         await queue.get()
         pauses.append(queue.failed("a"))
+    assert pauses[:4] == [0.05, 0.1, 0.2, 0.4]
     assert pauses == sorted(pauses)
-    assert pauses[1] == 2 * pauses[0]
     assert pauses[-1] == 30.0
     queue.add("a")
     await queue.get()
     queue.done("a")
     queue.add("a")
     await queue.get()
-    assert queue.failed("a") == pauses[0]
-    queue.close()
+    assert queue.failed("a") == 0.05
 
 
-async def test_a_failed_key_comes_back_by_itself(queue: KeyedQueue[str]) -> None:
+async def test_failures_of_one_key_do_not_slow_another(queue: KeyedQueue[str]) -> None:
+    for key in ("a", "b"):
+        queue.add(key)
+        await queue.get()
+    queue.failed("a")
+    assert queue.failed("b") == 0.05
+
+
+async def test_failed_comes_back_by_itself(queue: KeyedQueue[str]) -> None:
     queue.add("a")
     await queue.get()
     queue.failed("a")
-    assert await asyncio.wait_for(queue.get(), 2) == "a"
+    assert await waits(queue)
+    async with asyncio.timeout(1):
+        assert await queue.get() == "a"
 
 
-async def test_now_beats_later(queue: KeyedQueue[str]) -> None:
-    queue.add_later("a", 3600)
+async def test_later_is_later_but_an_event_is_at_once(queue: KeyedQueue[str]) -> None:
+    queue.add_later("a", 0.04)
+    assert await waits(queue)
     queue.add("a")
-    assert await asyncio.wait_for(queue.get(), 1) == "a"
+    assert await queue.get() == "a"
     queue.done("a")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(queue.get(), 0.05)
+    await asyncio.sleep(0.05)
+    assert len(queue) == 0, "the timer must be gone"
 
 
-async def test_later_happens_once(queue: KeyedQueue[str]) -> None:
-    for _ in range(3):
-        queue.add_later("a", 0.01)
-    assert await asyncio.wait_for(queue.get(), 1) == "a"
+async def test_later_keeps_the_first_moment(queue: KeyedQueue[str]) -> None:
+    queue.add_later("a", 0.03)
+    for _ in range(5):
+        queue.add_later("a", 60)
+    async with asyncio.timeout(1):
+        assert await queue.get() == "a"
+
+
+async def test_later_while_it_is_worked_on(queue: KeyedQueue[str]) -> None:
+    queue.add("a")
+    await queue.get()
+    queue.add_later("a", 0.01)
+    await asyncio.sleep(0.02)
     queue.done("a")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(queue.get(), 0.05)
+    assert await queue.get() == "a"
+
+
+async def test_idle(queue: KeyedQueue[str]) -> None:
+    await queue.idle()
+    queue.add("a")
+    waiting = asyncio.create_task(queue.idle())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await queue.get()
+    await asyncio.sleep(0)
+    assert not waiting.done(), "being worked on isn't idle"
+    queue.add("a")
+    queue.done("a")
+    await asyncio.sleep(0)
+    assert not waiting.done(), "due again isn't idle"
+    await queue.get()
+    queue.done("a")
+    async with asyncio.timeout(1):
+        await waiting
+
+
+async def test_what_waits_for_its_pause_is_idle(queue: KeyedQueue[str]) -> None:
+    queue.add("a")
+    await queue.get()
+    queue.failed("a")
+    async with asyncio.timeout(0.02):
+        await queue.idle()
+
+
+async def test_closed_queue_forgets_what_was_to_come(queue: KeyedQueue[str]) -> None:
+    queue.add_later("a", 0.01)
+    queue.close()
+    await asyncio.sleep(0.02)
+    assert len(queue) == 0
+
+
+async def test_nothing_is_kept_of_keys_that_are_done(queue: KeyedQueue[str]) -> None:
+    for number in range(50):
+        key = f"k{number}"
+        queue.add(key)
+        await queue.get()
+        queue.add(key)
+        queue.failed(key)
+        await queue.get()
+        queue.done(key)
+    kept = {name: len(value) for name, value in vars(queue).items() if isinstance(value, dict | set)}
+    assert set(kept.values()) == {0}, kept
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 3)), max_size=30))
+async def test_last_change_of_every_key_is_worked_on(steps: list[tuple[str, bool, int]]) -> None:
+    queue: KeyedQueue[str] = KeyedQueue()
+    state = dict.fromkeys("abc", 0)
+    seen = dict.fromkeys("abc", 0)
+    busy: set[str] = set()
+    fail = [fails for _, fails, _ in steps]
+
+    async def work() -> None:
+        while True:
+            key = await queue.get()
+            assert key not in busy
+            busy.add(key)
+            found = state[key]
+            await asyncio.sleep(0)
+            busy.discard(key)
+            if fail and fail.pop():
+                queue.failed(key)
+            else:
+                seen[key] = found
+                queue.done(key)
+
+    workers = [asyncio.create_task(work()) for _ in range(3)]
+    for key, _, turns in steps:
+        state[key] += 1
+        queue.add(key)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while seen != state:
+            await asyncio.sleep(0.005)
+    for worker in workers:
+        worker.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+    queue.close()
