@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
+import orjson
+
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index, Key, folded, indexed
 from scim_operator.directory.names import object_name
@@ -20,7 +22,6 @@ from scim_operator.directory.records import RESOURCES, Meta, Record, object_of, 
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
-from scim_operator.kube.resources import Resource
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.errors import ScimError, invalid_value, not_found, uniqueness
 from scim_operator.scim.normalise import normalise
@@ -83,7 +84,7 @@ class Store:
                 patched = patch(resource_type, record.document, body)
                 members = patched.members.apply(record.members)
                 self._refuse_strangers(directory, (id_ for id_ in members if id_ not in record.members))
-                if patched.document == record.document and members == record.members:
+                if _same(patched.document, record.document) and members == record.members:
                     return record
                 with _api_errors():
                     written = await self._write(record, resource_type, patched.document, members, request)
@@ -117,21 +118,16 @@ class Store:
             except ApiError as error:
                 if not error.already_exists:
                     raise
-            holder = await self._holder(resource, name)
-            if holder is None:
-                continue  # deleted in between: the name is free again
-            if folded(attribute, str(holder.document.get(attribute))) == folded(attribute, key):
+            try:
+                holder = self.index.put(await self._client.get(resource, name))
+            except ApiError as error:
+                if error.not_found:
+                    continue  # deleted in between: the name is free again
+                raise
+            if holder and folded(attribute, str(holder.document.get(attribute))) == folded(attribute, key):
                 raise _taken(attribute, key)  # another writer was first
             attempt += 1  # held by somebody who was since renamed
         raise UnavailableError(f"no free object name for this {attribute}")
-
-    async def _holder(self, resource: Resource, name: str) -> Record | None:
-        try:
-            return self.index.put(await self._client.get(resource, name))
-        except ApiError as error:
-            if error.not_found:
-                return None
-            raise
 
     async def _write(
         self,
@@ -245,6 +241,11 @@ class Store:
         if lock is None:
             lock = self._locks[identifier] = asyncio.Lock()
         return lock
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Equal as JSON: for Python alone, 1 and true would be one value."""
+    return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
 
 
 def _taken(attribute: str, value: str) -> ScimError:

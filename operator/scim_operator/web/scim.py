@@ -22,10 +22,11 @@ from scim_operator.scim.schemas import GROUP, USER
 from scim_operator.web.errors import errors_as_scim, scim_response
 from scim_operator.web.rendering import Renderer
 from scim_operator.web.requests import REQUEST_ID, identified
-from scim_operator.web.targets import PREFIX, Target, target
+from scim_operator.web.targets import PREFIX, Target, rerouted, target
 
 MAX_BODY = 4 * 1024 * 1024
 _DEFAULT_COUNT, _MAX_COUNT = 100, 200
+_LAST_INDEX = 2**31
 # The answer to a PATCH of a larger group leaves the members out: the client knows them, or asks.
 _MEMBERS_IN_PATCH = 1000
 
@@ -58,6 +59,8 @@ class ScimApi:
         return app
 
     async def _answer(self, request: web.Request) -> web.Response:
+        if meant := rerouted(request.rel_url.raw_path, request.rel_url.raw_query_string):
+            request = request.clone(rel_url=meant)
         asked = target(request.rel_url.raw_path)
         self._authenticate(request, asked.directory)
         if self._directories.get(asked.directory) is None:
@@ -98,9 +101,9 @@ class ScimApi:
     async def _list(self, request: web.Request, asked: Target) -> web.Response:
         self._require_index()
         resource_type = _RESOURCES[asked.endpoint]
-        start = max(1, _integer(request, "startIndex", 1))
+        start = min(_LAST_INDEX, max(1, _integer(request, "startIndex", 1)))
         count = min(_MAX_COUNT, max(0, _integer(request, "count", _DEFAULT_COUNT)))
-        if text := request.query.get("filter"):
+        if (text := _parameter(request, "filter")) is not None:
             found = self._index.find(asked.directory, resource_type.name, text)
         else:
             found = self._index.all(asked.directory, resource_type.name)
@@ -132,7 +135,7 @@ class ScimApi:
         record = await self._store.patch(
             asked.directory, resource_type, asked.identifier or "", body, request[REQUEST_ID]
         )
-        if len(record.members) > _MEMBERS_IN_PATCH and "attributes" not in request.query:
+        if len(record.members) > _MEMBERS_IN_PATCH and _parameter(request, "attributes") is None:
             wanted = projection(resource_type, None, "members")
         return self._resource(request, asked, record, wanted)
 
@@ -188,9 +191,13 @@ def _projection(request: web.Request, resource_type: ResourceType) -> Projection
     return projection(resource_type, request.query.get("attributes"), request.query.get("excludedAttributes"))
 
 
+def _parameter(request: web.Request, name: str) -> str | None:
+    """In any case: Microsoft's own collections spell `startindex`, and a filter that is overlooked lists all."""
+    return next((value for key, value in request.query.items() if key.casefold() == name.casefold()), None)
+
+
 def _integer(request: web.Request, name: str, default: int) -> int:
-    # Microsoft's own collections spell it `startindex`.
-    text = next((value for key, value in request.query.items() if key.casefold() == name.casefold()), "")
+    text = _parameter(request, name)
     try:
         return int(text) if text else default
     except ValueError:

@@ -23,9 +23,20 @@ class Target:
     rest: tuple[str, ...] = ()
 
 
+def rerouted(raw_path: str, raw_query: str) -> str | None:
+    """The URL that was meant when a path was appended behind the flag: `…/entra?aadOptscim062020/Users?filter=…`.
+
+    None when the URL means what it says.
+    """
+    flag, slash, rest = raw_query.partition("/")
+    if not slash or flag.casefold() != _FLAG:
+        return None
+    return f"{raw_path.rstrip('/')}/{rest}"
+
+
 def target(raw_path: str) -> Target:
     """The target of a path below PREFIX (still percent-encoded)."""
-    path = raw_path.partition("?")[0].removeprefix(PREFIX)
+    path = raw_path.removeprefix(PREFIX)
     segments = [unquote(segment) for segment in path.split("/") if segment]
     segments = [segment for segment in segments if segment.casefold() != _FLAG]
     directory, endpoint, identifier, *rest = [*segments, "", "", ""]
