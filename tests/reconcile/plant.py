@@ -1,0 +1,108 @@
+"""A reconciler that works on an API server over a dict, and hears of every change as kopf would tell it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
+
+from scim_operator.access.bindings import binding_name
+from scim_operator.access.places import Place
+from scim_operator.directory.directories import DIRECTORIES, Directories
+from scim_operator.directory.index import Index
+from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.kube.client import KubeClient
+from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS, Resource
+from scim_operator.reconcile.events import Recorder
+from scim_operator.reconcile.reconciler import Reconciler
+from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.statuses import Statuses
+from scim_operator.reconcile.world import World
+from tests.directory.api_server import ApiServer
+from tests.reconcile.worlds import SETTINGS, group, policy, user
+
+Object = dict[str, Any]
+PLACE = Place("teams", "edit", "team-red")
+NAME = binding_name(PLACE)
+OURS = {"app.kubernetes.io/managed-by": "scim-operator"}
+
+
+class Plant:
+    """`api` is the cluster; changes made through it come back as events."""
+
+    def __init__(self) -> None:
+        self.api = ApiServer()
+        self.deaf = False
+        self.world = World(Index(lambda: 0.0), Directories(), SETTINGS)
+        client = cast(KubeClient, self.api)
+        self.reconciler = Reconciler(
+            client,
+            self.world,
+            Statuses(self.world, now=lambda: "2026-01-01T00:00:00Z", url=lambda name: f"https://h/{name}"),
+            Recorder(client, lambda: "2026-01-01T00:00:00.000000Z", "pod"),
+            monotonic=time.monotonic,
+        )
+        self.api.watcher = self._hear
+
+    def _hear(self, resource: Resource, event: str, obj: Object) -> None:
+        labels = obj["metadata"].get("labels") or {}
+        unwatched = resource is ROLE_BINDINGS and not OURS.items() <= labels.items()
+        if not self.deaf and not unwatched and resource in _WATCHED:
+            self.reconciler.observe(resource, event, obj)
+
+    # --- the cluster ---------------------------------------------------------------------------------------
+
+    def put(self, resource: Resource, name: str, namespace: str = "", **fields: Any) -> Object:
+        """Make or change an object, as an admin does; `labels` and `annotations` are metadata."""
+        metadata = {key: fields.pop(key) for key in ("labels", "annotations") if key in fields}
+        return self.api.put(resource, {"metadata": {"name": name, **metadata}, **fields}, namespace)
+
+    def usual(self) -> None:
+        """Two people in k8s-red-edit, and the policy that makes team-red for them."""
+        self.put(NAMESPACES, "default")  # where Events about cluster-scoped objects go
+        self.put(DIRECTORIES, "entra", spec={})
+        self.put(CLUSTER_ROLES, "edit")
+        self.put(CLUSTER_ROLES, "view")
+        self.put(POLICIES, "teams", spec=policy())
+        for number in range(2):
+            self.put(USERS, f"u{number}", spec=user(number))
+        self.put(GROUPS, "g", spec=group("k8s-red-edit", [0, 1]))
+
+    def subjects(self, name: str = NAME, namespace: str = "team-red") -> set[str] | None:
+        """Who stands in a binding; None when there is none."""
+        found = self.api.objects.get((ROLE_BINDINGS.plural, namespace, name))
+        return None if found is None else {subject["name"] for subject in found.get("subjects") or ()}
+
+    def status(self, resource: Resource, name: str) -> Object:
+        """An object's status."""
+        found: Object = self.api.objects[resource.plural, "", name].get("status", {})
+        return found
+
+    def condition(self, resource: Resource, name: str, kind: str = "Ready") -> Object:
+        """One of its conditions; empty when it isn't there."""
+        return next(
+            (item for item in self.status(resource, name).get("conditions", []) if item["type"] == kind), {}
+        )
+
+    # --- the operator --------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The reconciler at work. That it still is at the end is checked too."""
+        task = asyncio.create_task(self.reconciler.run())
+        yield
+        ended = task.done()
+        task.cancel()
+        answers = await asyncio.gather(task, return_exceptions=True)
+        assert not ended, answers
+
+    async def until(self, truth: Callable[[], bool], seconds: float = 3.0) -> None:
+        """Wait until something holds; fails when it doesn't come to that."""
+        async with asyncio.timeout(seconds):
+            while not truth():
+                await asyncio.sleep(0.005)
+
+
+_WATCHED = (USERS, GROUPS, DIRECTORIES, POLICIES, NAMESPACES, CLUSTER_ROLES, ROLE_BINDINGS)
