@@ -71,6 +71,7 @@ def test_request_without_user_agent_accept_and_content_type(entra: EntraClient) 
         "/Users?aadOptscim062020",
         "//Users/",
         "/aadOptscim062020/Users",
+        "?aadOptscim062020/Users?filter=userName+eq+%22nobody%22",
         "/Users?filter=userName+eq+%22nobody%22&aadOptscim062020",
         "/Users?filter=userName%20eq%20%22nobody%22",
         "/Groups?excludedAttributes=members&filter=displayName+eq+%22nobody%22",
@@ -164,6 +165,7 @@ def test_errors_are_scim(entra: EntraClient) -> None:
         ("POST", "/Users", b"{}", 400),
         ("GET", "/Users?filter=userName+gx+1", b"", 400),
         ("GET", "/Users?count=many", b"", 400),
+        ("GET", "/Users?filter=", b"", 400),
         ("POST", "/Users", b'{"userName":"' + b"x" * 5_000_000 + b'"}', 413),
     ]
     for method, path, body, wanted in cases:

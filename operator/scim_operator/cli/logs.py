@@ -23,6 +23,6 @@ def configure_logs(level: str) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # aiohttp's server reports a request it can't parse with its whole first line, names in the query included.
+    # aiohttp's server reports a request it can't parse with its whole first line, names in it included.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -188,11 +188,13 @@ def _discovered(items: list[dict[str, Any]], identifier: str | None) -> web.Resp
 
 
 def _projection(request: web.Request, resource_type: ResourceType) -> Projection:
-    return projection(resource_type, request.query.get("attributes"), request.query.get("excludedAttributes"))
+    return projection(
+        resource_type, _parameter(request, "attributes"), _parameter(request, "excludedAttributes")
+    )
 
 
 def _parameter(request: web.Request, name: str) -> str | None:
-    """In any case: Microsoft's own collections spell `startindex`, and a filter that is overlooked lists all."""
+    """In any case: Microsoft's collections spell `startindex`, and an overlooked filter would list all."""
     return next((value for key, value in request.query.items() if key.casefold() == name.casefold()), None)
 
 

@@ -24,7 +24,7 @@ class Target:
 
 
 def rerouted(raw_path: str, raw_query: str) -> str | None:
-    """The URL that was meant when a path was appended behind the flag: `…/entra?aadOptscim062020/Users?filter=…`.
+    """The URL that was meant by a path behind the flag: `…/entra?aadOptscim062020/Users?filter=…`.
 
     None when the URL means what it says.
     """
