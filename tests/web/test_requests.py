@@ -36,12 +36,15 @@ def operations(*items: dict[str, Any]) -> dict[str, Any]:
         "/Users/?filter=externalId+eq+%22x%22",
         "//Users?aadOptscim062020&filter=userName+eq+%22x%22",
         "/aadOptscim062020/Users?filter=userName+eq+%22x%22",
+        "?aadOptscim062020/Users?filter=userName+eq+%22x%22",
+        "/Users?Filter=userName+eq+%22x%22",
         "/Groups?excludedAttributes=members&filter=displayName+eq+%22X%22",
         "/Users?filter=emails%5Btype+eq+%22work%22%5D.value+eq+%22x%22",
         "/Users?filter=userName+eq+x",
     ],
 )
 async def test_connection_is_tested(endpoint: Endpoint, path: str) -> None:
+    await endpoint.user("somebody")  # who must not be listed
     assert await answered(endpoint, "GET", path) == {
         "schemas": [LIST],
         "totalResults": 0,
@@ -49,6 +52,14 @@ async def test_connection_is_tested(endpoint: Endpoint, path: str) -> None:
         "itemsPerPage": 0,
         "Resources": [],
     }
+
+
+async def test_path_behind_the_flag_is_read_with_its_body(endpoint: Endpoint) -> None:
+    made = await answered(endpoint, "POST", "?aadOptscim062020/Users", {"userName": "ada"}, 201)
+    body = operations(replace("active", "False"))
+    path = f"?aadOptscim062020/Users/{made['id']}"
+    assert (await answered(endpoint, "PATCH", path, body))["active"] is False
+    assert (await endpoint.ask("GET", path, token=None)).status == 401
 
 
 async def test_client_without_any_header_but_the_token(endpoint: Endpoint) -> None:
