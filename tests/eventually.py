@@ -24,6 +24,6 @@ def eventually(look: Callable[[], T], wanted: Callable[[T], bool], seconds: floa
         time.sleep(0.02)
 
 
-def becomes(look: Callable[[], T], wanted: T, seconds: float = SECONDS) -> None:
+def becomes(look: Callable[[], object], wanted: object, seconds: float = SECONDS) -> None:
     """Look until it equals `wanted`."""
     eventually(look, lambda seen: seen == wanted, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,18 +23,16 @@ def namespace(labels: dict[str, str] | None = None, **metadata: Any) -> dict[str
 
 def facts(**changes: Any) -> Facts:
     """Everything is there, in a namespace of ours; with changes."""
-    return Facts(
-        **{
-            "directory": "entra",
-            "directory_exists": True,
-            "opening": Opening(captured=True, create=True),
-            "subjects": frozenset({"ada"}),
-            "namespace": namespace(OURS),
-            "role_exists": True,
-            "binding": None,
-        }
-        | changes
+    whole = Facts(
+        directory="entra",
+        directory_exists=True,
+        opening=Opening(captured=True, create=True),
+        subjects=frozenset({"ada"}),
+        namespace=namespace(OURS),
+        role_exists=True,
+        binding=None,
     )
+    return replace(whole, **changes)
 
 
 def only_problem(planned: Plan) -> tuple[str, str]:

@@ -365,7 +365,7 @@ def test_indexes_are_those_of_what_is_there(events: list[tuple[dict[str, Any], b
     again = Index(lambda: 0.0)
     for kind, original in (("User", user), ("Group", group)):
         for record in made.records(kind):
-            more = {"members": list(record.members)} if kind == "Group" else {}
+            more: dict[str, Any] = {"members": list(record.members)} if kind == "Group" else {}
             again.put(
                 original(
                     record.name,

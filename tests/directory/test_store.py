@@ -181,7 +181,8 @@ async def test_patch_without_effect_writes_nothing(provider: Provider) -> None:
 
 async def test_true_is_not_one(provider: Provider) -> None:
     urn = "urn:contoso:2.0:User"
-    ada = await provider.user(**{urn: {"flag": 1}})
+    extension: dict[str, Any] = {urn: {"flag": 1}}
+    ada = await provider.user(**extension)
     await provider.patch(ada, replace(f"{urn}:flag", True))
     assert provider.stored(ada)["spec"]["extensions"][urn]["flag"] is True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -242,7 +243,7 @@ def test_deleting_a_policy_takes_only_its_own(operator: Installation, entra: Ent
     person = _person(entra, name)
     entra.provision_group(f"{name}-group", [person])
     for policy_name in (name, other):
-        becomes(lambda it=policy_name: bindings(cluster, it), {(name, "view"): [person]})
+        becomes(partial(bindings, cluster, policy_name), {(name, "view"): [person]})
     cluster.kubectl("delete", "accesspolicy", name)
     becomes(lambda: bindings(cluster, name), {})
     assert bindings(cluster, other) == {(name, "view"): [person]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_a_provisioning_run_gives_access_and_a_leaver_loses_it(
     entra.provision_group(f"{tag}-payments-edit", [alice.user_name, bob.user_name])
 
     for person in (alice, bob):
-        becomes(lambda name=person.user_name: cluster.can_list_pods(name, namespace), 200)
+        becomes(partial(cluster.can_list_pods, person.user_name, namespace), 200)
     assert bindings(cluster, f"run-{tag}") == {(namespace, "edit"): [alice.user_name, bob.user_name]}
     labels = json.loads(cluster.kubectl("get", "namespace", namespace, "-o", "json"))["metadata"]["labels"]
     assert labels["app.kubernetes.io/managed-by"] == "scim-operator"

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -133,7 +134,7 @@ def test_what_changed_while_it_was_down_is_put_right(running: Installation) -> N
         entra.provision_user(Person(user_name, "Down", "Tester"))
     for name in ("down-a", "down-b"):
         entra.provision_group(f"{name}-group", [stays, goes])
-        becomes(lambda it=name: bindings(cluster, it), {(name, "view"): [goes, stays]})
+        becomes(partial(bindings, cluster, name), {(name, "view"): [goes, stays]})
 
     assert running.process.terminate(), "it should end by itself within the grace period"
     gone = entra.ids[goes]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -89,9 +90,9 @@ def _leaves(big: Installation, entra: EntraClient, user_name: str, seconds: floa
     entra.ids[user_name] = found["id"]
     places = ("big-all", "big-t1")
     for namespace in places:
-        becomes(lambda it=namespace: big.cluster.can_list_pods(user_name, it), 200)
+        becomes(partial(big.cluster.can_list_pods, user_name, namespace), 200)
     entra.set_active(user_name, False)
     answered = time.monotonic()
     for namespace in places:
-        becomes(lambda it=namespace: big.cluster.can_list_pods(user_name, it), 403, seconds)
+        becomes(partial(big.cluster.can_list_pods, user_name, namespace), 403, seconds)
     return (time.monotonic() - answered) * 1000

@@ -41,7 +41,7 @@ class Universe:
             return []
         self._version += 1
         changed = before is None or before.get("spec") != fields.get("spec")
-        made = {
+        made: Object = {
             "kind": resource.kind,
             "metadata": {
                 "name": name,

@@ -25,7 +25,9 @@ def test_an_independent_reader_understands_it() -> None:
     for schema in schemas(BASE):
         assert Schema.model_validate(schema).attributes
     assert [ResourceType.model_validate(one).name for one in resource_types(BASE)] == ["User", "Group"]
-    assert ServiceProviderConfig.model_validate(service_provider_config(BASE)).patch.supported
+    patch = ServiceProviderConfig.model_validate(service_provider_config(BASE)).patch
+    assert patch is not None
+    assert patch.supported
 
 
 def test_nothing_is_null() -> None:

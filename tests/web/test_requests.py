@@ -254,7 +254,7 @@ async def test_attributes_are_chosen(endpoint: Endpoint) -> None:
 async def test_token_reaches_its_directory_alone(endpoint: Endpoint) -> None:
     ada = await endpoint.user("ada")
     team = await endpoint.group("team", ada.id)
-    okta = {"token": TOKENS["okta"], "directory": "okta"}
+    okta: dict[str, Any] = {"token": TOKENS["okta"], "directory": "okta"}
     for method, path, body in (
         ("GET", f"/Users/{ada.id}", None),
         ("DELETE", f"/Users/{ada.id}", None),

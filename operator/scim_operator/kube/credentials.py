@@ -64,7 +64,7 @@ class Credentials:
         return context
 
 
-async def load_credentials(kubeconfig: str | None = None, context: str | None = None) -> Credentials:
+async def load_credentials(kubeconfig: str | None = None) -> Credentials:
     """From `kubeconfig`, else KUBECONFIG, else the pod's ServiceAccount, else ~/.kube/config.
 
     Raises `kubernetes.aio.config.ConfigException` when none of them is usable.
@@ -74,7 +74,7 @@ async def load_credentials(kubeconfig: str | None = None, context: str | None = 
         load_incluster_config(client_configuration=configuration)
     else:
         await load_kube_config(
-            config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
+            config_file=kubeconfig, client_configuration=configuration, persist_config=False
         )
     return Credentials(configuration)
 
