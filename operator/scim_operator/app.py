@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from scim_operator.access.places import Settings
-from scim_operator.api.kinds import DIRECTORY_LABEL
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.store import Store
-from scim_operator.directory.tokens import Tokens
+from scim_operator.directory.tokens import TOKEN_SELECTOR, Tokens
 from scim_operator.handlers import running
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.credentials import load_credentials
@@ -61,7 +60,7 @@ class Operator:
         self._reconciler = Reconciler(
             client,
             world,
-            Statuses(world, now=_now, url=self._url),
+            Statuses(world, now=_now, url=self._url, expiring=self._tokens.expiring),
             Recorder(client, _now_micro, options.pod_name),
             monotonic=time.monotonic,
         )
@@ -91,7 +90,7 @@ class Operator:
             self._client,
             SECRETS,
             namespace=self._options.namespace,
-            selector=DIRECTORY_LABEL,
+            selector=TOKEN_SELECTOR,
             on_listed=self._tokens.replace,
             on_event=self._tokens.event,
         )

@@ -115,6 +115,19 @@ def test_expiry_is_looked_at_when_asked() -> None:
     assert not made.valid("entra", TOKEN)
 
 
+def test_warning_names_the_first_that_ends_within_three_weeks() -> None:
+    made = tokens(
+        secret("later", sha256=HASH, expires="2026-06-15T00:00:00Z"),
+        secret("first", sha256=HASH, expires="2026-06-10T00:00:00Z"),
+        secret("over", sha256=HASH, expires="2026-05-01T00:00:00Z"),
+        secret("far", sha256=HASH, expires="2027-06-01T00:00:00Z"),
+        secret("never", sha256=HASH),
+        secret("theirs", "okta", sha256=HASH, expires="2026-06-02T00:00:00Z"),
+    )
+    assert made.expiring("entra") == "2026-06-10T00:00:00+00:00"
+    assert made.expiring("nobody") is None
+
+
 BROKEN: dict[str, dict[str, str]] = {
     "nothing": {},
     "short token": {"token": "s3cr3t"},

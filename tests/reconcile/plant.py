@@ -40,7 +40,12 @@ class Plant:
         self.reconciler = Reconciler(
             client,
             self.world,
-            Statuses(self.world, now=lambda: "2026-01-01T00:00:00Z", url=lambda name: f"https://h/{name}"),
+            Statuses(
+                self.world,
+                now=lambda: "2026-01-01T00:00:00Z",
+                url=lambda name: f"https://h/{name}",
+                expiring=lambda _: None,
+            ),
             Recorder(client, lambda: "2026-01-01T00:00:00.000000Z", "pod"),
             monotonic=time.monotonic,
         )

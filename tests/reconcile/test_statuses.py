@@ -26,7 +26,10 @@ class Scene:
         self.universe, self.observer = Universe(), Observer()
         self.moment = "T1"
         self.urls: dict[str, str] = {"entra": "https://h/scim/v2/entra"}
-        self.statuses = Statuses(self.observer.world, now=lambda: self.moment, url=self.urls.get)
+        self.expiring: dict[str, str] = {}
+        self.statuses = Statuses(
+            self.observer.world, now=lambda: self.moment, url=self.urls.get, expiring=self.expiring.get
+        )
         self.put(DIRECTORIES, "entra", spec={})
         self.put(CLUSTER_ROLES, "edit")
         self.put(POLICIES, "teams", spec=policy())
@@ -196,3 +199,18 @@ def test_time_stays_while_the_condition_does(scene: Scene) -> None:
 @pytest.mark.parametrize("resource", [USERS, GROUPS, POLICIES, DIRECTORIES])
 def test_nothing_is_wanted_for_what_is_gone(scene: Scene, resource: Resource) -> None:
     assert scene.wanted(resource, "nobody") is None
+
+
+def test_token_that_ends_soon_is_said_without_alarm(scene: Scene) -> None:
+    scene.expiring["entra"] = "2026-06-10T00:00:00+00:00"
+    conditions = {item["type"]: item for item in scene.status(DIRECTORIES, "entra")["conditions"]}
+    assert conditions["Ready"]["status"] == "True"
+    assert "2026-06-10T00:00:00+00:00" in conditions["TokenExpiring"]["message"]
+    assert "scim-operator token create entra" in conditions["TokenExpiring"]["message"]
+
+
+def test_directory_that_cannot_be_read_says_so(scene: Scene) -> None:
+    scene.put(DIRECTORIES, "entra", spec={"subjects": {"user": "{nothing}"}})
+    conditions = {item["type"]: item for item in scene.status(DIRECTORIES, "entra")["conditions"]}
+    assert conditions["Ready"]["status"] == "False"
+    assert conditions["Stalled"]["status"] == "True"

@@ -19,6 +19,7 @@ PROBLEM_TYPES = (
     "RoleMissing",
     "NamespaceMissing",
     "SubjectRefused",
+    "TokenExpiring",
 )
 _SHOWN = 3
 

@@ -56,7 +56,12 @@ class Index:
         self, resource_type: str, items: Iterable[Mapping[str, Any]], resource_version: str
     ) -> set[Record]:
         """Take in a whole listing: what it lacks is gone, unless it is newer. -> those gone."""
-        present = {record.uid for obj in items if (record := self.readable(obj)) and self._put(record)}
+        items = list(items)
+        # One that can't be read any more is still there: what was known of it last goes on to hold.
+        present = {obj["metadata"]["uid"] for obj in items}
+        for obj in items:
+            if record := self.readable(obj):
+                self._put(record)
         newest = int(resource_version)
         gone = {
             record

@@ -11,7 +11,7 @@ import hmac
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from scim_operator.api.kinds import DIRECTORY_LABEL, MANAGED_BY, MANAGED_BY_LABEL, TOKEN_SECRET_TYPE
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 TOKEN_SELECTOR = DIRECTORY_LABEL
+# An identity admin may be on holiday.
+_WARN_BEFORE = timedelta(days=21)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,16 @@ class Tokens:
             if token.directory == directory
         ]
         return any(matches)
+
+    def expiring(self, directory: str) -> str | None:
+        """When the first token that is still valid, but not for long, ends: RFC 3339, or None."""
+        now = self._now()
+        ends = [
+            token.expires
+            for token in self._by_secret.values()
+            if token.directory == directory and token.expires and now < token.expires < now + _WARN_BEFORE
+        ]
+        return min(ends).isoformat() if ends else None
 
     def _put(self, secret: Mapping[str, Any]) -> None:
         if secret.get("type") != TOKEN_SECRET_TYPE:

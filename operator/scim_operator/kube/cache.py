@@ -62,6 +62,10 @@ class Cache:
         """Forget an object as last seen, which we have deleted: it is dead at that version already."""
         self._forget(obj, _version(obj) + 1)
 
+    def discard(self, obj: Object) -> None:
+        """Know nothing of an object any more, without holding it for deleted."""
+        self._objects.pop(key_of(obj), None)
+
     def _forget(self, obj: Object, version: int) -> None:
         key = key_of(obj)
         known = self._objects.get(key)

@@ -91,7 +91,8 @@ class KubeClient:
                     if event["type"] == "ERROR":
                         raise _error(event["object"].get("code", 500), event["object"])
                     yield event["type"], event["object"]
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            # ValueError: a line that is no JSON (cut off) or longer than we are willing to hold.
             raise ApiError(0, "Unreachable", _plain(error)) from error
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Object:

@@ -41,6 +41,7 @@ async def reflect(
                 pause = _FIRST_PAUSE
                 if kind != "BOOKMARK":
                     on_event(kind, found)
+            await asyncio.sleep(_FIRST_PAUSE)  # a server that ends every watch at once must not be hammered
         except ApiError as error:
             if error.status:
                 version = ""  # 410, or anything else the server refuses: start from a fresh list

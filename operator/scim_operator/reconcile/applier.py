@@ -155,8 +155,7 @@ class Applier:
 
 
 def _takes_away(actual: Object, desired: Object) -> bool:
-    names = {subject["name"] for subject in desired["subjects"]}
-    return any(subject.get("name") not in names for subject in actual.get("subjects") or ())
+    return any(subject not in desired["subjects"] for subject in actual.get("subjects") or ())
 
 
 def _problem(place: Place, error: ApiError) -> Problem | None:
@@ -166,6 +165,8 @@ def _problem(place: Place, error: ApiError) -> Problem | None:
     if "being terminated" in error.message:
         message = f"namespace {place.namespace!r} is being deleted; access follows when it is back"
         return Problem("NamespaceMissing", "Terminating", message)
+    if error.not_found and "clusterroles" in error.message:
+        return Problem("RoleMissing", "NotFound", f"ClusterRole {place.role!r} has just vanished")
     if error.not_found:
         return Problem("NamespaceMissing", "NotFound", f"namespace {place.namespace!r} has just vanished")
     if error.status in (400, 403, 422):

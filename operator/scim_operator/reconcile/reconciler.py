@@ -11,8 +11,9 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scim_operator.access.bindings import binding_name, is_ours
 from scim_operator.access.places import Place
-from scim_operator.access.plan import Facts, Plan, plan
+from scim_operator.access.plan import Facts, plan
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS
 from scim_operator.kube.client import KubeClient
@@ -141,11 +142,22 @@ class Reconciler:
         problems = (*planned.problems, refused) if refused else planned.problems
         if refused is not None:
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
-        self._conclude(place, facts, planned, Outcome(*_bound(planned, facts, bool(refused)), problems))
+        if facts.binding is not None and not is_ours(facts.binding):
+            # Somebody else's lies outside of what we watch: look again later whether it is still there.
+            self._world.bindings.discard(facts.binding)
+            self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
+        self._conclude(place, facts, Outcome(*self._standing(place), problems))
         if refused is not None and refused.reason == "LeaverNotRemovable":
             await self._tell(place, refused.message)
 
-    def _conclude(self, place: Place, facts: Facts, planned: Plan, outcome: Outcome) -> None:
+    def _standing(self, place: Place) -> tuple[bool, frozenset[str]]:
+        """Whether a binding of ours is there after the pass, and who stands in it: what an audit asks."""
+        binding = self._world.bindings.get(binding_name(place), place.namespace)
+        if binding is None or not is_ours(binding):
+            return False, frozenset()
+        return True, frozenset(subject["name"] for subject in binding.get("subjects") or ())
+
+    def _conclude(self, place: Place, facts: Facts, outcome: Outcome) -> None:
         outcomes = self._statuses.outcomes
         before = outcomes.pop(place, _NOTHING)
         if facts.opening is not None:
@@ -197,12 +209,6 @@ class Reconciler:
 
 
 _NOTHING = Outcome()
-
-
-def _bound(planned: Plan, facts: Facts, refused: bool) -> tuple[bool, frozenset[str]]:
-    if planned.binding is None or refused:
-        return False, frozenset()
-    return True, facts.subjects
 
 
 def _mutable(binding: Mapping[str, Any] | None) -> dict[str, Any] | None:

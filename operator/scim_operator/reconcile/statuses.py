@@ -44,12 +44,23 @@ class Wanted(NamedTuple):
 
 
 class Statuses:
-    """Computes statuses. `now`: RFC 3339; `url`: directory name -> Tenant URL or None when unknown."""
+    """Computes statuses. `now`: RFC 3339; `url`: directory name -> Tenant URL or None when unknown.
 
-    def __init__(self, world: World, *, now: Callable[[], str], url: Callable[[str], str | None]) -> None:
+    `expiring`: directory name -> when the first of its tokens that ends soon does, or None.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        now: Callable[[], str],
+        url: Callable[[str], str | None],
+        expiring: Callable[[str], str | None],
+    ) -> None:
         self._world = world
         self._now = now
         self._url = url
+        self._expiring = expiring
         self.outcomes: dict[Place, Outcome] = {}
 
     def wanted(self, subject: Subject) -> Wanted | None:
@@ -127,8 +138,15 @@ class Statuses:
                 name, (directory.get("status") or {}).get("lastRequestTime")
             ),
         }
+        problems = []
+        if self._world.directories.get(name) is None:
+            problems.append(
+                Problem("Stalled", "InvalidSpec", "the spec can't be read; see the operator's log")
+            )
+        remarks = [_token_expiring(name, expires)] if (expires := self._expiring(name)) else []
+        known = directory.get("status") or {}
         ready = "requests are answered"
-        return self._made(directory["metadata"], directory.get("status") or {}, fields, [], ready)
+        return self._made(directory["metadata"], known, fields, problems, ready, remarks)
 
     def _outcome(self, place: Place) -> Outcome:
         return self.outcomes.get(place, _UNKNOWN)
@@ -160,6 +178,14 @@ class Statuses:
         status = {key: value for key, value in fields.items() if value is not None}
         status |= {"observedGeneration": generation, "conditions": conditions}
         return Wanted(str(metadata["name"]), known, status)
+
+
+def _token_expiring(directory: str, expires: str) -> Problem:
+    message = (
+        f"a token expires at {expires}, and the provider is refused from then on; make another one and paste "
+        f"it: scim-operator token create {directory}"
+    )
+    return Problem("TokenExpiring", "Soon", message)
 
 
 _UNKNOWN = Outcome()
