@@ -75,7 +75,8 @@ class Operator:
         )
 
     async def run(self) -> None:
-        """Serve and reconcile until a signal comes."""
+        """Serve and reconcile until a signal comes. Raises OSError when a port is taken."""
+        self._server.open()
         await running.run(
             stop=self._stop_flag,
             on_start=self._start,

@@ -111,6 +111,14 @@ def test_without_annotation_it_is_not_ours(metadata: dict[str, Any]) -> None:
     assert not is_ours({"metadata": metadata})
 
 
+def test_stripped_annotation_leaves_it_ours_by_its_labels_and_name() -> None:
+    stripped = actual()
+    stripped["metadata"]["annotations"] = {}
+    assert is_ours(stripped)
+    stripped["metadata"]["name"] = "a-copy"
+    assert not is_ours(stripped)
+
+
 def test_place_of_a_binding() -> None:
     assert place_of(actual()) == PLACE
     assert place_of({**actual(), "roleRef": {"kind": "Role", "name": "edit"}}) is None

@@ -94,3 +94,10 @@ def test_template_holds_exactly_one_placeholder(user: str) -> None:
 @pytest.mark.parametrize("attribute", ["userName", "externalId", "emails.work"])
 def test_attribute_of_a_template(attribute: str) -> None:
     assert SubjectTemplate(user=f"a:{{{attribute}}}").attribute == attribute
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "a\x1b[31m", "a\nb", "a\x7f"])
+def test_control_characters_are_refused(value: str) -> None:
+    refused = named({"userName": value})
+    assert isinstance(refused, Refused)
+    assert refused.reason == "ControlCharacter"

@@ -20,6 +20,8 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the temporary folder with all logs")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
+    # A shell starts what it puts in the background with SIGINT ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A terminal that lacks a character shows a question mark, rather than ending the demo.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -221,6 +221,11 @@ def test_drift_is_put_right(operator: Installation, entra: EntraClient, name: st
     stranger = json.dumps([{"op": "add", "path": "/subjects/-", "value": subject}])
     cluster.kubectl("patch", "-n", name, binding, "--type=json", "-p", stranger)
     becomes(lambda: bindings(cluster, name), wanted)
+    cluster.kubectl("annotate", "-n", name, binding, "scim-operator.io/written-")
+    entra.set_active(person, False)  # a leaver gains nothing by having his admin strip the annotation
+    becomes(lambda: bindings(cluster, name), {})
+    entra.set_active(person, True)
+    becomes(lambda: bindings(cluster, name), wanted)
     cluster.kubectl("label", "-n", name, binding, "app.kubernetes.io/managed-by-", "scim-operator.io/policy-")
     becomes(lambda: bindings(cluster, name), wanted)
 
@@ -299,3 +304,14 @@ def test_leaver_whose_role_left_the_list(operator: Installation, entra: EntraCli
     entra.update_user(stays, {"displayName": "Looked at again"})
     becomes(lambda: bindings(cluster, name), {(name, "edit"): [stays]})
     becomes(lambda: "RoleNotAllowed" in conditions(cluster, "accesspolicy", name), False)
+
+
+def test_policy_over_a_missing_directory_and_one_without_groups(
+    operator: Installation, entra: EntraClient, name: str
+) -> None:
+    cluster = operator.cluster
+    apply(cluster, policy(name, "acess", f"{name}-*", role="view", namespace=name))
+    assert "'acess'" in _condition(operator, name, "Stalled")["message"]
+    apply(cluster, policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name))
+    becomes(lambda: "Stalled" in conditions(cluster, "accesspolicy", name), False)
+    assert "no group matches" in conditions(cluster, "accesspolicy", name)["Ready"]["message"]

@@ -1,7 +1,7 @@
 """The objects a place needs, and how they differ from what is there.
 
-A binding is ours when it carries a valid `written` annotation: the hashes of the subjects we put there. What
-isn't listed in it was added by somebody else.
+A binding is ours when it carries a valid `written` annotation (the hashes of the subjects we put there), or
+our labels under the name we give. A subject that isn't listed in `written` was added by somebody else.
 """
 
 from __future__ import annotations
@@ -75,9 +75,19 @@ def desired_namespace(place: Place, directory: str) -> Object:
 
 
 def is_ours(binding: Mapping[str, Any]) -> bool:
-    """True for a binding that we wrote, whatever was done to it since."""
-    written = (binding["metadata"].get("annotations") or {}).get(WRITTEN_ANNOTATION)
-    return written is not None and _WRITTEN.fullmatch(written) is not None
+    """True for a binding that we wrote, whatever was done to it since.
+
+    Who may edit bindings in a namespace may strip the annotation, or the labels; as long as one of them is
+    left under the name that only we compute, the binding is ours and is put right.
+    """
+    metadata = binding["metadata"]
+    written = (metadata.get("annotations") or {}).get(WRITTEN_ANNOTATION)
+    if written is not None and _WRITTEN.fullmatch(written):
+        return True
+    if (metadata.get("labels") or {}).get(MANAGED_BY_LABEL) != MANAGED_BY:
+        return False
+    place = place_of(binding)
+    return place is not None and binding_name(place) == metadata["name"]
 
 
 def place_of(binding: Mapping[str, Any]) -> Place | None:

@@ -42,12 +42,12 @@ class Plan:
 def plan(place: Place, facts: Facts) -> Plan:
     """The plan of a place."""
     if not facts.directory_exists:
-        return Plan(keep=True, problems=(_directory_missing(facts.directory),))
+        return Plan(keep=True, problems=(directory_missing(facts.directory),))
+    if facts.binding is not None and not is_ours(facts.binding):
+        return Plan(keep=True, problems=(_foreign_binding(place, facts.binding),))
     if facts.opening is None or not facts.subjects:
         return Plan()
     binding = desired_binding(place, facts.directory, facts.subjects)
-    if facts.binding is not None and not is_ours(facts.binding):
-        return Plan(keep=True, problems=(_foreign_binding(place, facts.binding),))
     refused = _namespace_refusal(place, facts.opening, facts.namespace)
     if refused is not None:
         return Plan(problems=(refused,))
@@ -88,7 +88,8 @@ def _label(item: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def _directory_missing(directory: str) -> Problem:
+def directory_missing(directory: str) -> Problem:
+    """Nobody can be named without it, so nothing is changed."""
     message = f"ScimDirectory {directory!r} doesn't exist; access stays as it is until it does"
     return Problem("Stalled", "DirectoryMissing", message)
 

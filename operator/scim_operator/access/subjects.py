@@ -6,6 +6,7 @@ nothing is normalised that the directory doesn't ask for.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,8 @@ def subject(template: SubjectTemplate, document: Mapping[str, Any]) -> str | Ref
     # The API server compares exactly, but a mapping in front of it may trim or fold.
     if name.strip().casefold().startswith(_RESERVED):
         return Refused("Reserved", f"the name {name!r} begins with {_RESERVED!r}, which Kubernetes reserves")
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        return Refused("ControlCharacter", f"the name {name!r} holds control characters")
     return name
 
 

@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from kubernetes.aio.config import ConfigException
 
@@ -27,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"scim-operator: {error}", file=sys.stderr)
     except ApiError as error:
         print(f"scim-operator: the API server said: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"scim-operator: {error.strerror or error}", file=sys.stderr)
     except ConfigException as error:
         print(f"scim-operator: no usable kubeconfig: {error}", file=sys.stderr)
     return 1
@@ -36,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scim-operator", description="SCIM provisioning into Kubernetes access."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('scim-operator')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _run_arguments(commands.add_parser("run", help="serve SCIM and reconcile (what the Deployment runs)"))
     tokens = commands.add_parser("token", help="bearer tokens of directories").add_subparsers(

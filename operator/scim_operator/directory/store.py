@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -28,8 +29,11 @@ from scim_operator.scim.normalise import normalise
 from scim_operator.scim.patch import patch
 from scim_operator.scim.schemas import GROUP, USER
 
+log = logging.getLogger(__name__)
+
 _KEY_ATTRIBUTES = {USER.name: "userName", GROUP.name: "displayName"}
 _TRIES = 8
+_SHOWN, _SHOWN_LENGTH = 10, 100
 _BUSY = UnavailableError("the resource is being changed by others at the same time")
 
 
@@ -61,6 +65,7 @@ class Store:
     ) -> Record:
         """POST (RFC 7644 section 3.3). 409 uniqueness when the name is taken."""
         made = normalise(resource_type, body)
+        _tell_ignored(directory, made.dropped, request)
         members = dict.fromkeys(made.members or ())
         self._refuse_strangers(directory, members)
         now = self._now()
@@ -82,6 +87,7 @@ class Store:
             for _ in range(_TRIES):
                 record = self._existing(directory, resource_type, identifier)
                 patched = patch(resource_type, record.document, body)
+                _tell_ignored(directory, patched.dropped, request)
                 members = patched.members.apply(record.members)
                 self._refuse_strangers(directory, (id_ for id_ in members if id_ not in record.members))
                 if _same(patched.document, record.document) and members == record.members:
@@ -246,6 +252,14 @@ class Store:
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Equal as JSON: for Python alone, 1 and true would be one value."""
     return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
+
+
+def _tell_ignored(directory: str, names: Sequence[str], request: str) -> None:
+    """Unknown attributes are passed over, as providers expect, but not in silence."""
+    if names:
+        shown = [name[:_SHOWN_LENGTH] for name in names[:_SHOWN]]
+        extra = {"directory": directory, "count": len(names), "attributes": shown, "request_id": request}
+        log.info("unknown attributes were ignored", extra=extra)
 
 
 def _taken(attribute: str, value: str) -> ScimError:

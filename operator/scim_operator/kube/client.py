@@ -19,7 +19,9 @@ from scim_operator.kube.resources import Resource
 
 Object = dict[str, Any]
 
-_TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
+# A provider gives a request some seconds; a list of everything may take longer.
+_TIMEOUT = aiohttp.ClientTimeout(total=6, connect=3)
+_LIST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=3)
 # The API server ends a watch itself after `timeoutSeconds`; a stream silent for longer is dead.
 _WATCH_SECONDS = 290
 _WATCH_TIMEOUT = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, connect=5, sock_read=75)
@@ -64,7 +66,7 @@ class KubeClient:
         items: list[Object] = []
         query = {"limit": str(limit), **({"labelSelector": selector} if selector else {})}
         while True:
-            page = await self._call("GET", resource.path(namespace), query=query)
+            page = await self._call("GET", resource.path(namespace), query=query, timeout=_LIST_TIMEOUT)
             items += page["items"]
             more = page["metadata"].get("continue")
             if not more:
@@ -145,10 +147,11 @@ class KubeClient:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
+        timeout: aiohttp.ClientTimeout = _TIMEOUT,  # noqa: ASYNC109 (aiohttp's own, connect and read apart)
     ) -> Object:
         try:
             async with await self._request(
-                method, path, body=body, query=query, content_type=content_type
+                method, path, body=body, query=query, content_type=content_type, timeout=timeout
             ) as response:
                 answer: Object = orjson.loads(await response.read())
                 return answer
@@ -163,7 +166,7 @@ class KubeClient:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
-        timeout: aiohttp.ClientTimeout = _TIMEOUT,  # noqa: ASYNC109 (aiohttp's own, connect and read apart)
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
     ) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("the client is used outside its `async with`")

@@ -185,7 +185,8 @@ class Inputs:
             if any(directory == name for directory, _ in self._world.routes.openers(place))
         }
         people = {Subject(USERS, user.name) for user in self._world.index.all(name, USER.name)}
-        return Concerned(places, {Subject(DIRECTORIES, name), *people})
+        policies = {Subject(POLICIES, policy) for policy in self._world.routes.in_directory(name)}
+        return Concerned(places, {Subject(DIRECTORIES, name), *people, *policies})
 
     def _policy(self, key: Key) -> Concerned:
         name = key[1]

@@ -74,6 +74,10 @@ class Routes:
         """The policies that mean a group."""
         return {policy for policy in self._policies if self._of(policy, group).matched}
 
+    def in_directory(self, directory: str) -> set[str]:
+        """The policies over the groups of a directory."""
+        return {name for name, spec in self._policies.items() if spec.groups.directory == directory}
+
     def in_namespace(self, namespace: str) -> set[Place]:
         """The places in a namespace."""
         return set(self._in_namespace.get(namespace, ()))

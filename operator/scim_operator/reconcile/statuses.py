@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from scim_operator.access.conditions import of_problems, updated
 from scim_operator.access.places import Place
+from scim_operator.access.plan import directory_missing
 from scim_operator.access.problems import Problem
 from scim_operator.access.subjects import Refused
 from scim_operator.directory.directories import DIRECTORIES
@@ -115,15 +116,19 @@ class Statuses:
         problems = self._problems(places)
         if wrong := self._world.invalid_policies.get(name):
             problems.append(Problem("Stalled", "InvalidSpec", wrong))
+        directory = policy["spec"]["groups"]["directory"]
+        if self._world.directories.get(directory) is None:
+            problems.append(directory_missing(directory))
+        matched = len(self._world.routes.matched(name))
         fields = {
-            "groups": len(self._world.routes.matched(name)),
+            "groups": matched,
             "people": len(people),
             "bindings": len(bound),
             "namespaces": len({place.namespace for place in bound}),
         }
         # Whoever names a group in the provider must not be able to turn a policy red.
         remarks = self._world.routes.problems_of_policy(name)
-        ready = "access is in place"
+        ready = "access is in place" if matched else "no group matches yet: nothing to grant"
         return self._made(policy["metadata"], policy.get("status") or {}, fields, problems, ready, remarks)
 
     def _directory(self, name: str) -> Wanted | None:

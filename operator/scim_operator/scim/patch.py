@@ -88,8 +88,11 @@ class Draft:
         change = _changed_elements if path.attribute.multi_valued else _changed_single
         after = change(path, holder.get(name), operation, self.dropped)
         if after is None and path.attribute.spec.default is not None:
-            # A default comes back by `remove` alone: an empty value must not enable who is disabled.
-            after = path.attribute.spec.default if operation.kind == "remove" else holder.get(name)
+            # A default comes back by `remove` alone: an empty value must neither enable who is disabled nor
+            # pass for having disabled somebody.
+            if operation.kind != "remove":
+                raise invalid_value(f"{name}: an empty value says nothing; send a value, or remove it")
+            after = path.attribute.spec.default
         if after is None:
             holder.pop(name, None)
         else:

@@ -38,7 +38,7 @@ async def errors_as_scim(request: web.Request, handler: Handler) -> web.StreamRe
         return scim_response(ScimError(503, str(error)).body(), 503, headers)
     except web.HTTPException as error:
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return scim_response(ScimError(error.status, error.reason).body(), error.status, allow)
+        return scim_response(ScimError(error.status, error.text or error.reason).body(), error.status, allow)
     except Exception:
         log.exception("a request failed", extra={"request_id": request[REQUEST_ID]})
         detail = f"the operator failed; its log has the reason under request id {request[REQUEST_ID]}"

@@ -70,7 +70,9 @@ class ScimApi:
         self._directories.seen(asked.directory, self._now())
         handlers = self._handlers(asked)
         if request.method not in handlers:
-            raise web.HTTPMethodNotAllowed(request.method, sorted(handlers))
+            allowed = sorted(handlers)
+            said = f"{request.method} isn't possible here; possible are {', '.join(allowed)}"
+            raise web.HTTPMethodNotAllowed(request.method, allowed, text=said)
         return await handlers[request.method](request, asked)
 
     def _authenticate(self, request: web.Request, directory: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -27,18 +28,28 @@ class Server:
     def __init__(self, bind: str, listeners: list[Listener]) -> None:
         self._bind = bind
         self._listeners = listeners
+        self._sockets: list[socket.socket] = []
         self._runners: list[web.AppRunner] = []
 
-    async def start(self) -> None:
-        """Listen. Raises OSError naming the port when it is taken."""
+    def open(self) -> None:
+        """Take the ports, before anything else begins. Raises OSError saying which one can't be had."""
         for listener in self._listeners:
+            try:
+                self._sockets.append(_listening(self._bind, listener.port))
+            except OSError as error:
+                where = f"{self._bind}:{listener.port} (--{listener.name}-port)"
+                raise OSError(error.errno, f"can't listen on {where}: {error.strerror}") from error
+
+    async def start(self) -> None:
+        """Answer on the ports that `open` took."""
+        for listener, taken in zip(self._listeners, self._sockets, strict=True):
             # Our own request log replaces aiohttp's, which would print query strings.
             runner = web.AppRunner(
                 listener.application, access_log=None, shutdown_timeout=_DRAIN_SECONDS, handle_signals=False
             )
             await runner.setup()
             self._runners.append(runner)
-            await web.TCPSite(runner, self._bind, listener.port).start()
+            await web.SockSite(runner, taken).start()
             log.info(
                 "listening", extra={"listener": listener.name, "bind": self._bind, "port": listener.port}
             )
@@ -48,3 +59,8 @@ class Server:
         for runner in reversed(self._runners):
             await runner.cleanup()
         self._runners.clear()
+
+
+def _listening(bind: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    return socket.create_server((bind, port), family=family, backlog=256)
