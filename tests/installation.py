@@ -104,5 +104,9 @@ DIRECTORIES = ("legacy", "modern", "access", "calm", "storm", "scim", "other")
 
 
 def _helm(cluster: Cluster, verb: str, values: Sequence[str], *more: str) -> str:
-    settings = [part for value in values for part in ("--set", value)]
-    return cluster.helm(verb, NAMESPACE, str(CHART), "-n", NAMESPACE, *more, *settings)
+    return cluster.helm(verb, NAMESPACE, str(CHART), "-n", NAMESPACE, *more, *set_values(values))
+
+
+def set_values(values: Sequence[str]) -> list[str]:
+    """`key=value` each as helm's `--set`."""
+    return [part for value in values for part in ("--set", value)]

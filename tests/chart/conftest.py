@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tests.chart.person import Person
-from tests.chart.release import CHART, Release
+from tests.chart.release import Release
 from tests.chart.renderer import Renderer
 from tests.cluster.cluster import Cluster
+from tests.installation import CHART
 
 Object = dict[str, Any]
 

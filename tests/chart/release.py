@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
-
 from tests.cluster.cluster import Cluster
-
-T = TypeVar("T")
-
-CHART = Path(__file__).parents[2] / "charts" / "scim-operator"
+from tests.installation import CHART, set_values
 
 
 class Release:
@@ -31,11 +23,11 @@ class Release:
             }
         }
         assert self.cluster.request("POST", "/api/v1/namespaces", body=namespace).status in (201, 409)
-        return self.cluster.helm("install", self.name, str(CHART), "-n", self.name, *_set(values))
+        return self.cluster.helm("install", self.name, str(CHART), "-n", self.name, *set_values(values))
 
     def upgrade(self, *values: str) -> str:
         """Upgrade with these values alone."""
-        return self.cluster.helm("upgrade", self.name, str(CHART), "-n", self.name, *_set(values))
+        return self.cluster.helm("upgrade", self.name, str(CHART), "-n", self.name, *set_values(values))
 
     def uninstall(self) -> str:
         """Uninstall, failing if there is nothing to."""
@@ -51,15 +43,3 @@ class Release:
     def operator_token(self) -> str:
         """A token of the operator's ServiceAccount."""
         return self.cluster.service_account_token(self.fullname, self.name)
-
-
-def eventually(ask: Callable[[], T], accept: Callable[[T], bool], seconds: float = 10) -> T:
-    """Ask until the answer will do; give the last one anyway, for the caller's assertion to show."""
-    deadline = time.monotonic() + seconds
-    while not accept(answer := ask()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return answer
-
-
-def _set(values: tuple[str, ...]) -> list[str]:
-    return [part for value in values for part in ("--set", value)]

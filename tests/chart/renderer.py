@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from tests.chart.release import CHART
 from tests.cluster.cluster import Cluster
+from tests.installation import CHART
 
 Object = dict[str, Any]
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.chart.person import Person
-from tests.chart.release import Release, eventually
+from tests.chart.release import Release
+from tests.eventually import eventually
 
 POLICIES = "/apis/scim-operator.io/v1alpha1/accesspolicies"
 NAME = "chart-tests-admission"
@@ -44,6 +45,7 @@ def in_force(release: Release, people: dict[str, Person]) -> None:
     status, body = eventually(
         lambda: people["nobody"].request("POST", f"{POLICIES}?dryRun=All", policy(["view"])),
         lambda answer: "may not grant" in answer[1].get("message", ""),
+        10,
     )
     assert status == 403, body
 
@@ -76,7 +78,7 @@ def test_types_check(release: Release) -> None:
         found: dict[str, Any] = answer.body.get("status", {})
         return found
 
-    assert eventually(status, lambda found: "typeChecking" in found)["typeChecking"] == {}
+    assert eventually(status, lambda found: "typeChecking" in found, 10)["typeChecking"] == {}
 
 
 def test_without_bind_nothing_can_be_granted(people: dict[str, Person]) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.chart.release import Release, eventually
+from tests.chart.release import Release
 from tests.cluster.client import Answer
+from tests.eventually import eventually
 
 BASE = "/apis/scim-operator.io/v1alpha1"
 META = {"created": "2026-01-01T00:00:00Z", "lastModified": "2026-01-01T00:00:00Z", "version": 1}
@@ -85,7 +86,7 @@ def test_established(release: Release, resource: str) -> None:
         status = release.cluster.request("GET", path).body["status"]
         return {entry["type"]: entry["status"] for entry in status["conditions"]}
 
-    found = eventually(conditions, lambda found: found.get("Established") == "True")
+    found = eventually(conditions, lambda found: found.get("Established") == "True", 10)
     assert found["Established"] == "True"
     # Present only when the schema isn't structural.
     assert "NonStructuralSchema" not in found

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.chart.release import Release, eventually
+from tests.chart.release import Release
 from tests.cluster.cluster import Cluster
+from tests.eventually import eventually
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 DIRECTORIES = "/apis/scim-operator.io/v1alpha1/scimdirectories"
@@ -111,7 +112,7 @@ def test_upgrade_changes_what_may_be_granted(mine: Release) -> None:
     assert bind(mine, "view")[0] == 201
     assert bind(mine, "edit")[0] == 403
     mine.upgrade("grantableClusterRoles={edit}")
-    status, _ = eventually(lambda: bind(mine, "edit"), lambda answer: answer[0] == 201)
+    status, _ = eventually(lambda: bind(mine, "edit"), lambda answer: answer[0] == 201, 10)
     assert status == 201
     assert bind(mine, "view")[0] == 403
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.release import CHART
 from tests.chart.renderer import Renderer
 from tests.cluster.cluster import Cluster
+from tests.installation import CHART
 
 # All that the operator may do: (API group, resource) to verbs. Whoever adds to it also edits this table.
 CLUSTER_RIGHTS = {

@@ -87,9 +87,7 @@ class ApiServer:
         body = {**body, "metadata": {**body["metadata"], "name": name}}
         return self._store(resource, key, body, None)
 
-    async def replace(
-        self, resource: Resource, body: Object, *, namespace: str | None = None, subresource: str = ""
-    ) -> Object:
+    async def replace(self, resource: Resource, body: Object, *, namespace: str | None = None) -> Object:
         await self._arrive("replace", resource)
         metadata = body["metadata"]
         known = self._existing(resource, namespace, metadata["name"])

@@ -86,8 +86,7 @@ def is_ours(binding: Mapping[str, Any]) -> bool:
         return True
     if (metadata.get("labels") or {}).get(MANAGED_BY_LABEL) != MANAGED_BY:
         return False
-    place = place_of(binding)
-    return place is not None and binding_name(place) == metadata["name"]
+    return own_place(binding) is not None
 
 
 def place_of(binding: Mapping[str, Any]) -> Place | None:
@@ -97,6 +96,13 @@ def place_of(binding: Mapping[str, Any]) -> Place | None:
     if policy is None or role["kind"] != "ClusterRole":
         return None
     return Place(policy, role["name"], binding["metadata"]["namespace"])
+
+
+def own_place(binding: Mapping[str, Any]) -> Place | None:
+    """The place a binding stands for, if it bears the name we give: a copy under another name is no one's."""
+    place = place_of(binding)
+    named = place is not None and binding_name(place) == binding["metadata"]["name"]
+    return place if named else None
 
 
 def compare(actual: Mapping[str, Any], desired: Mapping[str, Any]) -> Change:

@@ -105,6 +105,13 @@ class Index:
         """By SCIM id."""
         return self._records[directory, resource_type].get(identifier)
 
+    def member(self, directory: str, identifier: str) -> Record | None:
+        """The user or group that a member's id means."""
+        for resource_type in _TYPES:
+            if record := self.get(directory, resource_type, identifier):
+                return record
+        return None
+
     def named(self, resource_type: str, name: str) -> Record | None:
         """By object name."""
         return self._by_name.get((resource_type, name))

@@ -144,7 +144,7 @@ class Store:
         request: str,
     ) -> Record | None:
         """The record as written; None when the object had moved on and the index knows its new state."""
-        alive = {member: None for member in members if self._exists(record.directory, member)}
+        alive = {member: None for member in members if self.index.member(record.directory, member)}
         meta = Meta(record.meta.created, self._now(), record.meta.version + 1, request)
         spec = spec_of(record.directory, record.id, document, alive, meta)
         metadata = {**record.metadata, "resourceVersion": str(record.resource_version)}
@@ -193,12 +193,9 @@ class Store:
             raise not_found(f"no {resource_type.name} has the id {identifier!r}")
         return record
 
-    def _exists(self, directory: str, identifier: str) -> bool:
-        return any(self.index.get(directory, kind, identifier) for kind in RESOURCES)
-
     def _refuse_strangers(self, directory: str, members: Iterable[str]) -> None:
         for member in members:
-            if not self._exists(directory, member):
+            if not self.index.member(directory, member):
                 raise invalid_value(f"members: no user or group has the id {member!r}")
 
     @contextlib.contextmanager

@@ -49,7 +49,7 @@ class KubeClient:
         connector = aiohttp.TCPConnector(ssl=self.credentials.ssl_context(), limit=self._connections)
         # A line of a watch is one object; the reader refuses lines longer than twice its buffer.
         self._session = aiohttp.ClientSession(
-            connector=connector, timeout=_TIMEOUT, read_bufsize=_LONGEST_LINE, json_serialize=_text
+            connector=connector, timeout=_TIMEOUT, read_bufsize=_LONGEST_LINE
         )
         return self
 
@@ -105,11 +105,9 @@ class KubeClient:
         """POST. The answer is the object as stored."""
         return await self._call("POST", resource.path(namespace), body=_typed(resource, body))
 
-    async def replace(
-        self, resource: Resource, body: Object, *, namespace: str | None = None, subresource: str = ""
-    ) -> Object:
+    async def replace(self, resource: Resource, body: Object, *, namespace: str | None = None) -> Object:
         """PUT; `body.metadata.resourceVersion` makes it fail with 409 when the object moved on."""
-        path = resource.path(namespace, body["metadata"]["name"], subresource)
+        path = resource.path(namespace, body["metadata"]["name"])
         return await self._call("PUT", path, body=_typed(resource, body))
 
     async def merge_patch(
@@ -207,7 +205,3 @@ def _error(code: int, status: Object) -> ApiError:
 
 def _plain(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _text(value: object) -> str:
-    return orjson.dumps(value).decode()

@@ -47,7 +47,7 @@ class Applier:
         self._world = world
         self._saw_object = saw
 
-    async def apply(self, place: Place, plan: Plan, actual: Object | None) -> Problem | None:
+    async def apply(self, place: Place, plan: Plan, actual: Mapping[str, Any] | None) -> Problem | None:
         """-> the problem that only the API server could tell, or None."""
         if plan.keep:
             return None
@@ -87,15 +87,13 @@ class Applier:
         except ApiError as error:
             if not error.already_exists:
                 raise
-            name = desired["metadata"]["name"]
-            actual = await self._client.get(ROLE_BINDINGS, name, namespace=place.namespace)
-            self._world.bindings.put(actual)
             # Ours without its label (we watch by label), or somebody else's: the next plan tells.
+            await self._look_again(place, desired["metadata"]["name"])
             raise AgainError from error
         self._saw(place, made, "binding created")
         return None
 
-    async def _change(self, place: Place, actual: Object, desired: Object) -> Problem | None:
+    async def _change(self, place: Place, actual: Mapping[str, Any], desired: Object) -> Problem | None:
         change = compare(actual, desired)
         if change is Change.NONE:
             return None
@@ -108,7 +106,7 @@ class Applier:
             )
         except ApiError as error:
             if error.conflict or error.not_found:
-                await self._look_again(place, actual)
+                await self._look_again(place, actual["metadata"]["name"])
                 raise AgainError from error
             if error.role_refused and _takes_away(actual, desired):
                 # Deleting needs no `bind`: better that all of them lose it than that a leaver keeps it.
@@ -118,7 +116,7 @@ class Applier:
         self._saw(place, made, "binding changed")
         return None
 
-    async def _delete(self, place: Place, actual: Object) -> None:
+    async def _delete(self, place: Place, actual: Mapping[str, Any]) -> None:
         metadata = actual["metadata"]
         try:
             await self._client.delete(
@@ -130,22 +128,22 @@ class Applier:
             )
         except ApiError as error:
             if error.conflict:
-                await self._look_again(place, actual)
+                await self._look_again(place, metadata["name"])
                 raise AgainError from error
             if not error.not_found:
                 raise
         self._world.bindings.removed_by_us(actual)
         log.info("binding deleted", extra={"place": place._asdict()})
 
-    async def _look_again(self, place: Place, actual: Object) -> None:
+    async def _look_again(self, place: Place, name: str) -> None:
+        """Know a binding as it is now."""
         try:
-            found = await self._client.get(
-                ROLE_BINDINGS, actual["metadata"]["name"], namespace=place.namespace
-            )
+            found = await self._client.get(ROLE_BINDINGS, name, namespace=place.namespace)
         except ApiError as error:
             if not error.not_found:
                 raise
-            self._world.bindings.removed_by_us(actual)
+            if known := self._world.bindings.get(name, place.namespace):
+                self._world.bindings.removed_by_us(known)
             return
         self._world.bindings.put(found)
 
@@ -154,7 +152,7 @@ class Applier:
         log.info(what, extra={"place": place._asdict(), "subjects": len(made.get("subjects") or ())})
 
 
-def _takes_away(actual: Object, desired: Object) -> bool:
+def _takes_away(actual: Mapping[str, Any], desired: Object) -> bool:
     return any(subject not in desired["subjects"] for subject in actual.get("subjects") or ())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from scim_operator.access.bindings import binding_name, place_of
+from scim_operator.access.bindings import own_place
 from scim_operator.access.places import Place
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.feed import list_identities, take_in
@@ -211,10 +211,8 @@ class Inputs:
         return self._binding_itself(binding) if binding else Concerned()
 
     def _binding_itself(self, binding: Object) -> Concerned:
-        place = place_of(binding)
-        # A copy under another name carries our labels, but isn't what we made.
-        ours = place is not None and binding_name(place) == binding["metadata"]["name"]
-        return Concerned({place}) if place is not None and ours else Concerned()
+        place = own_place(binding)
+        return Concerned() if place is None else Concerned({place})
 
     def _group_statuses(self, groups: Iterable[GroupKey]) -> set[Subject]:
         found = (self._world.group(key) for key in groups)

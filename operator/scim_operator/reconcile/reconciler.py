@@ -25,7 +25,7 @@ from scim_operator.reconcile.inputs import Concerned, Inputs
 from scim_operator.reconcile.queue import KeyedQueue
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.status_writer import StatusWriter
-from scim_operator.reconcile.statuses import Outcome, Statuses, Subject
+from scim_operator.reconcile.statuses import NOTHING, Outcome, Statuses, Subject
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class Reconciler:
     async def _reconcile(self, place: Place) -> None:
         facts = self._world.facts(place)
         planned = plan(place, facts)
-        refused = await self._applier.apply(place, planned, _mutable(facts.binding))
+        refused = await self._applier.apply(place, planned, facts.binding)
         problems = (*planned.problems, refused) if refused else planned.problems
         if refused is not None:
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
@@ -159,7 +159,7 @@ class Reconciler:
 
     def _conclude(self, place: Place, facts: Facts, outcome: Outcome) -> None:
         outcomes = self._statuses.outcomes
-        before = outcomes.pop(place, _NOTHING)
+        before = outcomes.pop(place, NOTHING)
         if facts.opening is not None:
             outcomes[place] = outcome
         if before == outcome:
@@ -206,10 +206,3 @@ class Reconciler:
             await asyncio.sleep(_DIRECTORY_STATUS_SECONDS)
             for name in self._world.directories.names():
                 self._mark_directory(Subject(DIRECTORIES, name))
-
-
-_NOTHING = Outcome()
-
-
-def _mutable(binding: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return dict(binding) if binding is not None else None

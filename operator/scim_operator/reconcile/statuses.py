@@ -12,7 +12,7 @@ from scim_operator.access.plan import directory_missing
 from scim_operator.access.problems import Problem
 from scim_operator.access.subjects import Refused
 from scim_operator.directory.directories import DIRECTORIES
-from scim_operator.directory.records import GROUPS, USERS, Record
+from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.routes import GroupKey
@@ -88,7 +88,7 @@ class Statuses:
         groups = len(self._world.index.groups_of(user.directory, user.id))
         ready = "access follows the groups" if user.active else "disabled by the provider: no access"
         fields = {"groups": groups, "subject": subject if isinstance(subject, str) else None}
-        return self._of_record(user, fields, problems, ready)
+        return self._made(user.metadata, user.status, fields, problems, ready)
 
     def _group(self, name: str) -> Wanted | None:
         group = self._world.index.named(GROUP.name, name)
@@ -104,7 +104,7 @@ class Statuses:
             "namespaces": len({place.namespace for place in bound}),
         }
         ready = "access is in place" if places else "no policy matches this group"
-        return self._of_record(group, fields, problems, ready)
+        return self._made(group.metadata, group.status, fields, problems, ready)
 
     def _policy(self, name: str) -> Wanted | None:
         policy = self._world.policies.get(name)
@@ -154,15 +154,10 @@ class Statuses:
         return self._made(directory["metadata"], known, fields, problems, ready, remarks)
 
     def _outcome(self, place: Place) -> Outcome:
-        return self.outcomes.get(place, _UNKNOWN)
+        return self.outcomes.get(place, NOTHING)
 
     def _problems(self, places: Iterable[Place]) -> list[Problem]:
         return [problem for place in places for problem in self._outcome(place).problems]
-
-    def _of_record(
-        self, record: Record, fields: Mapping[str, Any], problems: list[Problem], ready: str
-    ) -> Wanted:
-        return self._made(record.metadata, record.status, fields, problems, ready)
 
     def _made(
         self,
@@ -193,4 +188,4 @@ def _token_expiring(directory: str, expires: str) -> Problem:
     return Problem("TokenExpiring", "Soon", message)
 
 
-_UNKNOWN = Outcome()
+NOTHING = Outcome()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scim_operator.directory.index import Index
-from scim_operator.directory.records import RESOURCES, Record
+from scim_operator.directory.records import Record
 from scim_operator.scim.messages import render
 from scim_operator.scim.project import Projection
 from scim_operator.scim.schemas import GROUP, USER
@@ -23,7 +23,7 @@ class Renderer:
 
     def location(self, record: Record) -> str:
         """The resource's URL."""
-        return self._url(record.type, record.id)
+        return f"{self.base}{TYPES[record.type].endpoint}/{record.id}"
 
     def resource(self, record: Record, projection: Projection) -> dict[str, Any]:
         """The whole resource; members and groups are built only when they are wanted."""
@@ -45,7 +45,7 @@ class Renderer:
         )
 
     def _members(self, record: Record) -> list[dict[str, Any]]:
-        found = (self._any(record.directory, member) for member in record.members)
+        found = (self.index.member(record.directory, member) for member in record.members)
         return [
             {
                 "value": member.id,
@@ -62,12 +62,3 @@ class Renderer:
             {"value": group.id, "$ref": self.location(group), "display": group.label, "type": "direct"}
             for group in self.index.groups_of(record.directory, record.id)
         ]
-
-    def _any(self, directory: str, identifier: str) -> Record | None:
-        for kind in RESOURCES:
-            if record := self.index.get(directory, kind, identifier):
-                return record
-        return None
-
-    def _url(self, resource_type: str, identifier: str) -> str:
-        return f"{self.base}{TYPES[resource_type].endpoint}/{identifier}"

@@ -73,6 +73,8 @@ class ScimApi:
             allowed = sorted(handlers)
             said = f"{request.method} isn't possible here; possible are {', '.join(allowed)}"
             raise web.HTTPMethodNotAllowed(request.method, allowed, text=said)
+        if asked.endpoint in _RESOURCES and not self._index.synced:
+            raise UnavailableError("the operator is still reading the cluster", retry_after=2)
         return await handlers[request.method](request, asked)
 
     def _authenticate(self, request: web.Request, directory: str) -> None:
@@ -101,7 +103,6 @@ class ScimApi:
     # --- resources -----------------------------------------------------------------------------------------
 
     async def _list(self, request: web.Request, asked: Target) -> web.Response:
-        self._require_index()
         resource_type = _RESOURCES[asked.endpoint]
         start = min(_LAST_INDEX, max(1, _integer(request, "startIndex", 1)))
         count = min(_MAX_COUNT, max(0, _integer(request, "count", _DEFAULT_COUNT)))
@@ -114,7 +115,6 @@ class ScimApi:
         return scim_response(list_response(page, len(found), start))
 
     async def _get(self, request: web.Request, asked: Target) -> web.Response:
-        self._require_index()
         resource_type = _RESOURCES[asked.endpoint]
         record = self._index.get(asked.directory, resource_type.name, asked.identifier or "")
         if record is None:
@@ -122,7 +122,6 @@ class ScimApi:
         return self._resource(request, asked, record, _projection(request, resource_type))
 
     async def _create(self, request: web.Request, asked: Target) -> web.Response:
-        self._require_index()
         resource_type = _RESOURCES[asked.endpoint]
         wanted = _projection(request, resource_type)
         body = await _json(request)
@@ -130,7 +129,6 @@ class ScimApi:
         return self._resource(request, asked, record, wanted, 201)
 
     async def _patch(self, request: web.Request, asked: Target) -> web.Response:
-        self._require_index()
         resource_type = _RESOURCES[asked.endpoint]
         wanted = _projection(request, resource_type)
         body = await _json(request)
@@ -142,7 +140,6 @@ class ScimApi:
         return self._resource(request, asked, record, wanted)
 
     async def _delete(self, request: web.Request, asked: Target) -> web.Response:
-        self._require_index()
         await self._store.delete(asked.directory, _RESOURCES[asked.endpoint], asked.identifier or "")
         return web.Response(status=204)
 
@@ -158,10 +155,6 @@ class ScimApi:
         return _discovered(schemas(self._base(request, asked)), asked.identifier)
 
     # --- answers -------------------------------------------------------------------------------------------
-
-    def _require_index(self) -> None:
-        if not self._index.synced:
-            raise UnavailableError("the operator is still reading the cluster", retry_after=2)
 
     def _base(self, request: web.Request, asked: Target) -> str:
         root = self._external_url or f"{request.scheme}://{request.host}"
