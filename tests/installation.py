@@ -43,11 +43,12 @@ class Installation:
         cls, cluster: Cluster, directories: Sequence[str], *, values: Sequence[str] = ()
     ) -> Installation:
         """`helm install` with these directories, then the operator as the live Deployment describes it."""
-        scim, health = free_ports(2)
+        scim, health, metrics = free_ports(3)
         chosen = (
             "bindAddress=127.0.0.1",
             f"ports.scim={scim}",
             f"ports.health={health}",
+            f"ports.metrics={metrics}",
             f"externalURL=http://127.0.0.1:{scim}",
             *(f"directories[{i}].name={name}" for i, name in enumerate(directories)),
             *(f"directories[{i}].provider=Entra" for i in range(len(directories))),

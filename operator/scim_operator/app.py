@@ -24,6 +24,7 @@ from scim_operator.reconcile.reconciler import Reconciler
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 from scim_operator.web.health import health_application
+from scim_operator.web.metrics import metrics_application
 from scim_operator.web.scim import ScimApi
 from scim_operator.web.server import Listener, Server
 from scim_operator.web.targets import PREFIX
@@ -40,6 +41,7 @@ class Options:
     bind: str
     scim_port: int
     health_port: int
+    metrics_port: int
     external_url: str
     protected_namespaces: frozenset[str]
 
@@ -70,6 +72,7 @@ class Operator:
             options.bind,
             [
                 Listener("health", health_application(self._missing), options.health_port),
+                Listener("metrics", metrics_application(), options.metrics_port),
                 Listener("scim", scim.application(), options.scim_port),
             ],
         )

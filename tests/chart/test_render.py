@@ -68,7 +68,7 @@ def test_every_template_file_holds_one_kind(chart: Renderer) -> None:
             "Role",
             "RoleBinding",
             "Deployment",
-            "Service",
+            *("Service", "Service"),  # of SCIM, and of the metrics
             "ScimDirectory",
             "ValidatingAdmissionPolicy",
             "ValidatingAdmissionPolicyBinding",
@@ -133,7 +133,8 @@ def test_every_role_is_not_grantable(chart: Renderer, entry: str) -> None:
         ("directories[0].name=entra,directories[1].name=entra", '"entra" is listed twice'),
         ("externalURL=scim.example.com", "externalURL"),
         ("ports.scim=0", "minimum"),
-        ("ports.health=8080", "ports.scim and ports.health must differ"),
+        ("ports.health=8080", "ports.scim, ports.health and ports.metrics must differ"),
+        ("ports.metrics=8081", "ports.scim, ports.health and ports.metrics must differ"),
         ("logLevel=verbose", "logLevel"),
         ("service.type=ExternalName", "service/type"),
         ("serviceAccount.create=false", "serviceAccount.name is needed"),
@@ -186,6 +187,7 @@ def test_the_command_by_default(chart: Renderer) -> None:
         "--bind=0.0.0.0",
         "--scim-port=8080",
         "--health-port=8081",
+        "--metrics-port=9090",
         "--log-level=info",
     ]
     assert {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]} == {
@@ -198,7 +200,8 @@ def test_the_command_by_default(chart: Renderer) -> None:
 def test_the_command_with_everything_set(chart: Renderer) -> None:
     (container,) = chart.one(
         "Deployment",
-        *("--set", "bindAddress=127.0.0.1,ports.scim=18080,ports.health=18081,logLevel=debug"),
+        *("--set", "bindAddress=127.0.0.1,ports.scim=18080,ports.health=18081,ports.metrics=18082"),
+        *("--set", "logLevel=debug"),
         *("--set", "externalURL=https://scim.example.com/,protectedNamespaces={prod,infra}"),
     )["spec"]["template"]["spec"]["containers"]
     assert container["args"] == [
@@ -206,6 +209,7 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
         "--bind=127.0.0.1",
         "--scim-port=18080",
         "--health-port=18081",
+        "--metrics-port=18082",
         "--external-url=https://scim.example.com",
         "--protected-namespaces=prod,infra",
         "--log-level=debug",
@@ -213,6 +217,7 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
     assert {port["name"]: port["containerPort"] for port in container["ports"]} == {
         "scim": 18080,
         "health": 18081,
+        "metrics": 18082,
     }
 
 
@@ -223,12 +228,23 @@ def test_probes_ask_the_health_port(chart: Renderer) -> None:
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "health"}
 
 
-def test_the_service_leads_to_scim_alone(chart: Renderer) -> None:
-    service, deployment = chart.one("Service"), chart.one("Deployment")
-    ports = [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]]
-    assert ports == [(80, "scim")]
-    labels = deployment["spec"]["template"]["metadata"]["labels"]
-    assert service["spec"]["selector"].items() <= labels.items()
+def test_the_services_lead_to_scim_and_metrics_apart(chart: Renderer) -> None:
+    """What is exposed to the provider must not show the metrics, even as a LoadBalancer."""
+    objects = chart.objects("--set", "service.type=LoadBalancer")
+    services = [item for item in objects if item["kind"] == "Service"]
+    assert {
+        service["metadata"]["name"]: (
+            service["spec"]["type"],
+            [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]],
+        )
+        for service in services
+    } == {
+        "scim-scim-operator": ("LoadBalancer", [(80, "scim")]),
+        "scim-scim-operator-metrics": ("ClusterIP", [(9090, "metrics")]),
+    }
+    labels = chart.one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    for service in services:
+        assert service["spec"]["selector"].items() <= labels.items()
 
 
 def test_pod_labels_cannot_unhook_the_pod(chart: Renderer) -> None:

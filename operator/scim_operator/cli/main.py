@@ -54,6 +54,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bind", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104
     parser.add_argument("--scim-port", type=int, default=8080, metavar="PORT")
     parser.add_argument("--health-port", type=int, default=8081, metavar="PORT")
+    parser.add_argument("--metrics-port", type=int, default=9090, metavar="PORT")
     parser.add_argument(
         "--external-url",
         default="",
@@ -81,6 +82,7 @@ def _run(arguments: argparse.Namespace) -> int:
         bind=arguments.bind,
         scim_port=arguments.scim_port,
         health_port=arguments.health_port,
+        metrics_port=arguments.metrics_port,
         external_url=arguments.external_url,
         protected_namespaces=frozenset(filter(None, arguments.protected_namespaces.split(","))),
     )
