@@ -84,7 +84,7 @@ def answer_line(exchange: Exchange) -> str:
         if instead:
             fields.pop(said, None)
     if members := fields.get("members"):
-        fields["members"] = [member["display"] for member in members]
+        fields["members"] = [member["value"] for member in members]
     return f"{exchange.status} {compact(fields)}"
 
 

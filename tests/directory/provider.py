@@ -62,6 +62,11 @@ class Provider:
         body = {"Operations": list(operations)}
         return await self.store.patch(record.directory, kind, record.id, body, "request-patch")
 
+    async def put(self, record: Record, **body: Any) -> Record:
+        """PUT a user or group."""
+        kind: ResourceType = {"User": USER, "Group": GROUP}[record.type]
+        return await self.store.replace(record.directory, kind, record.id, body, "request-put")
+
     async def delete(self, record: Record) -> None:
         """DELETE a user or group."""
         kind: ResourceType = {"User": USER, "Group": GROUP}[record.type]

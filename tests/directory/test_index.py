@@ -210,6 +210,28 @@ def test_all_in_the_order_of_creation() -> None:
     assert [record.name for record in made.find("entra", "User", "userName pr")] == ["a", "b", "c"]
 
 
+def test_page_is_a_slice_of_all() -> None:
+    made = index(*(user(f"u{number}") for number in (3, 1, 4, 0, 2)))
+    assert [record.name for record in made.page("entra", "User", 1, 3)] == ["u1", "u2"]
+    made.put(user("u15"))
+    made.evict("User", "u0", "uid-u0")
+    assert [record.name for record in made.page("entra", "User", 0, 3)] == ["u1", "u15", "u2"]
+    assert made.page("entra", "User", 9, 12) == []
+    assert made.page("okta", "User", 0, 9) == []
+
+
+def test_one_id_under_two_names_is_one_user() -> None:
+    # A restore under another name; whoever was read last stands.
+    made = index(user("a", identifier="1"))
+    assert made.count("entra", "User") == 1
+    made.put(user("b", identifier="1", version=2))
+    assert [record.name for record in made.all("entra", "User")] == ["b"]
+    made.evict("User", "a", "uid-a")
+    assert [record.name for record in made.all("entra", "User")] == ["b"]
+    made.evict("User", "b", "uid-b")
+    assert made.all("entra", "User") == []
+
+
 def test_groups_of_somebody() -> None:
     made = index(group("one", ["id-ada", "nobody"]), group("two", ["id-ada"]), group("three"))
     assert [record.name for record in made.groups_of("entra", "id-ada")] == ["one", "two"]
@@ -362,6 +384,11 @@ def test_indexes_are_those_of_what_is_there(events: list[tuple[dict[str, Any], b
             )
         else:
             made.put(item)
+        for kind in ("User", "Group"):
+            # Asked in between: from then on the order is kept, not made anew.
+            ages = [record.meta.created + record.id for record in made.all("entra", kind)]
+            assert ages == sorted(ages)
+            assert len(ages) == made.count("entra", kind)
     again = Index(lambda: 0.0)
     for kind, original in (("User", user), ("Group", group)):
         for record in made.records(kind):

@@ -283,6 +283,75 @@ async def test_nothing_of_a_patch_is_applied_when_one_operation_fails(provider: 
     assert "title" not in provider.stored(ada)["spec"]
 
 
+# --- replacing ---------------------------------------------------------------------------------------------
+
+
+async def test_put_replaces_all_but_what_it_may_not(provider: Provider) -> None:
+    ada = await provider.user("ada", title="Dr", active=False)
+    changed = await provider.put(ada, userName="ada2", id="other", password="hunter2", nickName="A")
+    assert changed.document == {"userName": "ada2", "nickName": "A", "active": False}
+    assert (changed.id, changed.name, changed.meta.created) == (ada.id, ada.name, ada.meta.created)
+    assert (changed.meta.version, changed.meta.request) == (2, "request-put")
+    assert "hunter2" not in str(provider.stored(ada))
+    assert provider.index.find("entra", "User", 'userName eq "ada2"') == [changed]
+
+
+async def test_put_of_an_unknown_id_makes_nothing(provider: Provider) -> None:
+    with pytest.raises(ScimError) as caught:
+        await provider.store.replace("entra", USER, "unknown", {"userName": "ada"}, "r")
+    assert caught.value.status == 404
+    assert provider.names() == []
+
+
+async def test_put_without_effect_writes_nothing(provider: Provider) -> None:
+    ada, bob = await provider.user(title="Dr"), await provider.user("bob")
+    team = await provider.group("team", ada.id, bob.id)
+    await provider.delete(bob)
+    provider.api.writes.clear()
+    assert await provider.put(ada, userName="ada", title="Dr", nickName="", emails=[]) is ada
+    assert await provider.put(team, displayName="team") is team
+    shown = [{"value": ada.id, "display": "ada"}]
+    assert await provider.put(team, displayName="team", members=shown) is team, "bob was not shown any more"
+    assert provider.api.writes == []
+
+
+async def test_put_conflicts_with_others_alone(provider: Provider) -> None:
+    ada, bob = await provider.user("ada"), await provider.user("bob")
+    assert (await provider.put(ada, userName="ADA")).document["userName"] == "ADA"
+    with pytest.raises(ScimError) as caught:
+        await provider.put(bob, userName="ada")
+    assert uniqueness(caught)
+    assert provider.stored(bob)["spec"]["userName"] == "bob"
+
+
+async def test_put_is_applied_to_what_is_true_now(provider: Provider) -> None:
+    ada = await provider.user("ada")
+    touched = provider.stored(ada)
+    provider.api.put(USERS, {**touched, "spec": {**touched["spec"], "active": False}})
+    changed = await provider.put(ada, userName="ada", title="Dr")
+    assert changed.document == {"userName": "ada", "title": "Dr", "active": False}
+
+
+async def test_put_and_patches_in_parallel_are_one_after_the_other(provider: Provider) -> None:
+    people = [await provider.user(f"u{number}") for number in range(6)]
+    team = await provider.group("team")
+    await asyncio.gather(
+        *(provider.patch(team, add(person.id)) for person in people),
+        *(provider.put(team, displayName=f"team{number}") for number in range(3)),
+    )
+    stored = provider.stored(team)["spec"]
+    assert set(stored["members"]) == {person.id for person in people}
+    assert stored["meta"]["version"] == 10
+
+
+async def test_put_of_an_unknown_member_is_refused(provider: Provider) -> None:
+    team = await provider.group("team", (await provider.user()).id)
+    with pytest.raises(ScimError) as caught:
+        await provider.put(team, displayName="team", members=[{"value": "nobody"}])
+    assert (caught.value.status, caught.value.scim_type) == (400, "invalidValue")
+    assert (await provider.put(team, displayName="team", members=[])).members == {}
+
+
 # --- members -----------------------------------------------------------------------------------------------
 
 
@@ -383,6 +452,7 @@ async def test_token_of_another_directory_reaches_nothing(provider: Provider) ->
     ada = await provider.user()
     for attempt in (
         provider.store.patch("okta", USER, ada.id, {"Operations": [replace("active", False)]}, "r"),
+        provider.store.replace("okta", USER, ada.id, {"userName": "eve", "active": False}, "r"),
         provider.store.delete("okta", USER, ada.id),
     ):
         with pytest.raises(ScimError) as caught:

@@ -158,7 +158,7 @@ def test_errors_are_scim(entra: EntraClient) -> None:
         ("GET", "/Users/none", b"", 404),
         ("DELETE", "/Users/none", b"", 404),
         ("GET", "/Nothing", b"", 404),
-        ("PUT", "/Users/none", b"{}", 405),
+        ("PUT", "/Users/none", b"{}", 404),
         ("POST", "/ServiceProviderConfig", b"{}", 405),
         ("POST", "/Users", b"{", 400),
         ("POST", "/Users", b"[]", 400),

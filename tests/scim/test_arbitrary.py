@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from scim_operator.scim.errors import ScimError
 from scim_operator.scim.filters import compile_filter, equalities
 from scim_operator.scim.messages import render
 from scim_operator.scim.normalise import normalise
-from scim_operator.scim.patch import patch
+from scim_operator.scim.patch import Changed, patch
 from scim_operator.scim.project import projection
 from scim_operator.scim.schemas import ENTERPRISE_URN, GROUP, USER
 from tests.scim.tables import CUSTOM_URN, strictly
@@ -131,7 +132,11 @@ def test_projection(resource_type: ResourceType, body: dict[str, Any], names: st
 @pytest.mark.parametrize("resource_type", [USER, GROUP])
 @pytest.mark.parametrize("body", [None, 5, "x", [], [{}]])
 def test_bodies_that_are_no_objects(resource_type: ResourceType, body: Any) -> None:
-    for read in (lambda: normalise(resource_type, body), lambda: patch(resource_type, {}, body)):
+    readers: list[Callable[[], Changed]] = [
+        lambda: normalise(resource_type, body),
+        lambda: patch(resource_type, {}, body),
+    ]
+    for read in readers:
         with pytest.raises(ScimError) as caught:
             read()
         assert caught.value.scim_type == "invalidSyntax"

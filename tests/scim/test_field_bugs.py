@@ -77,7 +77,7 @@ def test_rancher_54023_replace_members() -> None:
 
 
 def test_bitwarden_2919_members_of_a_new_group_are_read() -> None:
-    assert normalise(GROUP, {"displayName": "g", "members": [{"value": "a"}]}).members == ("a",)
+    assert normalise(GROUP, {"displayName": "g", "members": [{"value": "a"}]}).members.added == ("a",)
 
 
 def test_wso2_8498_excluded_members_are_not_wanted() -> None:

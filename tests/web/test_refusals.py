@@ -87,7 +87,24 @@ async def test_bytes_that_are_no_text_in_the_query(endpoint: Endpoint, query: st
 
 
 @pytest.mark.parametrize(
-    "path", ["/Users/nobody", "/Groups/nobody", "/Me", "/Users/1/2", "/Schemas/x", "/ResourceTypes/x"]
+    ("method", "path"),
+    [
+        *(("GET", "/Me"), ("PATCH", "/Me"), ("POST", "/Bulk")),
+        *(("POST", "/.search"), ("POST", "/Users/.search"), ("POST", "/Groups/.search")),
+    ],
+)
+async def test_what_is_not_offered(endpoint: Endpoint, method: str, path: str) -> None:
+    await refusal(endpoint.ask(method, path, None if method == "GET" else {}), 501)
+
+
+@pytest.mark.parametrize("path", ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig", "/Schemas/x"])
+async def test_discovery_is_not_filtered(endpoint: Endpoint, path: str) -> None:
+    await refusal(endpoint.ask("GET", path + '?filter=id eq "x"'), 403)
+    assert (await endpoint.ask("GET", "/Schemas?sortBy=id&count=1")).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/Users/nobody", "/Groups/nobody", "/Users/1/2", "/Schemas/x", "/ResourceTypes/x"]
 )
 async def test_not_found(endpoint: Endpoint, path: str) -> None:
     await refusal(endpoint.ask("GET", path), 404)

@@ -143,10 +143,13 @@ async def test_groups_of_a_user_and_members_of_a_group_are_derived(endpoint: End
     (shown,) = (await answered(endpoint, "GET", f"/Users/{ada.id}"))["groups"]
     assert (shown["value"], shown["display"], shown["type"]) == (inner.id, "inner", "direct")
     assert shown["$ref"].endswith(f"/scim/v2/entra/Groups/{inner.id}")
-    groups = (await answered(endpoint, "GET", "/Groups"))["Resources"]
+    query = "/Groups?attributes=displayName,members.value,members.type,members.display"
+    groups = (await answered(endpoint, "GET", query))["Resources"]
     members = {group["displayName"]: group["members"] for group in groups}
     assert [(m["value"], m["display"], m["type"]) for m in members["inner"]] == [(ada.id, "ada", "User")]
     assert [(m["value"], m["display"], m["type"]) for m in members["outer"]] == [(inner.id, "inner", "Group")]
+    (unasked,) = (await answered(endpoint, "GET", f"/Groups/{inner.id}"))["members"]
+    assert unasked.keys() == {"value", "$ref", "type"}
 
 
 async def test_deleted_members_are_not_shown(endpoint: Endpoint) -> None:
@@ -155,6 +158,23 @@ async def test_deleted_members_are_not_shown(endpoint: Endpoint) -> None:
     await endpoint.delete(ada)
     shown = await answered(endpoint, "GET", f"/Groups/{team.id}")
     assert [member["value"] for member in shown["members"]] == [bob.id]
+
+
+async def test_put_replaces_and_answers_the_whole(endpoint: Endpoint) -> None:
+    ada, bob = await endpoint.user("ada", title="Dr"), await endpoint.user("bob")
+    shown = await answered(endpoint, "GET", f"/Users/{ada.id}")
+    assert await answered(endpoint, "PUT", f"/Users/{ada.id}", shown) == shown
+    del shown["title"]
+    changed = await answered(endpoint, "PUT", f"/Users/{ada.id}", shown | {"nickName": "A"})
+    assert changed == await answered(endpoint, "GET", f"/Users/{ada.id}")
+    assert (changed["nickName"], "title" in changed, changed["meta"]["version"]) == ("A", False, 'W/"2"')
+    taken = await endpoint.ask("PUT", f"/Users/{ada.id}", {"userName": "BOB"})
+    assert (taken.status, (await taken.json(content_type=None))["scimType"]) == (409, "uniqueness")
+    assert (await endpoint.ask("PUT", "/Users/none", {"userName": "x"})).status == 404
+    team = await endpoint.group("team", ada.id)
+    body = {"displayName": "team", "members": [{"value": bob.id}]}
+    changed = await answered(endpoint, "PUT", f"/Groups/{team.id}?attributes=members", body)
+    assert [member["value"] for member in changed["members"]] == [bob.id]
 
 
 # --- groups with many members ------------------------------------------------------------------------------

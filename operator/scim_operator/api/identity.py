@@ -72,7 +72,7 @@ class UserSpec(Identity):
 
     model_config = ConfigDict(
         json_schema_extra=rules(immutable("directory"), immutable("id"))
-        | {"x-scim": core_properties(USER), "required": ["directory", "id", "meta", "userName", "active"]},
+        | {"x-scim": core_properties(USER), "required": ["directory", "id", "meta", "userName"]},
     )
 
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from scim_operator.directory.order import Age, Order
 from scim_operator.directory.records import Record, record_of
 from scim_operator.scim.attributes import ResourceType, fold
 from scim_operator.scim.filters import compile_filter, equalities
@@ -30,6 +31,8 @@ _KEYS: Mapping[str, Callable[[str], str]] = {
 }
 
 Key = tuple[str, str, str, str]
+# (directory, resource type)
+Place = tuple[str, str]
 
 
 class Index:
@@ -37,7 +40,8 @@ class Index:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._records: dict[tuple[str, str], dict[str, Record]] = defaultdict(dict)
+        self._records: dict[Place, dict[str, Record]] = defaultdict(dict)
+        self._orders: dict[Place, Order] = {}
         self._by_name: dict[tuple[str, str], Record] = {}
         self._by_key: dict[Key, set[str]] = defaultdict(set)
         self._groups_of: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -117,8 +121,13 @@ class Index:
         return self._by_name.get((resource_type, name))
 
     def all(self, directory: str, resource_type: str) -> list[Record]:
-        """In the order of creation, so that pages are stable."""
-        return sorted(self._records[directory, resource_type].values(), key=_age)
+        """In the order of creation."""
+        return self.page(directory, resource_type, 0, None)
+
+    def page(self, directory: str, resource_type: str, start: int, end: int | None) -> list[Record]:
+        """A slice of all, in the order of creation, so that pages are stable."""
+        records = self._records[directory, resource_type]
+        return [records[identifier] for _, identifier in self._order((directory, resource_type))()[start:end]]
 
     def count(self, directory: str, resource_type: str) -> int:
         """How many there are."""
@@ -152,7 +161,7 @@ class Index:
             if (found := self._ids(directory, resource_type, term, value)) is not None
         ]
         if not ids:
-            return sorted(records.values(), key=_age)
+            return self.all(directory, resource_type)
         return sorted(
             (records[identifier] for identifier in min(ids, key=len) if identifier in records), key=_age
         )
@@ -185,7 +194,7 @@ class Index:
             self._remove(known)
             if known.uid != record.uid:
                 self._departed.append(known)
-        self._records[record.directory, record.type][record.id] = record
+        self._enter(record)
         self._by_name[record.type, record.name] = record
         for key in _keys(record):
             self._by_key[key].add(record.id)
@@ -195,13 +204,29 @@ class Index:
 
     def _remove(self, record: Record) -> None:
         del self._by_name[record.type, record.name]
-        records = self._records[record.directory, record.type]
-        if records.get(record.id) is record:
-            del records[record.id]
+        if self._records[record.directory, record.type].get(record.id) is record:
+            self._leave(record)
         for key in _keys(record):
             _discard(self._by_key, key, record.id)
         for member in record.members:
             _discard(self._groups_of, (record.directory, member), record.id)
+
+    def _enter(self, record: Record) -> None:
+        place = record.directory, record.type
+        if twin := self._records[place].get(record.id):  # one id under two names: a restore may bring it
+            self._leave(twin)
+        self._records[place][record.id] = record
+        self._order(place).add(_age(record))
+
+    def _leave(self, record: Record) -> None:
+        place = record.directory, record.type
+        del self._records[place][record.id]
+        self._order(place).remove(_age(record))
+
+    def _order(self, place: Place) -> Order:
+        if place not in self._orders:
+            self._orders[place] = Order(lambda: map(_age, self._records[place].values()))
+        return self._orders[place]
 
     def _bury(self, uid: str) -> None:
         now = self._monotonic()
@@ -240,7 +265,7 @@ def _keys(record: Record) -> Iterator[Key]:
         yield record.directory, record.type, attribute, folded(attribute, value)
 
 
-def _age(record: Record) -> tuple[str, str]:
+def _age(record: Record) -> Age:
     return record.meta.created, record.id
 
 

@@ -26,7 +26,7 @@ from scim_operator.kube.errors import ApiError
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.errors import ScimError, invalid_value, not_found, uniqueness
 from scim_operator.scim.normalise import normalise
-from scim_operator.scim.patch import patch
+from scim_operator.scim.patch import Changed, patch
 from scim_operator.scim.schemas import GROUP, USER
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Store:
         """POST (RFC 7644 section 3.3). 409 uniqueness when the name is taken."""
         made = normalise(resource_type, body)
         _tell_ignored(directory, made.dropped, request)
-        members = dict.fromkeys(made.members or ())
+        members = made.members.apply({})
         self._refuse_strangers(directory, members)
         now = self._now()
         meta = Meta(now, now, 1, request)
@@ -82,21 +82,31 @@ class Store:
         body: Mapping[str, Any],
         request: str,
     ) -> Record:
-        """PATCH (RFC 7644 section 3.5.2). Without effect nothing is written and the record is as before."""
-        async with self._lock(identifier):
-            for _ in range(_TRIES):
-                record = self._existing(directory, resource_type, identifier)
-                patched = patch(resource_type, record.document, body)
-                _tell_ignored(directory, patched.dropped, request)
-                members = patched.members.apply(record.members)
-                self._refuse_strangers(directory, (id_ for id_ in members if id_ not in record.members))
-                if _same(patched.document, record.document) and members == record.members:
-                    return record
-                with _api_errors():
-                    written = await self._write(record, resource_type, patched.document, members, request)
-                if written is not None:
-                    return written
-        raise _BUSY
+        """PATCH (RFC 7644 section 3.5.2)."""
+        return await self._change(
+            directory,
+            resource_type,
+            identifier,
+            lambda record: patch(resource_type, record.document, body),
+            request,
+        )
+
+    async def replace(
+        self,
+        directory: str,
+        resource_type: ResourceType,
+        identifier: str,
+        body: Mapping[str, Any],
+        request: str,
+    ) -> Record:
+        """PUT (RFC 7644 section 3.5.1); 404 for an unknown id: nothing is ever made by it."""
+        return await self._change(
+            directory,
+            resource_type,
+            identifier,
+            lambda record: normalise(resource_type, body, record.document),
+            request,
+        )
 
     async def delete(self, directory: str, resource_type: ResourceType, identifier: str) -> None:
         """DELETE (RFC 7644 section 3.6). Memberships go with the groups' next writes."""
@@ -109,6 +119,30 @@ class Store:
         raise _BUSY
 
     # --- writing -------------------------------------------------------------------------------------------
+
+    async def _change(
+        self,
+        directory: str,
+        resource_type: ResourceType,
+        identifier: str,
+        changed: Callable[[Record], Changed],
+        request: str,
+    ) -> Record:
+        """Apply a change to what is true now. Without effect nothing is written, the record is as before."""
+        async with self._lock(identifier):
+            for _ in range(_TRIES):
+                record = self._existing(directory, resource_type, identifier)
+                change = changed(record)
+                _tell_ignored(directory, change.dropped, request)
+                members = change.members.apply(record.members)
+                self._refuse_strangers(directory, (id_ for id_ in members if id_ not in record.members))
+                if _same(change.document, record.document) and not self._differ(record, members):
+                    return record
+                with _api_errors():
+                    written = await self._write(record, resource_type, change.document, members, request)
+                if written is not None:
+                    return written
+        raise _BUSY
 
     async def _create_named(
         self, directory: str, resource_type: ResourceType, document: Mapping[str, Any], spec: dict[str, Any]
@@ -192,6 +226,11 @@ class Store:
         if record is None:
             raise not_found(f"no {resource_type.name} has the id {identifier!r}")
         return record
+
+    def _differ(self, record: Record, members: Mapping[str, None]) -> bool:
+        """Whether anybody who exists joins or leaves. Okta's PUT lacks those deleted since: no change."""
+        changed = members.keys() ^ record.members.keys()
+        return any(self.index.member(record.directory, member) for member in changed)
 
     def _refuse_strangers(self, directory: str, members: Iterable[str]) -> None:
         for member in members:

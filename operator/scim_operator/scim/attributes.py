@@ -32,7 +32,8 @@ class Attr:
     """The characteristics of RFC 7643 section 2.2 that a Python annotation can't say.
 
     `keyed`: the values are resource ids, handled as a set apart from the document (Group.members).
-    `default`: what is stored when nothing is sent, and again when the attribute is removed.
+    `default`: what is stored when a new resource doesn't say. After that nothing but a value or an explicit
+    `remove` changes it: neither empty values nor omission.
     """
 
     required: bool = False

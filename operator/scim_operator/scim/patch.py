@@ -20,11 +20,11 @@ from scim_operator.scim.operations import MAX_OPERATIONS, Operation, read_messag
 from scim_operator.scim.paths import AttributePath, ForeignPath, SchemaPath, UnknownPath
 from scim_operator.scim.values import Dropped, is_empty, read_changes, read_elements, read_simple
 
-__all__ = ["Draft", "MemberChange", "Patched", "patch"]
+__all__ = ["Changed", "Draft", "MemberChange", "patch"]
 
 
 @dataclass(frozen=True)
-class Patched:
+class Changed:
     """The document afterwards, the change to the members, and the unknown names that were ignored."""
 
     document: dict[str, Any]
@@ -32,14 +32,14 @@ class Patched:
     dropped: tuple[str, ...]
 
 
-def patch(resource_type: ResourceType, document: Mapping[str, Any], body: Mapping[str, Any]) -> Patched:
+def patch(resource_type: ResourceType, document: Mapping[str, Any], body: Mapping[str, Any]) -> Changed:
     """Apply a PatchOp message; raises ScimError without having changed anything."""
     draft = Draft(resource_type, dict(document))
     draft.apply(read_message(resource_type, body))
     for attribute in resource_type.core.attributes.values():
         if attribute.spec.required:
             _check_required(attribute, draft.document)
-    return Patched(draft.document, draft.members.freeze(), tuple(draft.dropped))
+    return draft.finished()
 
 
 def _check_required(attribute: Attribute, document: Mapping[str, Any]) -> None:
@@ -66,6 +66,10 @@ class Draft:
                 raise ScimError(413, f"more than {MAX_OPERATIONS} changes, expected fewer in one request")
             self._apply(operation)
 
+    def finished(self) -> Changed:
+        """What came of it."""
+        return Changed(self.document, self.members.freeze(), tuple(self.dropped))
+
     def _apply(self, operation: Operation) -> None:
         match operation.path:
             case AttributePath() as path if path.attribute.spec.keyed:
@@ -87,12 +91,9 @@ class Draft:
         holder = self.document if path.urn is None else dict(self.document.get(path.urn, {}))
         change = _changed_elements if path.attribute.multi_valued else _changed_single
         after = change(path, holder.get(name), operation, self.dropped)
-        if after is None and path.attribute.spec.default is not None:
-            # A default comes back by `remove` alone: an empty value must neither enable who is disabled nor
-            # pass for having disabled somebody.
-            if operation.kind != "remove":
-                raise invalid_value(f"{name}: an empty value says nothing; send a value, or remove it")
-            after = path.attribute.spec.default
+        if after is None and path.attribute.spec.default is not None and operation.kind != "remove":
+            # An empty value must neither enable who is disabled nor pass for having disabled somebody.
+            raise invalid_value(f"{name}: an empty value says nothing; send a value, or remove it")
         if after is None:
             holder.pop(name, None)
         else:

@@ -31,6 +31,10 @@ class Projection:
     always: frozenset[str]
     never: frozenset[str]
 
+    def asks_for(self, name: str, sub: str) -> bool:
+        """Whether the sub-attribute was named: what is returned on request isn't shown otherwise."""
+        return self.included is not None and fold(sub) in self.included.get(fold(name), {})
+
     def wants(self, name: str) -> bool:
         """Whether the top-level attribute (or extension URN) appears at all."""
         key = fold(name)

@@ -148,7 +148,10 @@ class User(Model):
     timezone: str | None = None
     active: Annotated[
         bool | None,
-        Attr(default=True, description="False takes away every access; memberships are remembered."),
+        Attr(
+            default=True,
+            description="False takes away every access; memberships are remembered. Unassigned means true.",
+        ),
     ] = None
     password: Annotated[str | None, Attr(mutability="writeOnly", returned="never")] = None
     emails: list[Email] | None = None
@@ -191,7 +194,8 @@ class Member(Model):
     ref: Annotated[
         str | None, Attr(type="reference", references=("User", "Group"), mutability="immutable")
     ] = None
-    display: Annotated[str | None, Attr(mutability="readOnly")] = None
+    # Ours to say, so a client that compares what it sent with what it gets must ask for it.
+    display: Annotated[str | None, Attr(mutability="readOnly", returned="request")] = None
     type: Annotated[str | None, Attr(canonical=("User", "Group"), mutability="immutable")] = None
 
 

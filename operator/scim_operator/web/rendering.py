@@ -40,17 +40,18 @@ class Renderer:
             },
             location=self.location(record),
             projection=projection,
-            members=self._members(record) if is_group and projection.wants("members") else None,
+            members=self._members(record, projection) if is_group and projection.wants("members") else None,
             groups=self._groups(record) if not is_group and projection.wants("groups") else None,
         )
 
-    def _members(self, record: Record) -> list[dict[str, Any]]:
+    def _members(self, record: Record, projection: Projection) -> list[dict[str, Any]]:
         found = (self.index.member(record.directory, member) for member in record.members)
+        named = projection.asks_for("members", "display")
         return [
             {
                 "value": member.id,
                 "$ref": self.location(member),
-                "display": member.label,
+                **({"display": member.label} if named else {}),
                 "type": member.type,
             }
             for member in found

@@ -31,6 +31,9 @@ _LAST_INDEX = 2**31
 _MEMBERS_IN_PATCH = 1000
 
 _RESOURCES = {"users": USER, "groups": GROUP}
+# Optional parts of RFC 7644 (sections 3.7, 3.11, 3.4.3) that ServiceProviderConfig doesn't announce.
+_SEARCH = ".search"
+_NOT_OFFERED = {"bulk", "me", _SEARCH}
 
 
 class ScimApi:
@@ -86,12 +89,14 @@ class ScimApi:
             raise ScimError(401, "the bearer token is missing, wrong, expired or of another directory")
 
     def _handlers(self, asked: Target) -> dict[str, Callable[[web.Request, Target], Awaitable[web.Response]]]:
+        if asked.endpoint in _NOT_OFFERED or asked.identifier == _SEARCH:
+            raise ScimError(501, "this part of SCIM is not offered; /ServiceProviderConfig says what is")
         if asked.rest:
             raise not_found("no such endpoint")
         if asked.endpoint in _RESOURCES and asked.identifier is None:
             return {"GET": self._list, "POST": self._create}
         if asked.endpoint in _RESOURCES:
-            return {"GET": self._get, "PATCH": self._patch, "DELETE": self._delete}
+            return {"GET": self._get, "PUT": self._put, "PATCH": self._patch, "DELETE": self._delete}
         if asked.endpoint in ("", "serviceproviderconfig") and asked.identifier is None:
             return {"GET": self._service_provider_config}
         if asked.endpoint == "resourcetypes":
@@ -106,13 +111,16 @@ class ScimApi:
         resource_type = _RESOURCES[asked.endpoint]
         start = min(_LAST_INDEX, max(1, _integer(request, "startIndex", 1)))
         count = min(_MAX_COUNT, max(0, _integer(request, "count", _DEFAULT_COUNT)))
+        first, end = start - 1, start - 1 + count
         if (text := _parameter(request, "filter")) is not None:
             found = self._index.find(asked.directory, resource_type.name, text)
+            total, page = len(found), found[first:end]
         else:
-            found = self._index.all(asked.directory, resource_type.name)
+            total = self._index.count(asked.directory, resource_type.name)
+            page = self._index.page(asked.directory, resource_type.name, first, end)
         wanted, renderer = _projection(request, resource_type), self._renderer(request, asked)
-        page = [renderer.resource(record, wanted) for record in found[start - 1 : start - 1 + count]]
-        return scim_response(list_response(page, len(found), start))
+        shown = [renderer.resource(record, wanted) for record in page]
+        return scim_response(list_response(shown, total, start))
 
     async def _get(self, request: web.Request, asked: Target) -> web.Response:
         resource_type = _RESOURCES[asked.endpoint]
@@ -127,6 +135,15 @@ class ScimApi:
         body = await _json(request)
         record = await self._store.create(asked.directory, resource_type, body, request[REQUEST_ID])
         return self._resource(request, asked, record, wanted, 201)
+
+    async def _put(self, request: web.Request, asked: Target) -> web.Response:
+        resource_type = _RESOURCES[asked.endpoint]
+        wanted = _projection(request, resource_type)
+        body = await _json(request)
+        record = await self._store.replace(
+            asked.directory, resource_type, asked.identifier or "", body, request[REQUEST_ID]
+        )
+        return self._resource(request, asked, record, wanted)
 
     async def _patch(self, request: web.Request, asked: Target) -> web.Response:
         resource_type = _RESOURCES[asked.endpoint]
@@ -146,12 +163,15 @@ class ScimApi:
     # --- discovery -----------------------------------------------------------------------------------------
 
     async def _service_provider_config(self, request: web.Request, asked: Target) -> web.Response:
+        _refuse_filter(request)
         return scim_response(service_provider_config(self._base(request, asked)))
 
     async def _resource_types(self, request: web.Request, asked: Target) -> web.Response:
+        _refuse_filter(request)
         return _discovered(resource_types(self._base(request, asked)), asked.identifier)
 
     async def _schemas(self, request: web.Request, asked: Target) -> web.Response:
+        _refuse_filter(request)
         return _discovered(schemas(self._base(request, asked)), asked.identifier)
 
     # --- answers -------------------------------------------------------------------------------------------
@@ -180,6 +200,12 @@ def _discovered(items: list[dict[str, Any]], identifier: str | None) -> web.Resp
         if str(item.get("id", item.get("name"))).casefold() == identifier.casefold():
             return scim_response(item)
     raise not_found(f"there is no {identifier!r} here")
+
+
+def _refuse_filter(request: web.Request) -> None:
+    """403 (RFC 7644 section 4): an unfiltered answer would look like a filtered one."""
+    if _parameter(request, "filter") is not None:
+        raise ScimError(403, "discovery can't be filtered; ask for everything, or for one by its id")
 
 
 def _projection(request: web.Request, resource_type: ResourceType) -> Projection:
