@@ -33,7 +33,7 @@ demo: $(READY) ## Play an Entra provisioning run against the installed chart, on
 	$(BIN)/python -m tests.demo
 
 crds: $(READY) ## Write the CRDs from the models into crds/ and the chart
-	$(BIN)/scim-operator crds --write crds
+	$(BIN)/scim-operator crds write crds
 	cp crds/*.yaml charts/scim-operator/crds/
 
 clean: ## Remove the Python environment and caches of the checkout (built binaries stay in ~/.cache)

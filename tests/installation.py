@@ -82,14 +82,7 @@ class Installation:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`scim-operator …` with the admin's kubeconfig."""
-        return subprocess.run(
-            [str(Path(sys.prefix) / "bin" / "scim-operator"), *arguments],
-            env=self.cluster.environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return scim_operator(self.cluster, *arguments)
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +99,20 @@ DIRECTORIES = ("legacy", "modern", "access", "calm", "storm", "scim", "other")
 
 def _helm(cluster: Cluster, verb: str, values: Sequence[str], *more: str) -> str:
     return cluster.helm(verb, NAMESPACE, str(CHART), "-n", NAMESPACE, *more, *set_values(values))
+
+
+def scim_operator(
+    cluster: Cluster, *arguments: str, kubeconfig: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`scim-operator …` as the admin, or as a kubeconfig's owner."""
+    return subprocess.run(
+        [str(Path(sys.prefix) / "bin" / "scim-operator"), *arguments],
+        env=cluster.environment(kubeconfig),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def set_values(values: Sequence[str]) -> list[str]:

@@ -34,6 +34,14 @@ def release(cluster: Cluster) -> Iterator[Release]:
         release.remove("chart-tests")
 
 
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster that nothing of ours was installed in, for tests of what is there once for all: the CRDs."""
+    cluster = Cluster.start(tmp_path_factory.mktemp("fresh") / "state", tied=True)
+    yield cluster
+    cluster.stop()
+
+
 @pytest.fixture(scope="session")
 def people(cluster: Cluster) -> Iterator[dict[str, Person]]:
     """Three authors of policies, by the ClusterRoles that they may bind: none, view, or any."""

@@ -26,6 +26,7 @@ _LIST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=3)
 _WATCH_SECONDS = 290
 _WATCH_TIMEOUT = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, connect=5, sock_read=75)
 _MERGE_PATCH = "application/merge-patch+json"
+_APPLY_PATCH = "application/apply-patch+yaml"
 _LONGEST_LINE = 8 * 1024 * 1024
 
 
@@ -122,6 +123,16 @@ class KubeClient:
         """JSON merge patch (RFC 7396): only what `patch` names changes."""
         path = resource.path(namespace, name, subresource)
         return await self._call("PATCH", path, body=patch, content_type=_MERGE_PATCH)
+
+    async def apply(
+        self, resource: Resource, name: str, body: Object, *, manager: str, dry_run: bool = False
+    ) -> Object:
+        """Server-side apply as `manager`, also of fields that others own; makes what is missing."""
+        query = {"fieldManager": manager, "force": "true", **({"dryRun": "All"} if dry_run else {})}
+        body = _typed(resource, body)
+        return await self._call(
+            "PATCH", resource.path(None, name), body=body, query=query, content_type=_APPLY_PATCH
+        )
 
     async def delete(
         self,
