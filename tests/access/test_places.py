@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from scim_operator.access.places import Opening, Place, Settings, invalid, places_of, widest
@@ -165,3 +167,36 @@ def test_policy_that_can_be_used(spec: PolicySpec) -> None:
 def test_places_sort_by_their_names() -> None:
     places = [Place("b", "a", "a"), Place("a", "b", "a"), Place("a", "a", "b")]
     assert sorted(places) == places[::-1]
+
+
+def everywhere(role: str) -> dict[str, Any]:
+    return {"clusterRole": role, "cluster": True}
+
+
+def test_cluster_wide_grant() -> None:
+    spec = policy("Platform Admins", everywhere("admin"), grant("view", "kube-system"))
+    assert invalid(spec) is None
+    opened = places_of("p", spec, "platform ADMINS", SETTINGS)
+    literal = Opening(captured=False, create=False)
+    assert dict(opened.places) == {
+        Place("p", "admin", ""): literal,
+        Place("p", "view", "kube-system"): literal,
+    }
+
+
+@pytest.mark.parametrize("pattern", ["k8s-*", "k8s-{team}"])
+def test_cluster_wide_grant_is_for_one_group_alone(pattern: str) -> None:
+    wrong = invalid(policy(pattern, everywhere("admin")))
+    assert wrong == "grants[0].cluster needs one group's exact name as groups.displayName"
+
+
+@pytest.mark.parametrize(
+    "both",
+    [
+        {"clusterRole": "view"},
+        {**grant("view", "a"), "cluster": True},
+        {"clusterRole": "view", "cluster": False},
+    ],
+)
+def test_grant_is_for_namespaces_or_for_the_cluster(both: dict[str, Any]) -> None:
+    assert invalid(policy("a", both)) == "grants[0] needs exactly one of namespaces and cluster: true"

@@ -12,7 +12,11 @@ from scim_operator.access.places import Opening, Place
 from scim_operator.access.plan import Facts, Plan, plan
 
 PLACE = Place("teams", "edit", "team-red")
-OURS = {"app.kubernetes.io/managed-by": "scim-operator"}
+OURS = {
+    "app.kubernetes.io/managed-by": "scim-operator",
+    "scim-operator.io/policy": "teams",
+    "scim-operator.io/directory": "entra",
+}
 ALLOW = "scim-operator.io/allow-policy"
 BINDING = desired_binding(PLACE, "entra", ["ada"])
 
@@ -27,7 +31,9 @@ def facts(**changes: Any) -> Facts:
         directory="entra",
         directory_exists=True,
         opening=Opening(captured=True, create=True),
+        kind="User",
         subjects=frozenset({"ada"}),
+        anybody=True,
         namespace=namespace(OURS),
         role_exists=True,
         binding=None,
@@ -132,3 +138,74 @@ def test_binding_of_somebody_else_is_left_alone() -> None:
     assert planned.keep
     assert only_problem(planned) == ("Conflict", "ForeignBinding")
     assert f"team-red/{BINDING['metadata']['name']}" in planned.problems[0].message
+
+
+# --- who moves, whole clusters, groups, stripped labels ----------------------------------------------------
+
+
+def standing(*names: str) -> dict[str, Any]:
+    return desired_binding(PLACE, "entra", names)
+
+
+@pytest.mark.parametrize("gone", [{"opening": None}, {"subjects": frozenset()}])
+def test_who_moves_stays_until_the_other_binding_is_there(gone: dict[str, Any]) -> None:
+    moving = facts(binding=standing("ada", "bob"), moving=frozenset({"ada"}), **gone)
+    # Bob leaves at once, Ada goes over.
+    assert plan(PLACE, moving).binding == standing("ada")
+    assert plan(PLACE, replace(moving, moving=frozenset())) == Plan()
+
+
+def test_who_moves_stays_beside_those_who_stay() -> None:
+    there = facts(binding=standing("ada", "bob", "eve"), moving=frozenset({"bob"}))
+    assert plan(PLACE, there).binding == standing("ada", "bob")
+
+
+EVERYWHERE = Place("teams", "edit", "")
+
+
+def test_cluster_wide_binding_needs_no_namespace() -> None:
+    planned = plan(EVERYWHERE, facts(opening=Opening(captured=False, create=False), namespace=None))
+    assert planned == Plan(binding=desired_binding(EVERYWHERE, "entra", ["ada"]))
+    assert planned.binding is not None
+    assert "namespace" not in planned.binding["metadata"]
+
+
+def test_foreign_cluster_wide_binding_is_left_alone() -> None:
+    foreign = {"metadata": {"name": "scim-teams-x"}, "roleRef": {"kind": "ClusterRole", "name": "edit"}}
+    planned = plan(EVERYWHERE, facts(opening=Opening(False, False), namespace=None, binding=foreign))
+    assert planned.keep
+    assert only_problem(planned) == ("Conflict", "ForeignBinding")
+    assert planned.problems[0].message.startswith("ClusterRoleBinding scim-teams-x ")
+
+
+def test_group_stands_in_the_binding_itself() -> None:
+    planned = plan(PLACE, facts(kind="Group", subjects=frozenset({"oid"})))
+    assert planned.binding is not None
+    assert planned.binding["subjects"] == [
+        {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "oid"}
+    ]
+
+
+def test_namespace_is_made_for_a_group_with_an_active_member_only() -> None:
+    group = facts(kind="Group", subjects=frozenset({"oid"}), namespace=None)
+    assert plan(PLACE, group).namespace is not None
+    assert plan(PLACE, replace(group, anybody=False)) == Plan()
+    assert plan(PLACE, replace(group, anybody=False, namespace=namespace(OURS))).binding is not None
+
+
+@pytest.mark.parametrize("stripped", sorted(OURS))
+def test_labels_stripped_from_our_namespace_come_back(stripped: str) -> None:
+    left = {key: value for key, value in OURS.items() if key != stripped}
+    planned = plan(PLACE, facts(namespace=namespace(left)))
+    assert planned.binding == BINDING, "and nobody loses access meanwhile"
+    assert planned.relabel == {stripped: OURS[stripped]}
+
+
+def test_labels_that_others_chose_are_left_alone() -> None:
+    chosen = {**OURS, "app.kubernetes.io/managed-by": "Helm", "scim-operator.io/policy": "other"}
+    planned = plan(PLACE, facts(namespace=namespace(chosen)))
+    assert (planned.binding, planned.relabel) == (BINDING, {})
+
+
+def test_namespace_that_only_consents_gets_no_labels() -> None:
+    assert plan(PLACE, facts(namespace=namespace({ALLOW: "any"}))) == Plan(binding=BINDING)

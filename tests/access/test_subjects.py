@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from scim_operator.access.subjects import Refused, subject
-from scim_operator.api.directory import SubjectTemplate
+from scim_operator.access.subjects import Refused, group_subject, user_subject
+from scim_operator.api.directory import SubjectTemplate, attribute_of
 
 
 def named(document: dict[str, Any], user: str = "{userName}", lowercase: bool = False) -> str | Refused:
-    return subject(SubjectTemplate(user=user, lowercase=lowercase), document)
+    return user_subject(SubjectTemplate(user=user, lowercase=lowercase), document)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,39 @@ def test_template_holds_exactly_one_placeholder(user: str) -> None:
         SubjectTemplate(user=user)
 
 
-@pytest.mark.parametrize("attribute", ["userName", "externalId", "emails.work"])
+@pytest.mark.parametrize("attribute", ["userName", "externalId", "emails.work", "displayName"])
 def test_attribute_of_a_template(attribute: str) -> None:
-    assert SubjectTemplate(user=f"a:{{{attribute}}}").attribute == attribute
+    assert attribute_of(f"a:{{{attribute}}}") == attribute
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [("{externalId}", "0A-b"), ("oidc:{displayName}", "oidc:Red Team"), ("g/{externalId}", "g/0A-b")],
+)
+def test_name_of_a_group(template: str, name: str) -> None:
+    document = {"displayName": "Red Team", "externalId": "0A-b"}
+    assert group_subject(SubjectTemplate(group=template), document) == name
+    assert group_subject(SubjectTemplate(group=template, lowercase=True), document) == name.lower()
+
+
+@pytest.mark.parametrize("group", ["{userName}", "{externalId}{displayName}", "plain", "{emails.work}"])
+def test_template_of_groups_holds_exactly_one_of_their_placeholders(group: str) -> None:
+    with pytest.raises(ValueError, match="pattern"):
+        SubjectTemplate(group=group)
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({"displayName": "g"}, "NoValue"),
+        ({"externalId": " "}, "NoValue"),
+        ({"externalId": "system:x"}, "Reserved"),
+    ],
+)
+def test_group_that_cannot_be_named(document: dict[str, Any], reason: str) -> None:
+    refused = group_subject(SubjectTemplate(), document)
+    assert isinstance(refused, Refused)
+    assert refused.reason == reason
 
 
 @pytest.mark.parametrize("value", ["a\x00b", "a\x1b[31m", "a\nb", "a\x7f"])

@@ -24,8 +24,9 @@ CLUSTER_RIGHTS = {
     ("scim-operator.io", "scimusers/status"): "patch",
     ("scim-operator.io", "scimgroups"): "get list watch create update delete",
     ("scim-operator.io", "scimgroups/status"): "patch",
-    ("", "namespaces"): "get list watch create",
+    ("", "namespaces"): "get list watch create patch",
     ("rbac.authorization.k8s.io", "rolebindings"): "get list watch create update delete",
+    ("rbac.authorization.k8s.io", "clusterrolebindings"): "get list watch create update delete",
     ("rbac.authorization.k8s.io", "clusterroles"): "list watch",
     ("events.k8s.io", "events"): "create",
 }

@@ -14,10 +14,16 @@ from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import KubeClient
-from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS, Resource
+from scim_operator.kube.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    Resource,
+)
 from scim_operator.reconcile.events import Recorder
 from scim_operator.reconcile.reconciler import Reconciler
-from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.resources import BINDINGS, POLICIES
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 from tests.directory.api_server import ApiServer
@@ -53,7 +59,7 @@ class Plant:
 
     def _hear(self, resource: Resource, event: str, obj: Object) -> None:
         labels = obj["metadata"].get("labels") or {}
-        unwatched = resource is ROLE_BINDINGS and not OURS.items() <= labels.items()
+        unwatched = resource in BINDINGS and not OURS.items() <= labels.items()
         if not self.deaf and not unwatched and resource in _WATCHED:
             self.reconciler.observe(resource, event, obj)
 
@@ -76,8 +82,9 @@ class Plant:
         self.put(GROUPS, "g", spec=group("k8s-red-edit", [0, 1]))
 
     def subjects(self, name: str = NAME, namespace: str = "team-red") -> set[str] | None:
-        """Who stands in a binding; None when there is none."""
-        found = self.api.objects.get((ROLE_BINDINGS.plural, namespace, name))
+        """Who stands in a binding; None when there is none. No namespace: in a ClusterRoleBinding."""
+        kind = ROLE_BINDINGS if namespace else CLUSTER_ROLE_BINDINGS
+        found = self.api.objects.get((kind.plural, namespace, name))
         return None if found is None else {subject["name"] for subject in found.get("subjects") or ()}
 
     def status(self, resource: Resource, name: str) -> Object:
@@ -110,4 +117,4 @@ class Plant:
                 await asyncio.sleep(0.005)
 
 
-_WATCHED = (USERS, GROUPS, DIRECTORIES, POLICIES, NAMESPACES, CLUSTER_ROLES, ROLE_BINDINGS)
+_WATCHED = (USERS, GROUPS, DIRECTORIES, POLICIES, NAMESPACES, CLUSTER_ROLES, *BINDINGS)

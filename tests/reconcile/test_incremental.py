@@ -24,7 +24,14 @@ USER_NUMBERS = st.integers(0, 2)
 GROUP_NUMBERS = st.integers(0, 2)
 TEAMS = st.sampled_from(["k8s-red-edit", "k8s-red-view", "k8s-blue-edit", "K8S-Red-EDIT", "others"])
 DIRECTORY_NAMES = st.sampled_from(["entra", "okta"])
-SUBJECTS = st.sampled_from(["{userName}", "entra:{externalId}"])
+SUBJECTS = st.sampled_from(
+    [
+        {"user": "{userName}"},
+        {"user": "entra:{externalId}"},
+        {"group": "{displayName}"},
+        {"group": "system:{externalId}"},
+    ]
+)
 NAMESPACE_NAMES = st.sampled_from(["team-red", "team-blue", "shared"])
 LABELS = st.sampled_from(
     [{}, {"scim-operator.io/allow-policy": "any"}, {"app.kubernetes.io/managed-by": "scim-operator"}]
@@ -40,6 +47,18 @@ GRANTS = st.lists(
     ),
     min_size=1,
     max_size=3,
+)
+# For a policy that means one group by its exact name.
+EXACT_GRANTS = st.lists(
+    st.sampled_from(
+        [
+            {"clusterRole": "view", "cluster": True},
+            {"clusterRole": "edit", "cluster": True},
+            {"clusterRole": "edit", "namespaces": {"name": "team-red", "create": {}}},
+        ]
+    ),
+    min_size=1,
+    max_size=2,
 )
 
 
@@ -102,15 +121,20 @@ GROUP_CHANGES = st.builds(
     DIRECTORY_NAMES,
 )
 POLICY_CHANGES = st.builds(
-    lambda way, name, grants, directory: way(POLICIES, name, spec=policy(*grants, directory=directory)),
+    lambda way, name, grants, directory, subjects: way(
+        POLICIES,
+        name,
+        spec=policy(*grants[1], pattern=grants[0], directory=directory, subjects=subjects),
+    ),
     WAYS,
     st.sampled_from(["teams", "more"]),
-    GRANTS,
+    st.tuples(st.just("k8s-{team}-{role}"), GRANTS) | st.tuples(st.just("k8s-red-edit"), EXACT_GRANTS),
     DIRECTORY_NAMES,
+    st.sampled_from(["Users", "Users", "Group"]),
 )
 OTHERS = st.one_of(
     st.builds(
-        lambda way, name, subjects: way(DIRECTORIES, name, spec={"subjects": {"user": subjects}}),
+        lambda way, name, subjects: way(DIRECTORIES, name, spec={"subjects": subjects}),
         WAYS,
         DIRECTORY_NAMES,
         SUBJECTS,
@@ -205,9 +229,10 @@ def test_routes_are_those_of_a_fresh_start(steps: list[Step]) -> None:
     for place in ours.places():
         assert dict(ours.openers(place)) == dict(theirs.openers(place))
     for name in ("teams", "more"):
+        assert ours.subject_kind(name) == theirs.subject_kind(name)
         assert set(ours.matched(name)) == set(theirs.matched(name))
         assert sorted(ours.problems_of_policy(name)) == sorted(theirs.problems_of_policy(name))
-    for space in ("team-red", "team-blue", "shared"):
+    for space in ("team-red", "team-blue", "shared", ""):
         assert ours.in_namespace(space) == theirs.in_namespace(space)
     for role in ("edit", "view"):
         assert ours.with_role(role) == theirs.with_role(role)

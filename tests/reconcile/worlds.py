@@ -135,14 +135,21 @@ def group(
         "directory": directory,
         "id": identifier,
         "displayName": name,
+        "externalId": f"oid-{identifier}",
         "members": [f"user-{number}" for number in members],
         "meta": META,
     }
 
 
-def policy(*grants: Object, pattern: str = "k8s-{team}-{role}", directory: str = "entra") -> Object:
+def policy(
+    *grants: Object,
+    pattern: str = "k8s-{team}-{role}",
+    directory: str = "entra",
+    subjects: str = "Users",
+) -> Object:
     """The spec of a policy; by default {role} in team-{team}, which it makes."""
     return {
+        "subjects": subjects,
         "groups": {
             "directory": directory,
             "displayName": pattern,

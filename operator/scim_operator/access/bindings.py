@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from scim_operator.access.places import Place
 from scim_operator.api.kinds import (
@@ -27,6 +27,8 @@ _WRITTEN = re.compile(r"([0-9a-f]{10}(,[0-9a-f]{10})*)?")
 _SHARD = "0"
 
 Object = dict[str, Any]
+# What stands in a binding: people by name, or a group that people's tokens name.
+SubjectKind = Literal["User", "Group"]
 
 
 class Change(Enum):
@@ -54,19 +56,28 @@ def labels(policy: str, directory: str) -> dict[str, str]:
     return {MANAGED_BY_LABEL: MANAGED_BY, POLICY_LABEL: policy, DIRECTORY_LABEL: directory}
 
 
-def desired_binding(place: Place, directory: str, subjects: Iterable[str]) -> Object:
-    """The RoleBinding of a place for these subject names."""
+def desired_binding(
+    place: Place, directory: str, subjects: Iterable[str], kind: SubjectKind = "User"
+) -> Object:
+    """The RoleBinding of a place, or its ClusterRoleBinding, for these subject names."""
     names = sorted(set(subjects))
     return {
         "metadata": {
             "name": binding_name(place),
-            "namespace": place.namespace,
+            **({} if place.cluster_wide else {"namespace": place.namespace}),
             "labels": {**labels(place.policy, directory), SHARDS_LABEL: "1"},
-            "annotations": {WRITTEN_ANNOTATION: ",".join(short_hash(name) for name in names)},
+            "annotations": {WRITTEN_ANNOTATION: ",".join(_written(kind, name) for name in names)},
         },
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": place.role},
-        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": name} for name in names],
+        "subjects": [{"apiGroup": RBAC, "kind": kind, "name": name} for name in names],
     }
+
+
+def standing(binding: Mapping[str, Any] | None, kind: SubjectKind) -> frozenset[str]:
+    """The names of that kind in a binding of ours; none when there is no such binding."""
+    if binding is None or not is_ours(binding):
+        return frozenset()
+    return frozenset(item["name"] for item in binding.get("subjects") or () if item["kind"] == kind)
 
 
 def desired_namespace(place: Place, directory: str) -> Object:
@@ -95,7 +106,7 @@ def place_of(binding: Mapping[str, Any]) -> Place | None:
     role = binding["roleRef"]
     if policy is None or role["kind"] != "ClusterRole":
         return None
-    return Place(policy, role["name"], binding["metadata"]["namespace"])
+    return Place(policy, role["name"], binding["metadata"].get("namespace", ""))
 
 
 def own_place(binding: Mapping[str, Any]) -> Place | None:
@@ -126,6 +137,11 @@ def merged(actual: Mapping[str, Any], desired: Mapping[str, Any]) -> Object:
     }
     metadata.pop("managedFields", None)
     return {**desired, "metadata": metadata}
+
+
+def _written(kind: SubjectKind, name: str) -> str:
+    """A person and a group of one name are two subjects."""
+    return short_hash(name) if kind == "User" else short_hash(kind, name)
 
 
 def _covers(actual: Mapping[str, Any], desired: Mapping[str, Any], field: str) -> bool:

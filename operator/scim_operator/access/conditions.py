@@ -19,6 +19,7 @@ PROBLEM_TYPES = (
     "RoleMissing",
     "NamespaceMissing",
     "SubjectRefused",
+    "RevocationDelayed",
     "TokenExpiring",
 )
 _SHOWN = 3

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,11 +20,16 @@ _ALWAYS_PROTECTED = frozenset({"default"})
 
 
 class Place(NamedTuple):
-    """Where a policy gives a role. Compares and sorts by its names."""
+    """Where a policy gives a role. Compares and sorts by its names; no namespace is the whole cluster."""
 
     policy: str
     role: str
     namespace: str
+
+    @property
+    def cluster_wide(self) -> bool:
+        """True when the role is given in the whole cluster."""
+        return not self.namespace
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,18 @@ class Opened:
 
 
 def invalid(spec: PolicySpec) -> str | None:
-    """What is wrong with a policy as such, beyond what its CRD can say; None when it can be used."""
+    """What is wrong with a policy as such, in case its CRD let it through; None when it can be used."""
     try:
         captures = capture_names(spec.groups.display_name)
         for capture in spec.groups.where:
             if capture not in captures:
                 return f"groups.where names {capture!r}, which groups.displayName doesn't capture"
+        exact = not captures and "*" not in spec.groups.display_name
         for position, grant in enumerate(spec.grants):
+            if (grant.namespaces is None) != grant.cluster:
+                return f"grants[{position}] needs exactly one of namespaces and cluster: true"
+            if grant.cluster and not exact:
+                return f"grants[{position}].cluster needs one group's exact name as groups.displayName"
             for field, template in _templates(grant):
                 unknown = capture_names(template) - captures
                 if unknown:
@@ -100,13 +110,17 @@ def places_of(policy: str, spec: PolicySpec, group: str, settings: Settings) -> 
     return Opened(True, tuple(places.items()), tuple(problems))
 
 
-def _templates(grant: Grant) -> tuple[tuple[str, str], ...]:
-    return ("clusterRole", grant.cluster_role), ("namespaces.name", grant.namespaces.name)
+def _templates(grant: Grant) -> Iterator[tuple[str, str]]:
+    yield "clusterRole", grant.cluster_role
+    if grant.namespaces is not None:
+        yield "namespaces.name", grant.namespaces.name
 
 
 def _target(
     policy: str, grant: Grant, group: str, captures: dict[str, str], settings: Settings
 ) -> tuple[Place, Opening] | Problem:
+    if grant.namespaces is None:
+        return Place(policy, _role(grant, captures), ""), Opening(captured=False, create=False)
     namespace = fill(grant.namespaces.name, captures)
     captured = bool(capture_names(grant.namespaces.name))
     if len(namespace) > 63 or not _NAMESPACE.fullmatch(namespace):

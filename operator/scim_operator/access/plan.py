@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from scim_operator.access.bindings import Object, desired_binding, desired_namespace, is_ours
+from scim_operator.access.bindings import (
+    Object,
+    SubjectKind,
+    desired_binding,
+    desired_namespace,
+    is_ours,
+    labels,
+)
 from scim_operator.access.places import Opening, Place
 from scim_operator.access.problems import Problem
-from scim_operator.api.kinds import ALLOW_POLICY_LABEL, MANAGED_BY, MANAGED_BY_LABEL
+from scim_operator.api.kinds import (
+    ALLOW_POLICY_LABEL,
+    DIRECTORY_LABEL,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    POLICY_LABEL,
+)
 
 
 @dataclass(frozen=True)
@@ -17,23 +30,32 @@ class Facts:
     """What is known about a place.
 
     `directory_exists` False: nobody can be named, so nothing may change. `opening` None: no group opens it
-    any more. `subjects`: active members, refused ones left out. `namespace` and `binding`: objects or None.
+    any more. `subjects`: active members, or the groups, without the refused. `anybody`: a member is active.
+    `namespace` and `binding`: objects or None. `moving`: who stands in the binding, isn't wanted here any
+    more, and is about to be put into another binding in the same namespace.
     """
 
     directory: str
     directory_exists: bool
     opening: Opening | None
+    kind: SubjectKind
     subjects: frozenset[str]
+    anybody: bool
     namespace: Mapping[str, Any] | None
     role_exists: bool
     binding: Mapping[str, Any] | None
+    moving: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do. `binding` None: there must be none of ours. `keep`: leave the binding as it is."""
+    """What to do. `binding` None: there must be none of ours. `keep`: leave the binding as it is.
+
+    `namespace`: to be made; `relabel`: labels of ours that somebody stripped from the namespace.
+    """
 
     namespace: Object | None = None
+    relabel: Mapping[str, str] = field(default_factory=dict)
     binding: Object | None = None
     keep: bool = False
     problems: tuple[Problem, ...] = ()
@@ -45,23 +67,49 @@ def plan(place: Place, facts: Facts) -> Plan:
         return Plan(keep=True, problems=(directory_missing(facts.directory),))
     if facts.binding is not None and not is_ours(facts.binding):
         return Plan(keep=True, problems=(_foreign_binding(place, facts.binding),))
+    wanted, problems = _wanted(place, facts)
+    # Nobody loses one binding before the other one is there (rule 12).
+    names = wanted | facts.moving
+    if not names:
+        return Plan(problems=problems)
+    missing = facts.namespace is None and not place.cluster_wide
+    return Plan(
+        namespace=desired_namespace(place, facts.directory) if missing and wanted else None,
+        relabel=_stripped(place, facts),
+        binding=desired_binding(place, facts.directory, names, facts.kind),
+        problems=problems,
+    )
+
+
+def _wanted(place: Place, facts: Facts) -> tuple[frozenset[str], tuple[Problem, ...]]:
+    """Who should stand in the binding, and what keeps others from it."""
     if facts.opening is None or not facts.subjects:
-        return Plan()
-    binding = desired_binding(place, facts.directory, facts.subjects)
-    refused = _namespace_refusal(place, facts.opening, facts.namespace)
+        return frozenset(), ()
+    refused = None if place.cluster_wide else _namespace_refusal(place, facts.opening, facts.namespace)
     if refused is not None:
-        return Plan(problems=(refused,))
+        return frozenset(), (refused,)
+    if facts.namespace is None and not place.cluster_wide and not facts.anybody:
+        return frozenset(), ()  # a namespace is made for somebody (rule 14)
     if not facts.role_exists:
         # What is there stays: it gives nothing now, and the access is back as soon as the role is.
-        kept = binding if facts.binding is not None else None
-        return Plan(binding=kept, problems=(_role_missing(place),))
-    namespace = desired_namespace(place, facts.directory) if facts.namespace is None else None
-    return Plan(namespace=namespace, binding=binding)
+        kept = facts.subjects if facts.binding is not None else frozenset()
+        return kept, (_role_missing(place),)
+    return facts.subjects, ()
 
 
 def is_made_by_us(namespace: Mapping[str, Any]) -> bool:
-    """True for namespaces the operator made."""
-    return _label(namespace, MANAGED_BY_LABEL) == MANAGED_BY
+    """True for namespaces the operator made, also when another tool wrote its own name into managed-by."""
+    ours = (namespace["metadata"].get("labels") or {}).keys() >= {POLICY_LABEL, DIRECTORY_LABEL}
+    return ours or _label(namespace, MANAGED_BY_LABEL) == MANAGED_BY
+
+
+def _stripped(place: Place, facts: Facts) -> dict[str, str]:
+    """Labels that a namespace of ours lacks. A value that somebody chose is left alone."""
+    if facts.namespace is None or not is_made_by_us(facts.namespace):
+        return {}
+    present = facts.namespace["metadata"].get("labels") or {}
+    wanted = labels(place.policy, facts.directory)
+    return {key: value for key, value in wanted.items() if key not in present}
 
 
 def _namespace_refusal(place: Place, opening: Opening, namespace: Mapping[str, Any] | None) -> Problem | None:
@@ -94,12 +142,19 @@ def directory_missing(directory: str) -> Problem:
     return Problem("Stalled", "DirectoryMissing", message)
 
 
+def revocation_delayed() -> Problem:
+    """What `subjects: Group` means for leavers."""
+    message = (
+        "the bindings name groups, so a leaver keeps access until their token ends; `subjects: Users` takes "
+        "it away at once"
+    )
+    return Problem("RevocationDelayed", "GroupSubjects", message)
+
+
 def _foreign_binding(place: Place, binding: Mapping[str, Any]) -> Problem:
     name = binding["metadata"]["name"]
-    message = (
-        f"RoleBinding {place.namespace}/{name} exists and wasn't made by scim-operator; it is left alone: "
-        "rename or delete it"
-    )
+    what = f"ClusterRoleBinding {name}" if place.cluster_wide else f"RoleBinding {place.namespace}/{name}"
+    message = f"{what} exists and wasn't made by scim-operator; it is left alone: rename or delete it"
     return Problem("Conflict", "ForeignBinding", message)
 
 

@@ -1,4 +1,4 @@
-"""How a person is named in a binding.
+"""How people and groups are named in a binding.
 
 The string must equal, byte for byte, what the API server's authenticator makes of the person's token, so
 nothing is normalised that the directory doesn't ask for.
@@ -11,27 +11,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scim_operator.api.directory import PLACEHOLDER, SubjectTemplate
+from scim_operator.api.directory import PLACEHOLDER, SubjectTemplate, attribute_of
 
 _RESERVED = "system:"
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Why a person can't stand in a binding."""
+    """Why a person or group can't stand in a binding."""
 
     reason: str
     message: str
 
 
-def subject(template: SubjectTemplate, document: Mapping[str, Any]) -> str | Refused:
-    """The person's name in bindings, or why there is none (rule 11: neither empty nor `system:`)."""
-    attribute = template.attribute
+def user_subject(template: SubjectTemplate, document: Mapping[str, Any]) -> str | Refused:
+    """The person's name in bindings, or why there is none."""
+    return _subject("person", template.user, template.lowercase, document)
+
+
+def group_subject(template: SubjectTemplate, document: Mapping[str, Any]) -> str | Refused:
+    """The group's name in bindings under `subjects: Group`, or why there is none."""
+    return _subject("group", template.group, template.lowercase, document)
+
+
+def _subject(kind: str, template: str, lowercase: bool, document: Mapping[str, Any]) -> str | Refused:
+    """The template filled in (rule 11: neither empty nor `system:`)."""
+    attribute = attribute_of(template)
     value = _value(document, attribute)
     if not value.strip():
-        return Refused("NoValue", f"the directory names people by {attribute}, and this person has none")
-    name = PLACEHOLDER.sub(lambda _: value, template.user)
-    if template.lowercase:
+        return Refused("NoValue", f"the directory names every {kind} by {attribute}, and this one has none")
+    name = PLACEHOLDER.sub(lambda _: value, template)
+    if lowercase:
         name = name.lower()
     # The API server compares exactly, but a mapping in front of it may trim or fold.
     if name.strip().casefold().startswith(_RESERVED):

@@ -9,31 +9,45 @@ from pydantic import ConfigDict, Field
 
 from scim_operator.api.base import LABEL_NAME, ApiModel, Status, Timestamp
 
-PLACEHOLDER = re.compile(r"\{(userName|externalId|emails\.work)\}")
-_TEMPLATE = rf"^[^{{}}]*{PLACEHOLDER.pattern}[^{{}}]*$"
+_USER = re.compile(r"\{(userName|externalId|emails\.work)\}")
+_GROUP = re.compile(r"\{(externalId|displayName)\}")
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+def _template(placeholder: re.Pattern[str]) -> str:
+    return rf"^[^{{}}]*{placeholder.pattern}[^{{}}]*$"
 
 
 class SubjectTemplate(ApiModel):
-    """How a person is named in a binding: what the authenticator makes of their token, byte for byte."""
+    """How people and groups are named in bindings: what the authenticator makes of a token, byte for byte."""
 
     user: str = Field(
         "{userName}",
-        pattern=_TEMPLATE,
+        pattern=_template(_USER),
         max_length=253,
         description=(
             "A person's subject: exactly one of {userName}, {externalId}, {emails.work}, with any prefix, "
             'such as "entra:{externalId}".'
         ),
     )
+    group: str = Field(
+        "{externalId}",
+        pattern=_template(_GROUP),
+        max_length=253,
+        description=(
+            "A group's subject under policies with `subjects: Group`: exactly one of {externalId}, "
+            "{displayName}, with any prefix. Entra and AKS tokens name groups by object id, its {externalId}."
+        ),
+    )
     lowercase: bool = Field(False, description="Lower-case the subject after the template was filled in.")
 
-    @property
-    def attribute(self) -> str:
-        """The SCIM attribute that names a person: `userName`, `externalId` or `emails.work`."""
-        found = PLACEHOLDER.search(self.user)
-        if found is None:  # the pattern above forbids it
-            raise ValueError(f"subjects.user {self.user!r} names no attribute")
-        return found[1]
+
+def attribute_of(template: str) -> str:
+    """The SCIM attribute in a template of subjects."""
+    found = PLACEHOLDER.search(template)
+    if found is None:  # the patterns above forbid it
+        raise ValueError(f"the template {template!r} names no attribute")
+    return found[1]
 
 
 class DirectorySpec(ApiModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
@@ -55,7 +55,16 @@ class NamespaceTarget(ApiModel):
 
 
 class Grant(ApiModel):
-    """One role in one place."""
+    """One role in one place: in namespaces, or in the whole cluster."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.namespaces) != (has(self.cluster) && self.cluster)",
+                "a grant needs exactly one of namespaces and cluster: true",
+            )
+        )
+    )
 
     cluster_role: str = Field(
         min_length=1,
@@ -68,7 +77,14 @@ class Grant(ApiModel):
             )
         ),
     )
-    namespaces: NamespaceTarget
+    namespaces: NamespaceTarget | None = None
+    cluster: bool = Field(
+        False,
+        description=(
+            "Grant the role in the whole cluster, by a ClusterRoleBinding. Only with a groups.displayName "
+            "that is one group's exact name."
+        ),
+    )
 
 
 class PolicySpec(ApiModel):
@@ -77,9 +93,15 @@ class PolicySpec(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "self.grants.all(g, g.namespaces.name.findAll('[{][a-z0-9_]*[}]')"
+                "self.grants.all(g, !has(g.namespaces) || g.namespaces.name.findAll('[{][a-z0-9_]*[}]')"
                 ".all(c, self.groups.displayName.contains(c)))",
                 "grants[].namespaces.name uses a capture that groups.displayName doesn't have",
+            ),
+            rule(
+                "!self.grants.exists(g, has(g.cluster) && g.cluster) || "
+                "!self.groups.displayName.matches('[*{]')",
+                "a grant with cluster: true needs one group's exact name as groups.displayName, "
+                "without * and captures",
             ),
             rule(
                 "!has(self.groups.where) || self.groups.where.all(c, "
@@ -90,6 +112,14 @@ class PolicySpec(ApiModel):
     )
 
     groups: GroupSelector
+    subjects: Literal["Users", "Group"] = Field(
+        "Users",
+        description=(
+            "Who stands in the bindings. Users: every active member by name; a leaver is out at once. "
+            "Group: the group itself, named by the directory's subjects.group; then it's the people's tokens "
+            "that say who is in it, and a leaver keeps access until the token ends."
+        ),
+    )
     grants: list[Grant] = Field(
         min_length=1,
         max_length=256,

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 import orjson
 
+from scim_operator.api.directory import attribute_of
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index, Key, folded, indexed
 from scim_operator.directory.names import object_name
@@ -271,11 +272,11 @@ class Store:
             self._claims -= wanted.keys()
 
     def _unique_attributes(self, directory: str, resource_type: ResourceType) -> set[str]:
-        """The key, and what names a person in bindings: two people must never be one subject (rule 5)."""
+        """The key, and what names them in bindings: two of them must never be one subject (rule 5)."""
         unique = {_KEY_ATTRIBUTES[resource_type.name]}
-        spec = self._directories.get(directory)
-        if spec is not None and resource_type.name == USER.name:
-            unique.add(spec.subjects.attribute)
+        if spec := self._directories.get(directory):
+            template = spec.subjects.user if resource_type.name == USER.name else spec.subjects.group
+            unique.add(attribute_of(template))
         return unique
 
     def _lock(self, identifier: str) -> asyncio.Lock:

@@ -10,8 +10,7 @@ import kopf
 
 from scim_operator.handlers.watch import Observe, register
 from scim_operator.kube.credentials import Credentials
-from scim_operator.kube.resources import ROLE_BINDINGS
-from scim_operator.reconcile.resources import OURS
+from scim_operator.reconcile.resources import BINDINGS, OURS
 
 Hook = Callable[[], Awaitable[None]]
 
@@ -43,7 +42,8 @@ def settings() -> kopf.OperatorSettings:
     made.networking.request_timeout = 30
     made.queueing.idle_timeout = 1.0
     made.queueing.exit_timeout = 0.5
-    made.watching.label_selectors[ROLE_BINDINGS.group, ROLE_BINDINGS.version, ROLE_BINDINGS.plural] = OURS
+    for item in BINDINGS:
+        made.watching.label_selectors[item.group, item.version, item.plural] = OURS
     return made
 
 

@@ -14,7 +14,13 @@ import kopf
 
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
-from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS, Resource
+from scim_operator.kube.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    Resource,
+)
 from scim_operator.reconcile.resources import POLICIES
 
 Observe = Callable[[Resource, str | None, Mapping[str, Any]], None]
@@ -57,3 +63,13 @@ def register(registry: kopf.OperatorRegistry, observe: Observe) -> None:
     async def role_binding(event: kopf.RawEvent, **_: Any) -> None:
         """A binding of ours -> its place: what somebody else did to it is put right."""
         observe(ROLE_BINDINGS, event["type"], event["object"])
+
+    @kopf.on.event(
+        CLUSTER_ROLE_BINDINGS.group,
+        CLUSTER_ROLE_BINDINGS.version,
+        CLUSTER_ROLE_BINDINGS.plural,
+        registry=registry,
+    )
+    async def cluster_role_binding(event: kopf.RawEvent, **_: Any) -> None:
+        """The same for what is given in the whole cluster."""
+        observe(CLUSTER_ROLE_BINDINGS, event["type"], event["object"])

@@ -5,7 +5,8 @@
 | new binding | POST; on 409 read, ours if `written` is valid, else Conflict | never overwrites by name |
 | changed binding | PUT with the resourceVersion seen | an older view loses |
 | unwanted binding | DELETE with uid and resourceVersion | an older view loses |
-| new namespace | POST; on 409 it is somebody's | never changes a namespace |
+| new namespace | POST; on 409 it is somebody's | never takes over a namespace |
+| labels stripped from a namespace of ours | merge patch of those alone | touches nothing else |
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from scim_operator.access.plan import Plan
 from scim_operator.access.problems import Problem
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
-from scim_operator.kube.resources import NAMESPACES, ROLE_BINDINGS, Resource
+from scim_operator.kube.resources import CLUSTER_ROLE_BINDINGS, NAMESPACES, ROLE_BINDINGS, Resource
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class Applier:
         try:
             if plan.namespace is not None:
                 await self._create_namespace(plan.namespace)
+            if plan.relabel:
+                await self._relabel(place.namespace, plan.relabel)
             if actual is None:
                 return await self._create(place, plan.binding)
             return await self._change(place, actual, plan.binding)
@@ -81,9 +84,14 @@ class Applier:
         self._saw_object(NAMESPACES, "ADDED", made)
         log.info("namespace created", extra={"namespace": made["metadata"]["name"]})
 
+    async def _relabel(self, namespace: str, labels: Mapping[str, str]) -> None:
+        changed = await self._client.merge_patch(NAMESPACES, namespace, {"metadata": {"labels": labels}})
+        self._saw_object(NAMESPACES, "MODIFIED", changed)
+        log.info("namespace labelled again", extra={"namespace": namespace, "labels": sorted(labels)})
+
     async def _create(self, place: Place, desired: Object) -> Problem | None:
         try:
-            made = await self._client.create(ROLE_BINDINGS, desired, namespace=place.namespace)
+            made = await self._client.create(_resource(place), desired, namespace=place.namespace)
         except ApiError as error:
             if not error.already_exists:
                 raise
@@ -102,7 +110,7 @@ class Applier:
             return await self._create(place, desired)
         try:
             made = await self._client.replace(
-                ROLE_BINDINGS, merged(actual, desired), namespace=place.namespace
+                _resource(place), merged(actual, desired), namespace=place.namespace
             )
         except ApiError as error:
             if error.conflict or error.not_found:
@@ -120,7 +128,7 @@ class Applier:
         metadata = actual["metadata"]
         try:
             await self._client.delete(
-                ROLE_BINDINGS,
+                _resource(place),
                 metadata["name"],
                 namespace=place.namespace,
                 uid=metadata["uid"],
@@ -132,24 +140,28 @@ class Applier:
                 raise AgainError from error
             if not error.not_found:
                 raise
-        self._world.bindings.removed_by_us(actual)
+        self._world.bindings_of(place).removed_by_us(actual)
         log.info("binding deleted", extra={"place": place._asdict()})
 
     async def _look_again(self, place: Place, name: str) -> None:
         """Know a binding as it is now."""
         try:
-            found = await self._client.get(ROLE_BINDINGS, name, namespace=place.namespace)
+            found = await self._client.get(_resource(place), name, namespace=place.namespace)
         except ApiError as error:
             if not error.not_found:
                 raise
-            if known := self._world.bindings.get(name, place.namespace):
-                self._world.bindings.removed_by_us(known)
+            if known := self._world.binding(place):
+                self._world.bindings_of(place).removed_by_us(known)
             return
-        self._world.bindings.put(found)
+        self._world.bindings_of(place).put(found)
 
     def _saw(self, place: Place, made: Object, what: str) -> None:
-        self._world.bindings.put(made)
+        self._world.bindings_of(place).put(made)
         log.info(what, extra={"place": place._asdict(), "subjects": len(made.get("subjects") or ())})
+
+
+def _resource(place: Place) -> Resource:
+    return CLUSTER_ROLE_BINDINGS if place.cluster_wide else ROLE_BINDINGS
 
 
 def _takes_away(actual: Mapping[str, Any], desired: Object) -> bool:

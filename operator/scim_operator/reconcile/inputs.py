@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 
 from scim_operator.access.bindings import own_place
 from scim_operator.access.places import Place
@@ -12,8 +14,14 @@ from scim_operator.directory.feed import list_identities, take_in
 from scim_operator.directory.records import GROUPS, RESOURCES, TYPES, USERS, Record
 from scim_operator.kube.cache import Cache, Key, Object, key_of
 from scim_operator.kube.client import KubeClient
-from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS, Resource
-from scim_operator.reconcile.resources import OURS, POLICIES
+from scim_operator.kube.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    Resource,
+)
+from scim_operator.reconcile.resources import BINDINGS, OURS, POLICIES
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.statuses import Subject
 from scim_operator.reconcile.world import World
@@ -21,7 +29,7 @@ from scim_operator.scim.schemas import USER
 
 _DELETED = "DELETED"
 # Bindings last: they are compared with what all the others ask for.
-LISTED = (DIRECTORIES, POLICIES, NAMESPACES, CLUSTER_ROLES, ROLE_BINDINGS)
+LISTED = (DIRECTORIES, POLICIES, NAMESPACES, CLUSTER_ROLES, *BINDINGS)
 
 
 @dataclass(frozen=True)
@@ -54,14 +62,16 @@ class Inputs:
             POLICIES: world.policies,
             NAMESPACES: world.namespaces,
             CLUSTER_ROLES: world.roles,
-            ROLE_BINDINGS: world.bindings,
+            ROLE_BINDINGS: world.role_bindings,
+            CLUSTER_ROLE_BINDINGS: world.cluster_role_bindings,
         }
         self._changed: Mapping[Resource, Callable[[Key], Concerned]] = {
             DIRECTORIES: self._directory,
             POLICIES: self._policy,
             NAMESPACES: self._namespace,
             CLUSTER_ROLES: self._role,
-            ROLE_BINDINGS: self._binding,
+            ROLE_BINDINGS: partial(self._binding, world.role_bindings),
+            CLUSTER_ROLE_BINDINGS: partial(self._binding, world.cluster_role_bindings),
         }
         # (kind, uid) -> the generation that was taken in last
         self._planned: dict[tuple[str, str], int] = {}
@@ -80,7 +90,7 @@ class Inputs:
             return self._observe_record(event, obj)
         cache = self._caches[resource]
         # A label that was stripped or changed: the place that the binding stood for is concerned as well.
-        former = cache.get(key_of(obj)[1], key_of(obj)[0]) if resource is ROLE_BINDINGS else None
+        former = cache.get(key_of(obj)[1], key_of(obj)[0]) if resource in BINDINGS else None
         before = self._binding_itself(former) if former else Concerned()
         if event == _DELETED:
             cache.remove(obj)
@@ -91,7 +101,7 @@ class Inputs:
         """List every input as it is now. Raises ApiError, and then nothing is taken in."""
         identities = await list_identities(client)
         listings = [
-            (resource, await client.list(resource, selector=OURS if resource is ROLE_BINDINGS else ""))
+            (resource, await client.list(resource, selector=OURS if resource in BINDINGS else ""))
             for resource in LISTED
         ]
         gone = take_in(self._world.index, identities)
@@ -108,7 +118,7 @@ class Inputs:
         """All places that are wanted or exist, and all statuses."""
         places = self._world.routes.places()
         statuses = set()
-        for binding in self._world.bindings:
+        for binding in chain(self._world.role_bindings, self._world.cluster_role_bindings):
             places |= self._binding_itself(binding).places
         for resource in (DIRECTORIES, POLICIES):
             statuses |= {Subject(resource, key_of(obj)[1]) for obj in self._caches[resource]}
@@ -140,8 +150,8 @@ class Inputs:
 
     def _record_gone(self, record: Record) -> Concerned:
         self._planned.pop((record.type, record.uid), None)
+        self._world.forget(record)
         if record.type == USER.name:
-            self._world.forget(record)
             return self._user(record)
         successor = self._world.group((record.directory, record.id))
         if successor is not None:  # restored under the same id
@@ -160,7 +170,10 @@ class Inputs:
             self._members[key] = members
         policies = self._world.routes.policies_of(key)
         places = self._world.routes.set_group(key, display_name)
-        policies ^= self._world.routes.policies_of(key)
+        if before.keys() == members.keys():  # its names changed: whoever puts the group itself into bindings
+            policies |= self._world.routes.policies_of(key)
+        else:
+            policies ^= self._world.routes.policies_of(key)
         people = (
             self._world.index.get(group.directory, USER.name, member)
             for member in before.keys() ^ members.keys()
@@ -206,8 +219,8 @@ class Inputs:
     def _role(self, key: Key) -> Concerned:
         return Concerned(self._world.routes.with_role(key[1]))
 
-    def _binding(self, key: Key) -> Concerned:
-        binding = self._world.bindings.get(key[1], key[0])
+    def _binding(self, cache: Cache, key: Key) -> Concerned:
+        binding = cache.get(key[1], key[0])
         return self._binding_itself(binding) if binding else Concerned()
 
     def _binding_itself(self, binding: Object) -> Concerned:

@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 K = TypeVar("K")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
+# So many failures (about a second and a half) may pass; who fails more often isn't waited for.
+_PATIENCE = 5
 
 
 class KeyedQueue(Generic[K]):
@@ -45,6 +47,10 @@ class KeyedQueue(Generic[K]):
         """Make a key due after a while, unless it becomes due before."""
         if key not in self._timers and key not in self._due:
             self._timers[key] = asyncio.get_running_loop().call_later(seconds, self.add, key)
+
+    def pending(self, key: K) -> bool:
+        """True while the work on a key is ahead or under way, its first few retries included."""
+        return key in self._due or key in self._busy or 0 < self._failures.get(key, 0) <= _PATIENCE
 
     async def get(self) -> K:
         """The next key; `done` or `failed` must follow."""

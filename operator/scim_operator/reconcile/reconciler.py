@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scim_operator.access.bindings import binding_name, is_ours
+from scim_operator.access.bindings import is_ours, standing
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, plan
 from scim_operator.directory.directories import DIRECTORIES
@@ -35,6 +35,8 @@ _SWEEP_SECONDS = 300.0
 _DIRECTORY_STATUS_SECONDS = 10.0
 # A refusal may end without an event we would see (the operator's own role was changed by an upgrade).
 _REFUSED_AGAIN_SECONDS = 30.0
+# How soon to look whether those who move to another binding stand in it.
+_MOVED_SECONDS = 0.02
 
 
 class Reconciler:
@@ -136,7 +138,7 @@ class Reconciler:
                 log.exception("a place failed", extra={"place": place._asdict(), "again_in_seconds": pause})
 
     async def _reconcile(self, place: Place) -> None:
-        facts = self._world.facts(place)
+        facts = self._world.facts(place, self._places.pending)
         planned = plan(place, facts)
         refused = await self._applier.apply(place, planned, facts.binding)
         problems = (*planned.problems, refused) if refused else planned.problems
@@ -144,18 +146,19 @@ class Reconciler:
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
         if facts.binding is not None and not is_ours(facts.binding):
             # Somebody else's lies outside of what we watch: look again later whether it is still there.
-            self._world.bindings.discard(facts.binding)
+            self._world.bindings_of(place).discard(facts.binding)
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
+        if facts.moving:
+            self._places.add_later(place, _MOVED_SECONDS)
         self._conclude(place, facts, Outcome(*self._standing(place), problems))
         if refused is not None and refused.reason == "LeaverNotRemovable":
             await self._tell(place, refused.message)
 
     def _standing(self, place: Place) -> tuple[bool, frozenset[str]]:
         """Whether a binding of ours is there after the pass, and who stands in it: what an audit asks."""
-        binding = self._world.bindings.get(binding_name(place), place.namespace)
-        if binding is None or not is_ours(binding):
-            return False, frozenset()
-        return True, frozenset(subject["name"] for subject in binding.get("subjects") or ())
+        binding = self._world.binding(place)
+        bound = binding is not None and is_ours(binding)
+        return bound, standing(binding, self._world.kind(place))
 
     def _conclude(self, place: Place, facts: Facts, outcome: Outcome) -> None:
         outcomes = self._statuses.outcomes

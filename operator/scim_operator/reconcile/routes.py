@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from scim_operator.access.bindings import SubjectKind
 from scim_operator.access.places import Opened, Opening, Place, Settings, places_of
 from scim_operator.access.problems import Problem
 from scim_operator.api.policy import PolicySpec
@@ -78,8 +79,15 @@ class Routes:
         """The policies over the groups of a directory."""
         return {name for name, spec in self._policies.items() if spec.groups.directory == directory}
 
+    def subject_kind(self, policy: str) -> SubjectKind | None:
+        """What stands in a policy's bindings; None when there is no such policy."""
+        spec = self._policies.get(policy)
+        if spec is None:
+            return None
+        return "User" if spec.subjects == "Users" else "Group"
+
     def in_namespace(self, namespace: str) -> set[Place]:
-        """The places in a namespace."""
+        """The places in a namespace; those in the whole cluster for an empty one."""
         return set(self._in_namespace.get(namespace, ()))
 
     def with_role(self, role: str) -> set[Place]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from scim_operator.access.conditions import of_problems, updated
 from scim_operator.access.places import Place
-from scim_operator.access.plan import directory_missing
+from scim_operator.access.plan import directory_missing, revocation_delayed
 from scim_operator.access.problems import Problem
 from scim_operator.access.subjects import Refused
 from scim_operator.directory.directories import DIRECTORIES
@@ -97,11 +97,15 @@ class Statuses:
         key: GroupKey = (group.directory, group.id)
         places = self._world.routes.of_group(key)
         bound = [place for place in places if self._outcome(place).bound]
-        problems = [*self._world.routes.problems_of_group(key), *self._problems(places)]
+        problems = [
+            *self._world.routes.problems_of_group(key),
+            *self._refused_group(key, self._world.routes.policies_of(key)),
+            *self._problems(places),
+        ]
         fields = {
             "members": len(group.members),
             "bindings": len(bound),
-            "namespaces": len({place.namespace for place in bound}),
+            "namespaces": len({place.namespace for place in bound if not place.cluster_wide}),
         }
         ready = "access is in place" if places else "no policy matches this group"
         return self._made(group.metadata, group.status, fields, problems, ready)
@@ -112,22 +116,26 @@ class Statuses:
             return None
         places = self._world.routes.of_policy(name)
         bound = [place for place in places if self._outcome(place).bound]
-        people = {subject for place in bound for subject in self._outcome(place).subjects}
+        people = {person for place in bound for person in self._people(place)}
         problems = self._problems(places)
         if wrong := self._world.invalid_policies.get(name):
             problems.append(Problem("Stalled", "InvalidSpec", wrong))
         directory = policy["spec"]["groups"]["directory"]
         if self._world.directories.get(directory) is None:
             problems.append(directory_missing(directory))
-        matched = len(self._world.routes.matched(name))
+        matched = self._world.routes.matched(name)
         fields = {
-            "groups": matched,
+            "groups": len(matched),
             "people": len(people),
             "bindings": len(bound),
-            "namespaces": len({place.namespace for place in bound}),
+            "namespaces": len({place.namespace for place in bound if not place.cluster_wide}),
         }
         # Whoever names a group in the provider must not be able to turn a policy red.
-        remarks = self._world.routes.problems_of_policy(name)
+        remarks = [
+            *self._world.routes.problems_of_policy(name),
+            *(problem for key in matched for problem in self._refused_group(key, [name])),
+            *([revocation_delayed()] if self._world.routes.subject_kind(name) == "Group" else []),
+        ]
         ready = "access is in place" if matched else "no group matches yet: nothing to grant"
         return self._made(policy["metadata"], policy.get("status") or {}, fields, problems, ready, remarks)
 
@@ -152,6 +160,24 @@ class Statuses:
         known = directory.get("status") or {}
         ready = "requests are answered"
         return self._made(directory["metadata"], known, fields, problems, ready, remarks)
+
+    def _people(self, place: Place) -> Iterable[object]:
+        """Who has access by a place: those who stand there, or the members of the groups that do."""
+        if self._world.kind(place) == "User":
+            return self._outcome(place).subjects
+        openers = self._world.routes.openers(place)
+        return [(user.directory, user.id) for key in openers for user in self._world.active_members(key)]
+
+    def _refused_group(self, key: GroupKey, policies: Iterable[str]) -> list[Problem]:
+        """That a group can't stand in the bindings of those policies that would put it there."""
+        group = self._world.group(key)
+        if group is None or not any(self._world.routes.subject_kind(name) == "Group" for name in policies):
+            return []
+        subject = self._world.subject(group)
+        if not isinstance(subject, Refused):
+            return []
+        message = f"group {group.label!r} can't stand in a binding: {subject.message}"
+        return [Problem("SubjectRefused", subject.reason, message)]
 
     def _outcome(self, place: Place) -> Outcome:
         return self.outcomes.get(place, NOTHING)

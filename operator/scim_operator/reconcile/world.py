@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from scim_operator.access.bindings import binding_name
+from scim_operator.access.bindings import SubjectKind, binding_name, standing
 from scim_operator.access.places import Place, Settings, invalid, widest
 from scim_operator.access.plan import Facts
-from scim_operator.access.subjects import Refused, subject
+from scim_operator.access.subjects import Refused, group_subject, user_subject
 from scim_operator.api.directory import SubjectTemplate
 from scim_operator.api.kinds import DIRECTORY_LABEL
 from scim_operator.api.policy import PolicySpec
@@ -35,9 +35,10 @@ class World:
         self.policies = Cache()
         self.namespaces = Cache(metadata_only)
         self.roles = Cache(metadata_only)
-        self.bindings = Cache()
+        self.role_bindings = Cache()
+        self.cluster_role_bindings = Cache()
         self.invalid_policies: dict[str, str] = {}
-        self._subjects: dict[tuple[str, str], tuple[Record, SubjectTemplate, str | Refused]] = {}
+        self._subjects: dict[tuple[str, str, str], tuple[Record, SubjectTemplate, str | Refused]] = {}
 
     # --- people --------------------------------------------------------------------------------------------
 
@@ -45,34 +46,37 @@ class World:
         """The group, or None when it is gone."""
         return self.index.get(key[0], GROUP.name, key[1])
 
-    def subject(self, user: Record) -> str | Refused:
-        """How a person is named in bindings; Refused when they can't be, or their directory is missing."""
-        spec = self.directories.get(user.directory)
+    def subject(self, record: Record) -> str | Refused:
+        """How a person or group is named in bindings; Refused when they can't be, or lack their directory."""
+        spec = self.directories.get(record.directory)
         if spec is None:
-            return Refused("DirectoryMissing", f"ScimDirectory {user.directory!r} doesn't exist")
-        key = (user.directory, user.id)
+            return Refused("DirectoryMissing", f"ScimDirectory {record.directory!r} doesn't exist")
+        key = (record.type, record.directory, record.id)
         known = self._subjects.get(key)
-        if known is not None and known[0] is user and known[1] == spec.subjects:
+        if known is not None and known[0] is record and known[1] == spec.subjects:
             return known[2]
-        made = subject(spec.subjects, user.document)
-        self._subjects[key] = (user, spec.subjects, made)
+        name = user_subject if record.type == USER.name else group_subject
+        made = name(spec.subjects, record.document)
+        self._subjects[key] = (record, spec.subjects, made)
         return made
 
-    def forget(self, user: Record) -> None:
-        """A user is gone."""
-        self._subjects.pop((user.directory, user.id), None)
+    def forget(self, record: Record) -> None:
+        """A user or group is gone."""
+        self._subjects.pop((record.type, record.directory, record.id), None)
 
-    def subjects_of(self, key: GroupKey) -> set[str]:
-        """The names of a group's active members who may stand in bindings."""
+    def active_members(self, key: GroupKey) -> Iterator[Record]:
+        """The users of a group who aren't disabled."""
         group = self.group(key)
-        names = set()
         for member in group.members if group else ():
             user = self.index.get(key[0], USER.name, member)
             if user is not None and user.active:
-                name = self.subject(user)
-                if isinstance(name, str):
-                    names.add(name)
-        return names
+                yield user
+
+    def subjects_of(self, key: GroupKey, kind: SubjectKind) -> set[str]:
+        """Who stands in bindings for a group: its active members, or itself; without those refused."""
+        group = self.group(key)
+        records = self.active_members(key) if kind == "User" else filter(None, [group])
+        return {name for record in records if isinstance(name := self.subject(record), str)}
 
     # --- policies ------------------------------------------------------------------------------------------
 
@@ -97,22 +101,62 @@ class World:
 
     # --- places --------------------------------------------------------------------------------------------
 
-    def facts(self, place: Place) -> Facts:
-        """What is known about a place at this moment."""
+    def facts(self, place: Place, pending: Callable[[Place], bool] = lambda _: False) -> Facts:
+        """What is known about a place at this moment. `pending`: whether another one is still to be done."""
         openers = self.routes.openers(place)
-        binding = self.bindings.get(binding_name(place), place.namespace)
+        binding = self.binding(place)
         directory = next((key[0] for key in openers), None) or _directory_of(binding)
         openings = list(openers.values())
         opening = widest(openings) if openings else None
+        kind = self.kind(place)
+        subjects = self.subjects_at(place)
+        gone = standing(binding, kind) - subjects
         return Facts(
             directory=directory,
             directory_exists=opening is None or self.directories.get(directory) is not None,
             opening=opening,
-            subjects=frozenset(name for key in openers for name in self.subjects_of(key)),
+            kind=kind,
+            subjects=subjects,
+            anybody=any(True for key in openers for _ in self.active_members(key)),
             namespace=self.namespaces.get(place.namespace),
             role_exists=place.role in self.roles,
             binding=binding,
+            moving=self._moving(place, kind, gone, pending) if gone else gone,
         )
+
+    def bindings_of(self, place: Place) -> Cache:
+        """Where the binding of a place is kept."""
+        return self.cluster_role_bindings if place.cluster_wide else self.role_bindings
+
+    def binding(self, place: Place) -> Mapping[str, Any] | None:
+        """The binding under the name that a place gives it, whoever made it."""
+        return self.bindings_of(place).get(binding_name(place), place.namespace)
+
+    def kind(self, place: Place) -> SubjectKind:
+        """What stands in the place's binding; for a policy that is gone, what stands there still."""
+        return self.routes.subject_kind(place.policy) or _kind_in(self.binding(place))
+
+    def subjects_at(self, place: Place) -> frozenset[str]:
+        """Who should stand in the place's binding, as far as people and groups are concerned."""
+        kind = self.kind(place)
+        return frozenset(name for key in self.routes.openers(place) for name in self.subjects_of(key, kind))
+
+    def _moving(
+        self, place: Place, kind: SubjectKind, gone: frozenset[str], pending: Callable[[Place], bool]
+    ) -> frozenset[str]:
+        """Those who leave here for another binding in the same namespace that isn't written yet.
+
+        Another role after an edit or a group's new name, or the same role by another policy.
+        """
+        others = self.routes.in_namespace(place.namespace) - {place}
+        coming = [other for other in sorted(others) if pending(other) and self.kind(other) == kind]
+        found = ((gone & self.subjects_at(other)) - standing(self.binding(other), kind) for other in coming)
+        return frozenset().union(*found)
+
+
+def _kind_in(binding: Mapping[str, Any] | None) -> SubjectKind:
+    subjects = (binding.get("subjects") or ()) if binding else ()
+    return "Group" if any(item["kind"] == "Group" for item in subjects) else "User"
 
 
 def _directory_of(binding: Mapping[str, Any] | None) -> str:
