@@ -6,8 +6,12 @@ import json
 from typing import Any
 
 from tests.cluster.cluster import Cluster
+from tests.entra import EntraClient, Person
+from tests.eventually import eventually
 
 Object = dict[str, Any]
+# The directory of the tests about access; each has a prefix of its own for its groups.
+DIRECTORY = "access"
 
 
 def policy(
@@ -45,15 +49,29 @@ def conditions(cluster: Cluster, kind: str, name: str) -> dict[str, Object]:
     return {item["type"]: item for item in _get(cluster, kind, name).get("status", {}).get("conditions", [])}
 
 
+def raised(cluster: Cluster, policy_name: str, kind: str) -> Object:
+    """A condition of a policy, once it is True."""
+    return eventually(
+        lambda: conditions(cluster, "accesspolicy", policy_name).get(kind, {}),
+        lambda seen: seen.get("status") == "True",
+    )
+
+
+def hire(entra: EntraClient, name: str) -> str:
+    """A new user. -> the userName"""
+    user_name = f"{name}@access.example.com"
+    entra.provision_user(Person(user_name, name.title(), "Tester"))
+    return user_name
+
+
 def bindings(cluster: Cluster, policy_name: str) -> dict[tuple[str, str], list[str]]:
-    """(namespace, role) -> subject names, of one policy's bindings."""
+    """(namespace, role) -> subject names, of one policy's bindings; no namespace is the whole cluster."""
+    kinds = "rolebindings,clusterrolebindings"
     listed = json.loads(
-        cluster.kubectl(
-            "get", "rolebindings", "-A", "-l", f"scim-operator.io/policy={policy_name}", "-o", "json"
-        )
+        cluster.kubectl("get", kinds, "-A", "-l", f"scim-operator.io/policy={policy_name}", "-o", "json")
     )
     return {
-        (item["metadata"]["namespace"], item["roleRef"]["name"]): [
+        (item["metadata"].get("namespace", ""), item["roleRef"]["name"]): [
             subject["name"] for subject in item.get("subjects", [])
         ]
         for item in listed["items"]

@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import partial
 
-import pytest
-
-from tests.e2e.policies import apply, bindings, conditions, policy
+from tests.e2e.policies import DIRECTORY, apply, bindings, conditions, hire, policy, raised
 from tests.entra import EntraClient, Person
 from tests.eventually import becomes, eventually
 from tests.installation import Installation
-
-DIRECTORY = "access"
-
-
-@pytest.fixture(scope="module")
-def entra(operator: Installation) -> EntraClient:
-    """One connection for all tests here."""
-    return operator.client(DIRECTORY)
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest, operator: Installation) -> Iterator[str]:
-    """A name for this test alone; its policy goes afterwards."""
-    made = request.node.name.removeprefix("test_").replace("_", "-")[:38].rstrip("-")
-    yield made
-    operator.cluster.kubectl("delete", "accesspolicy", made, "--ignore-not-found")
-
-
-def _person(entra: EntraClient, name: str) -> str:
-    user_name = f"{name}@access.example.com"
-    entra.provision_user(Person(user_name, name.title(), "Tester"))
-    return user_name
-
-
-def _condition(operator: Installation, policy_name: str, kind: str) -> dict[str, str]:
-    return eventually(
-        lambda: conditions(operator.cluster, "accesspolicy", policy_name).get(kind, {}),
-        lambda seen: seen.get("status") == "True",
-    )
 
 
 def _notes(operator: Installation, policy_name: str) -> list[str]:
@@ -54,10 +22,10 @@ def test_role_outside_the_list(operator: Installation, entra: EntraClient, name:
     forbidden = policy(name, DIRECTORY, f"{name}-*", role=f"{name}-role", namespace=name)
     forbidden["spec"]["grants"].append({"clusterRole": "view", "namespaces": {"name": name, "create": {}}})
     apply(operator.cluster, forbidden)
-    person = _person(entra, name)
+    person = hire(entra, name)
     entra.provision_group(f"{name}-group", [person])
 
-    refused = _condition(operator, name, "RoleNotAllowed")
+    refused = raised(operator.cluster, name, "RoleNotAllowed")
     assert "grantableClusterRoles" in refused["message"]
     assert f"{name}-role" in refused["message"]
     ready = conditions(operator.cluster, "accesspolicy", name)["Ready"]
@@ -71,13 +39,13 @@ def test_group_named_after_a_protected_namespace(
     operator: Installation, entra: EntraClient, name: str
 ) -> None:
     apply(operator.cluster, policy(name, DIRECTORY, "k8s-{team}-{role}", namespace="{team}"))
-    person = _person(entra, name)
+    person = hire(entra, name)
     for group in ("k8s-kube-system-admin", "k8s-default-admin", "k8s-scim-operator-admin"):
         entra.provision_group(group, [person])
     entra.provision_group("k8s-harmless-admin", [person])
 
     becomes(lambda: bindings(operator.cluster, name), {("harmless", "admin"): [person]})
-    refused = _condition(operator, name, "Conflict")
+    refused = raised(operator.cluster, name, "Conflict")
     assert "kube-system" in refused["message"]
     group = operator.cluster.kubectl(
         "get",
@@ -140,9 +108,9 @@ def test_missing_role_is_picked_up_when_it_appears(
     cluster.kubectl("delete", "clusterrole", "edit")
     try:
         apply(cluster, policy(name, DIRECTORY, f"{name}-*", role="edit", namespace=name))
-        person = _person(entra, name)
+        person = hire(entra, name)
         entra.provision_group(f"{name}-group", [person])
-        assert "'edit'" in _condition(operator, name, "RoleMissing")["message"]
+        assert "'edit'" in raised(operator.cluster, name, "RoleMissing")["message"]
         assert bindings(cluster, name) == {}
     finally:
         cluster.kubectl("apply", "-f", "-", input=json.dumps(saved))
@@ -154,9 +122,9 @@ def test_missing_namespace_is_picked_up_when_it_appears(
     operator: Installation, entra: EntraClient, name: str
 ) -> None:
     apply(operator.cluster, policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name, create=False))
-    person = _person(entra, name)
+    person = hire(entra, name)
     entra.provision_group(f"{name}-group", [person])
-    assert name in _condition(operator, name, "NamespaceMissing")["message"]
+    assert name in raised(operator.cluster, name, "NamespaceMissing")["message"]
     operator.cluster.kubectl("create", "namespace", name)
     becomes(lambda: bindings(operator.cluster, name), {(name, "view"): [person]})
 
@@ -165,9 +133,9 @@ def test_foreign_namespace_needs_consent(operator: Installation, entra: EntraCli
     cluster = operator.cluster
     cluster.kubectl("create", "namespace", "vault")
     apply(cluster, policy(name, DIRECTORY, "consent-{team}", role="view", namespace="{team}"))
-    person = _person(entra, name)
+    person = hire(entra, name)
     entra.provision_group("consent-vault", [person])
-    refused = _condition(operator, name, "Conflict")
+    refused = raised(operator.cluster, name, "Conflict")
     assert f"kubectl label ns vault scim-operator.io/allow-policy={name}" in refused["message"]
     assert cluster.can_list_pods(person, "vault") == 403
     cluster.kubectl("label", "namespace", "vault", f"scim-operator.io/allow-policy={name}")
@@ -179,7 +147,7 @@ def test_foreign_namespace_needs_consent(operator: Installation, entra: EntraCli
 def test_foreign_binding_is_left_alone(operator: Installation, entra: EntraClient, name: str) -> None:
     cluster = operator.cluster
     apply(cluster, policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name))
-    person = _person(entra, name)
+    person = hire(entra, name)
     entra.provision_group(f"{name}-group", [person])
     becomes(lambda: bindings(cluster, name), {(name, "view"): [person]})
     made = json.loads(cluster.kubectl("get", "rolebinding", "-n", name, "-o", "json"))["items"][0]
@@ -193,23 +161,23 @@ def test_foreign_binding_is_left_alone(operator: Installation, entra: EntraClien
     }
     cluster.kubectl("create", "-f", "-", input=json.dumps(foreign))
     entra.add_members(f"{name}-group", [person])
-    assert made["metadata"]["name"] in _condition(operator, name, "Conflict")["message"]
+    assert made["metadata"]["name"] in raised(operator.cluster, name, "Conflict")["message"]
     kept = json.loads(cluster.kubectl("get", "rolebinding", "-n", name, "-o", "json"))["items"]
     assert [subject["name"] for item in kept for subject in item["subjects"]] == ["somebody@else.example.com"]
 
 
 def test_group_that_can_be_read_in_two_ways(operator: Installation, entra: EntraClient, name: str) -> None:
     apply(operator.cluster, policy(name, DIRECTORY, "two-{a}-{b}", role="view", namespace="{a}-x-{b}"))
-    person = _person(entra, name)
+    person = hire(entra, name)
     entra.provision_group("two-one-two-three", [person])
-    assert "two-one-two-three" in _condition(operator, name, "Ambiguous")["message"]
+    assert "two-one-two-three" in raised(operator.cluster, name, "Ambiguous")["message"]
     assert bindings(operator.cluster, name) == {}
 
 
 def test_drift_is_put_right(operator: Installation, entra: EntraClient, name: str) -> None:
     cluster = operator.cluster
     apply(cluster, policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name))
-    person = _person(entra, name)
+    person = hire(entra, name)
     entra.provision_group(f"{name}-group", [person])
     wanted = {(name, "view"): [person]}
     becomes(lambda: bindings(cluster, name), wanted)
@@ -233,7 +201,7 @@ def test_drift_is_put_right(operator: Installation, entra: EntraClient, name: st
 def test_renamed_group_moves(operator: Installation, entra: EntraClient, name: str) -> None:
     cluster = operator.cluster
     apply(cluster, policy(name, DIRECTORY, "mv-{team}-{role}", namespace="mv-{team}"))
-    person = _person(entra, name)
+    person = hire(entra, name)
     entra.provision_group("mv-red-view", [person])
     becomes(lambda: bindings(cluster, name), {("mv-red", "view"): [person]})
     entra.rename_group("mv-red-view", "mv-blue-edit")
@@ -245,7 +213,7 @@ def test_deleting_a_policy_takes_only_its_own(operator: Installation, entra: Ent
     other = f"{name}-other"
     for policy_name in (name, other):
         apply(cluster, policy(policy_name, DIRECTORY, f"{name}-*", role="view", namespace=name))
-    person = _person(entra, name)
+    person = hire(entra, name)
     entra.provision_group(f"{name}-group", [person])
     for policy_name in (name, other):
         becomes(partial(bindings, cluster, policy_name), {(name, "view"): [person]})
@@ -277,7 +245,7 @@ def test_namespace_made_for_one_grant_serves_the_other(
     both = policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name)
     both["spec"]["grants"].append({"clusterRole": "edit", "namespaces": {"name": name}})
     apply(operator.cluster, both)
-    person = _person(entra, name)
+    person = hire(entra, name)
     entra.provision_group(f"{name}-group", [person])
     becomes(lambda: bindings(operator.cluster, name), {(name, "view"): [person], (name, "edit"): [person]})
 
@@ -286,7 +254,7 @@ def test_leaver_whose_role_left_the_list(operator: Installation, entra: EntraCli
     """Taking one person out needs `bind`, deleting the binding doesn't: better that all lose it."""
     cluster = operator.cluster
     apply(cluster, policy(name, DIRECTORY, f"{name}-*", role="edit", namespace=name))
-    leaver, stays = _person(entra, f"{name}-leaver"), _person(entra, f"{name}-stays")
+    leaver, stays = hire(entra, f"{name}-leaver"), hire(entra, f"{name}-stays")
     entra.provision_group(f"{name}-group", [leaver, stays])
     becomes(lambda: bindings(cluster, name), {(name, "edit"): [leaver, stays]})
 
@@ -294,7 +262,7 @@ def test_leaver_whose_role_left_the_list(operator: Installation, entra: EntraCli
     entra.set_active(leaver, False)
     becomes(lambda: bindings(cluster, name), {})
     assert cluster.can_list_pods(leaver, name) == 403
-    assert "grantableClusterRoles" in _condition(operator, name, "RoleNotAllowed")["message"]
+    assert "grantableClusterRoles" in raised(operator.cluster, name, "RoleNotAllowed")["message"]
     eventually(
         lambda: _notes(operator, name),
         lambda notes: any("the whole binding was deleted" in note for note in notes),
@@ -311,7 +279,7 @@ def test_policy_over_a_missing_directory_and_one_without_groups(
 ) -> None:
     cluster = operator.cluster
     apply(cluster, policy(name, "acess", f"{name}-*", role="view", namespace=name))
-    assert "'acess'" in _condition(operator, name, "Stalled")["message"]
+    assert "'acess'" in raised(operator.cluster, name, "Stalled")["message"]
     apply(cluster, policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name))
     becomes(lambda: "Stalled" in conditions(cluster, "accesspolicy", name), False)
     assert "no group matches" in conditions(cluster, "accesspolicy", name)["Ready"]["message"]

@@ -1,0 +1,69 @@
+"""What a client that watched all bindings has seen: who held what after every single change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.cluster.cluster import Cluster
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_KINDS = ("rolebindings", "clusterrolebindings")
+
+Object = dict[str, Any]
+# (subject, role, namespace); no namespace is the whole cluster
+Permission = tuple[str, str, str]
+# (kind of binding, namespace, name) -> what it gives
+Bindings = dict[tuple[str, str, str], frozenset[Permission]]
+
+
+class Replay:
+    """Begins now. Reads the API server's own watch streams afterwards, so no change is missed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._versions: dict[str, str] = {}
+        self._known: Bindings = {}
+        for kind in _KINDS:
+            listed = cluster.request("GET", f"{RBAC}/{kind}").body
+            self._versions[kind] = listed["metadata"]["resourceVersion"]
+            self._known |= {_key(kind, item): _permissions(item) for item in listed["items"]}
+
+    @property
+    def beginning(self) -> frozenset[Permission]:
+        """Who held what when this was made."""
+        return _union(self._known)
+
+    def moments(self) -> list[frozenset[Permission]]:
+        """Who held what at the beginning and after each change since, in order."""
+        known = dict(self._known)
+        seen = [self.beginning]
+        changes = (change for kind in _KINDS for change in self._changes(kind))
+        for _, kind, event in sorted(changes, key=lambda change: change[0]):
+            key = _key(kind, event["object"])
+            known[key] = frozenset() if event["type"] == "DELETED" else _permissions(event["object"])
+            seen.append(_union(known))
+        return seen
+
+    def _changes(self, kind: str) -> Iterator[tuple[int, str, Object]]:
+        query = f"watch=true&resourceVersion={self._versions[kind]}&timeoutSeconds=1"
+        answer = self._cluster.request("GET", f"{RBAC}/{kind}?{query}").body
+        # One event alone is a whole JSON document, several are one a line.
+        events = [answer] if isinstance(answer, dict) else map(json.loads, answer.splitlines())
+        for event in events:
+            assert event["type"] in ("ADDED", "MODIFIED", "DELETED"), event
+            yield int(event["object"]["metadata"]["resourceVersion"]), kind, event
+
+
+def _key(kind: str, binding: Mapping[str, Any]) -> tuple[str, str, str]:
+    return kind, binding["metadata"].get("namespace", ""), binding["metadata"]["name"]
+
+
+def _permissions(binding: Mapping[str, Any]) -> frozenset[Permission]:
+    role, namespace = binding["roleRef"]["name"], binding["metadata"].get("namespace", "")
+    return frozenset((subject["name"], role, namespace) for subject in binding.get("subjects") or ())
+
+
+def _union(known: Bindings) -> frozenset[Permission]:
+    return frozenset().union(*known.values())
