@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from prometheus_client import REGISTRY
+
 from scim_operator.access.places import Settings
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
+from scim_operator.directory.metrics import DirectoryMetrics
 from scim_operator.directory.store import Store
 from scim_operator.directory.tokens import TOKEN_SELECTOR, Tokens
 from scim_operator.handlers import running
@@ -20,6 +23,7 @@ from scim_operator.kube.credentials import load_credentials
 from scim_operator.kube.reflector import reflect
 from scim_operator.kube.resources import SECRETS
 from scim_operator.reconcile.events import Recorder
+from scim_operator.reconcile.metrics import ReconcileMetrics
 from scim_operator.reconcile.reconciler import Reconciler
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
@@ -59,20 +63,23 @@ class Operator:
         self._tokens = Tokens(lambda: datetime.now(UTC))
         settings = Settings(options.protected_namespaces | {options.namespace})
         world = World(self._index, self._directories, settings)
+        statuses = Statuses(world, now=_now, url=self._url, tokens=self._tokens)
         self._reconciler = Reconciler(
             client,
             world,
-            Statuses(world, now=_now, url=self._url, expiring=self._tokens.expiring),
+            statuses,
             Recorder(client, _now_micro, options.pod_name),
             monotonic=time.monotonic,
         )
         store = Store(client, self._index, self._directories, now=_now_milli, new_id=lambda: str(uuid4()))
         scim = ScimApi(store, self._directories, self._tokens, external_url=options.external_url, now=_now)
+        REGISTRY.register(DirectoryMetrics(self._index, self._directories, self._tokens))
+        REGISTRY.register(ReconcileMetrics(world, statuses, self._reconciler.queues))
         self._server = Server(
             options.bind,
             [
                 Listener("health", health_application(self._missing), options.health_port),
-                Listener("metrics", metrics_application(), options.metrics_port),
+                Listener("metrics", metrics_application(self._directories.names), options.metrics_port),
                 Listener("scim", scim.application(), options.scim_port),
             ],
         )

@@ -84,7 +84,7 @@ def test_lists_say_how_they_merge(crd: dict[str, Any]) -> None:
             "ScimDirectory",
             "scimdirectories",
             "scd",
-            ["Provider", "URL", "Users", "Groups", "Last Request", "Ready", "Age"],
+            ["Provider", "URL", "Users", "Groups", "Last Request", "Token Expires", "Ready", "Age"],
             [],
         ),
         (
@@ -133,6 +133,10 @@ def test_names_and_columns(kind: str, plural: str, short: str, columns: list[str
     assert [column["name"] for column in shown if column.get("priority")] == wide
 
 
+# Times that lie in the future, as a rule.
+TO_COME = ("status.tokenExpires",)
+
+
 @pytest.mark.parametrize("crd", CRDS.values(), ids=CRDS)
 def test_columns_show_fields_that_exist(crd: dict[str, Any]) -> None:
     known = dict(nodes(schema_of(crd)))
@@ -142,6 +146,8 @@ def test_columns_show_fields_that_exist(crd: dict[str, Any]) -> None:
             continue
         node = known[path]
         kind = "date" if node.get("format") == "date-time" or column["type"] == "date" else node["type"]
+        if path in TO_COME:
+            kind = "string"
         assert column["type"] == kind, path
         # kubectl prints `<invalid>` for a date column whose value lies in the future or is none
         if column["type"] == "date":

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from scim_operator.access.bindings import binding_name
@@ -13,6 +14,7 @@ from scim_operator.access.places import Place
 from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.resources import (
     CLUSTER_ROLE_BINDINGS,
@@ -50,7 +52,7 @@ class Plant:
                 self.world,
                 now=lambda: "2026-01-01T00:00:00Z",
                 url=lambda name: f"https://h/{name}",
-                expiring=lambda _: None,
+                tokens=Tokens(lambda: datetime.now(UTC)),
             ),
             Recorder(client, lambda: "2026-01-01T00:00:00.000000Z", "pod"),
             monotonic=time.monotonic,

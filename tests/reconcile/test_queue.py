@@ -209,3 +209,73 @@ async def test_last_change_of_every_key_is_worked_on(steps: list[tuple[str, bool
         worker.cancel()
     await asyncio.gather(*workers, return_exceptions=True)
     queue.close()
+
+
+class Clock:
+    """The queue's, in our hands."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 1000.0
+        monkeypatch.setattr("scim_operator.reconcile.queue.time.monotonic", lambda: self.seconds)
+
+
+async def test_how_long_the_oldest_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    queue: KeyedQueue[str] = KeyedQueue()
+    assert queue.oldest_seconds == 0
+    queue.add("a")
+    clock.seconds += 2
+    queue.add("b")
+    queue.add("a")
+    clock.seconds += 1
+    assert queue.oldest_seconds == 3, "made due again, it has waited since the first time"
+    assert await queue.get() == "a"
+    assert queue.oldest_seconds == 1
+    await queue.get()
+    assert queue.oldest_seconds == 0
+
+
+async def test_failures_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue: KeyedQueue[str] = KeyedQueue()
+    for _ in range(2):
+        queue.add("a")
+        await queue.get()
+        queue.failed("a")
+    assert (queue.failing, queue.retries) == (1, 2)
+    queue.add("a")
+    await queue.get()
+    queue.done("a")
+    assert (queue.failing, queue.retries) == (0, 2)
+
+
+async def test_work_that_does_not_end_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    queue: KeyedQueue[str] = KeyedQueue()
+    clock.seconds += 100
+    assert queue.stuck_seconds == 0, "nothing to do is no hang"
+    queue.add("a")
+    queue.add("b")
+    clock.seconds += 10
+    assert queue.stuck_seconds == 10, "nobody takes them"
+    await queue.get()
+    assert queue.stuck_seconds == 0
+    clock.seconds += 5
+    await queue.get()
+    clock.seconds += 5
+    assert queue.stuck_seconds == 10, "the work on a goes on"
+    queue.done("a")
+    assert queue.stuck_seconds == 5
+    queue.done("b")
+    assert queue.stuck_seconds == 0
+
+
+async def test_long_queue_that_moves_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    queue: KeyedQueue[int] = KeyedQueue()
+    for key in range(100):
+        queue.add(key)
+    for _ in range(100):
+        key = await queue.get()
+        clock.seconds += 6
+        assert queue.stuck_seconds <= 6
+        queue.done(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from scim_operator.access.places import Place
 from scim_operator.access.problems import Problem
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.resources import CLUSTER_ROLES, Resource
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.statuses import Outcome, Statuses, Subject
+from tests.directory.token_secrets import HASH, secret
 from tests.reconcile.worlds import Observer, Universe, group, policy, user
 
 Object = dict[str, Any]
@@ -26,9 +29,9 @@ class Scene:
         self.universe, self.observer = Universe(), Observer()
         self.moment = "T1"
         self.urls: dict[str, str] = {"entra": "https://h/scim/v2/entra"}
-        self.expiring: dict[str, str] = {}
+        self.tokens = Tokens(lambda: datetime(2026, 6, 1, 12, tzinfo=UTC))
         self.statuses = Statuses(
-            self.observer.world, now=lambda: self.moment, url=self.urls.get, expiring=self.expiring.get
+            self.observer.world, now=lambda: self.moment, url=self.urls.get, tokens=self.tokens
         )
         self.put(DIRECTORIES, "entra", spec={})
         self.put(CLUSTER_ROLES, "edit")
@@ -164,15 +167,15 @@ def test_invalid_policy_says_what_is_wrong(scene: Scene) -> None:
 def test_directory_knows_its_url_and_its_last_request(scene: Scene) -> None:
     assert scene.status(DIRECTORIES, "entra")["url"] == "https://h/scim/v2/entra"
     assert "lastRequestTime" not in scene.status(DIRECTORIES, "entra")
-    scene.observer.world.directories.seen("entra", "T5")
-    assert scene.status(DIRECTORIES, "entra")["lastRequestTime"] == "T5"
+    scene.observer.world.directories.seen("entra", "2026-06-01T00:00:00Z")
+    assert scene.status(DIRECTORIES, "entra")["lastRequestTime"] == "2026-06-01T00:00:00Z"
     scene.urls.clear()
     assert "url" not in scene.status(DIRECTORIES, "entra")
 
 
 def test_last_request_survives_a_restart(scene: Scene) -> None:
-    scene.put(DIRECTORIES, "entra", spec={}, status={"lastRequestTime": "T0"})
-    assert scene.status(DIRECTORIES, "entra")["lastRequestTime"] == "T0"
+    scene.put(DIRECTORIES, "entra", spec={}, status={"lastRequestTime": "2026-06-01T00:00:00Z"})
+    assert scene.status(DIRECTORIES, "entra")["lastRequestTime"] == "2026-06-01T00:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -202,10 +205,10 @@ def test_nothing_is_wanted_for_what_is_gone(scene: Scene, resource: Resource) ->
 
 
 def test_token_that_ends_soon_is_said_without_alarm(scene: Scene) -> None:
-    scene.expiring["entra"] = "2026-06-10T00:00:00+00:00"
+    scene.tokens.replace([secret("soon", sha256=HASH, expires="2026-06-10T00:00:00Z")])
     conditions = {item["type"]: item for item in scene.status(DIRECTORIES, "entra")["conditions"]}
     assert conditions["Ready"]["status"] == "True"
-    assert "2026-06-10T00:00:00+00:00" in conditions["TokenExpiring"]["message"]
+    assert "token soon expires at 2026-06-10T00:00:00Z" in conditions["TokenExpiring"]["message"]
     assert "scim-operator token create entra" in conditions["TokenExpiring"]["message"]
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,9 +11,10 @@ from typing import Any
 import aiohttp
 from aiohttp.test_utils import TestClient, TestServer
 
-from scim_operator.directory.tokens import TOKEN_SELECTOR, Tokens, new_token
+from scim_operator.directory.tokens import Tokens, new_token
 from scim_operator.web.scim import ScimApi
 from tests.directory.provider import Provider
+from tests.directory.token_secrets import secret
 
 TOKENS = {name: new_token(name, name.encode().ljust(32)) for name in ("entra", "okta", "ghost")}
 NOW = "2026-01-01T00:00:00Z"
@@ -27,7 +26,7 @@ class Endpoint(Provider):
     def __init__(self, external_url: str = "") -> None:
         super().__init__()
         self.tokens = Tokens(lambda: datetime.now(UTC))
-        self.tokens.replace(_secret(name, token) for name, token in TOKENS.items())
+        self.tokens.replace(secret(f"token-{name}", name, token=token) for name, token in TOKENS.items())
         self.scim = ScimApi(
             self.store, self.directories, self.tokens, external_url=external_url, now=lambda: NOW
         )
@@ -62,13 +61,3 @@ class Endpoint(Provider):
                 answer = await reader.read()
         writer.close()
         return answer
-
-
-def _secret(directory: str, token: str) -> dict[str, Any]:
-
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    return {
-        "metadata": {"name": f"token-{directory}", "labels": {TOKEN_SELECTOR: directory}},
-        "type": "scim-operator.io/token",
-        "data": {"sha256": base64.b64encode(digest.encode()).decode()},
-    }

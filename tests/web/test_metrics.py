@@ -1,17 +1,148 @@
-"""/metrics, as Prometheus reads it."""
+"""/metrics, as Prometheus reads it: requests are counted, and nobody makes series from outside."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from scim_operator.web.metrics import metrics_application
+from tests.web.endpoint import TOKENS, Endpoint
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-async def test_shows_the_process_in_the_text_format() -> None:
-    async with TestClient(TestServer(metrics_application())) as client:
-        answer = await client.get("/metrics")
-        families = {family.name for family in text_string_to_metric_families(await answer.text())}
-    assert answer.status == 200
-    assert answer.content_type == "text/plain"
-    assert {"process_cpu_seconds", "process_resident_memory_bytes", "python_info"} <= families
+@pytest_asyncio.fixture
+async def scraper(endpoint: Endpoint) -> AsyncIterator[TestClient[Any, Any]]:
+    async with TestClient(TestServer(metrics_application(endpoint.directories.names))) as client:
+        yield client
+
+
+async def scrape(client: TestClient[Any, Any]) -> Samples:
+    answer = await client.get("/metrics")
+    assert (answer.status, answer.content_type) == (200, "text/plain")
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(await answer.text())
+        for sample in family.samples
+    }
+
+
+def requests(samples: Samples) -> dict[tuple[str, str, str, str], float]:
+    """(directory, resource, operation, status) -> count."""
+    found = {}
+    for (name, labels), value in samples.items():
+        if name == "scim_operator_requests_total":
+            by = dict(labels)
+            found[by["directory"], by["resource"], by["operation"], by["status"]] = value
+    return found
+
+
+def grown(before: Samples, after: Samples) -> dict[tuple[str, str, str, str], float]:
+    """What was counted in between: the registry is the whole process's."""
+    was = requests(before)
+    differences = {key: value - was.get(key, 0) for key, value in requests(after).items()}
+    return {key: value for key, value in differences.items() if value}
+
+
+async def test_process_is_shown(scraper: TestClient[Any, Any]) -> None:
+    names = {name for name, _ in await scrape(scraper)}
+    assert {"process_cpu_seconds_total", "process_resident_memory_bytes", "python_info"} <= names
+
+
+async def test_requests_are_counted_by_what_they_want(
+    endpoint: Endpoint, scraper: TestClient[Any, Any]
+) -> None:
+    before = await scrape(scraper)
+    made = await (await endpoint.ask("POST", "/Users", {"userName": "ada"})).json()
+    one = f"/Users/{made['id']}"
+    await endpoint.ask("GET", one)
+    await endpoint.ask("GET", "/Users")
+    await endpoint.ask("GET", "/Users?Filter=userName+eq+%22ada%22")
+    await endpoint.ask("GET", "?aadOptscim062020/Users?filter=userName+eq+%22ada%22")
+    await endpoint.ask("PATCH", one, {"Operations": [{"op": "replace", "path": "active", "value": False}]})
+    await endpoint.ask("PUT", one, {"userName": "ada"})
+    await endpoint.ask("DELETE", one)
+    await endpoint.ask("DELETE", one)
+    await endpoint.ask("GET", "/Groups/nobody")
+    await endpoint.ask("GET", "/Schemas")
+    await endpoint.ask("GET", "/Unheard-of")
+    await endpoint.ask("OPTIONS", "/Users")
+    assert grown(before, await scrape(scraper)) == {
+        ("entra", "users", "create", "201"): 1,
+        ("entra", "users", "get", "200"): 1,
+        ("entra", "users", "list", "200"): 1,
+        ("entra", "users", "filter", "200"): 2,
+        ("entra", "users", "patch", "200"): 1,
+        ("entra", "users", "replace", "200"): 1,
+        ("entra", "users", "delete", "204"): 1,
+        ("entra", "users", "delete", "404"): 1,
+        ("entra", "groups", "get", "404"): 1,
+        ("entra", "", "discovery", "200"): 1,
+        ("entra", "", "other", "404"): 1,
+        ("entra", "users", "other", "405"): 1,
+    }
+
+
+async def test_durations_have_a_histogram(endpoint: Endpoint, scraper: TestClient[Any, Any]) -> None:
+    key = (
+        "scim_operator_request_duration_seconds_count",
+        frozenset({("directory", "entra"), ("resource", "groups"), ("operation", "list")}),
+    )
+    before = await scrape(scraper)
+    await endpoint.ask("GET", "/Groups")
+    assert (await scrape(scraper))[key] == before.get(key, 0) + 1
+
+
+async def test_strangers_make_no_series(endpoint: Endpoint, scraper: TestClient[Any, Any]) -> None:
+    await endpoint.http.get("/nowhere")
+    before = await scrape(scraper)
+    for n in range(20):
+        await endpoint.ask("GET", f"/Users/{n}", directory=f"dir{n}", token=None)
+        await endpoint.ask("GET", f"/Users/{n}", directory=f"dir{n}")
+        await endpoint.ask(f"VERB{'X' * n}", f"/E{n}", directory=f"dir{n}", token="x" * n)
+        await endpoint.http.get(f"/nowhere{n}")
+    assert {key[0] for key in grown(before, await scrape(scraper))} == {""}
+    assert len(await scrape(scraper)) < len(before) + 60
+
+
+async def test_refusals_say_why(endpoint: Endpoint, scraper: TestClient[Any, Any]) -> None:
+    def refused(samples: Samples) -> dict[str, float]:
+        return {
+            dict(labels)["reason"]: value
+            for (name, labels), value in samples.items()
+            if name == "scim_operator_authentications_refused_total"
+        }
+
+    before = refused(await scrape(scraper))
+    await endpoint.ask("GET", "/Users", token=None)
+    await endpoint.ask("GET", "/Users", token="guess")
+    await endpoint.ask("GET", "/Users", token=TOKENS["okta"])
+    await endpoint.ask("GET", "/Users")
+    after = refused(await scrape(scraper))
+    assert {key: value - before.get(key, 0) for key, value in after.items() if value != before.get(key)} == {
+        "missing": 1,
+        "unknown": 1,
+        "other_directory": 1,
+    }
+
+
+async def test_series_of_a_directory_end_with_it(endpoint: Endpoint, scraper: TestClient[Any, Any]) -> None:
+    await endpoint.ask("GET", "/Users", token=TOKENS["okta"], directory="okta")
+    assert ("okta", "users", "list", "200") in requests(await scrape(scraper))
+    endpoint.directories.objects.discard({"metadata": {"name": "okta"}})
+    endpoint.directories.refresh("okta")
+    left = await scrape(scraper)
+    assert not [labels for _, labels in left if ("directory", "okta") in labels]
+    await endpoint.ask("GET", "/Users", token=TOKENS["okta"], directory="okta")
+    assert not [labels for _, labels in await scrape(scraper) if ("directory", "okta") in labels]
+
+
+async def test_no_person_is_named(endpoint: Endpoint, scraper: TestClient[Any, Any]) -> None:
+    await endpoint.ask("POST", "/Users", {"userName": "grace@example.com"})
+    await endpoint.ask("GET", "/Users/grace@example.com")
+    assert "grace" not in json.dumps([str(key) for key in await scrape(scraper)])

@@ -96,9 +96,10 @@ async def test_discovery(endpoint: Endpoint) -> None:
 
 async def test_valid_requests_are_noted_and_no_others(endpoint: Endpoint) -> None:
     await endpoint.ask("GET", "/Users", token="wrong")
-    assert endpoint.directories.last_request == {}
+    assert endpoint.directories.last_request("entra") is None
     await endpoint.ask("GET", "/Users")
-    assert endpoint.directories.last_request == {"entra": NOW}
+    assert endpoint.directories.last_request("entra") == NOW
+    assert endpoint.directories.last_request("okta") is None
 
 
 # --- a user's life -----------------------------------------------------------------------------------------

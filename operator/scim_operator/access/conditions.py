@@ -20,6 +20,7 @@ PROBLEM_TYPES = (
     "NamespaceMissing",
     "SubjectRefused",
     "RevocationDelayed",
+    "TokenUnusable",
     "TokenExpiring",
 )
 _SHOWN = 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -59,6 +59,19 @@ class DirectorySpec(ApiModel):
     subjects: SubjectTemplate = Field(default_factory=lambda: SubjectTemplate())
 
 
+class TokenStatus(ApiModel):
+    """A token of a directory: a Secret in the operator's namespace."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["name", "created"]})
+
+    name: str = Field(description="The Secret's name.")
+    created: Timestamp = Field(description="When its Secret was made.")
+    expires: Timestamp | None = Field(
+        None, description="From then on it opens nothing; absent: it never ends."
+    )
+    last_used: Timestamp | None = Field(None, description="Exact to a minute; absent: never used.")
+
+
 class DirectoryStatus(Status):
     """What the operator knows of a connection."""
 
@@ -66,7 +79,18 @@ class DirectoryStatus(Status):
     users: int | None = Field(None, description="How many users the provider pushed, disabled ones included.")
     groups: int | None = Field(None, description="How many groups the provider pushed.")
     last_request_time: Timestamp | None = Field(
-        None, description="When the provider last sent a valid request; exact to some seconds."
+        None, description="When the provider last sent a request with a valid token; exact to a minute."
+    )
+    tokens: Annotated[
+        list[TokenStatus],
+        Field(
+            default_factory=list,
+            description="Its tokens, expired ones included.",
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ]
+    token_expires: Timestamp | None = Field(
+        None, description="When the first valid token ends, or when the last one did."
     )
 
 

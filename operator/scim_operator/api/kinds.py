@@ -62,6 +62,8 @@ SCIM_DIRECTORY = Kind(
         Column("Users", ".status.users", "integer"),
         Column("Groups", ".status.groups", "integer"),
         Column("Last Request", ".status.lastRequestTime", "date"),
+        # `date` shows times to come as <invalid>.
+        Column("Token Expires", ".status.tokenExpires"),
         _READY,
         _AGE,
     ),

@@ -7,6 +7,8 @@ import logging
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from scim_operator.web.requests import CURRENT
+
 # kopf hangs these on its records; they can't be written as JSON, or say nothing.
 _OF_KOPF = ("settings", "k8s_skip")
 
@@ -14,6 +16,7 @@ _OF_KOPF = ("settings", "k8s_skip")
 def configure_logs(level: str) -> None:
     """For the whole process. kopf is quieter by one level: it tells of every event."""
     handler = logging.StreamHandler()
+    handler.addFilter(_with_request)
     handler.setFormatter(
         JsonFormatter(
             "%(asctime)s %(levelname)s %(name)s %(message)s",
@@ -26,3 +29,10 @@ def configure_logs(level: str) -> None:
     # aiohttp's server reports a request it can't parse with its whole first line, names in it included.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def _with_request(record: logging.LogRecord) -> bool:
+    """What is logged while a request is answered carries its id."""
+    if (request_id := CURRENT.get()) is not None and not hasattr(record, "request_id"):
+        record.request_id = request_id
+    return True

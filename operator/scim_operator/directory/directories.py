@@ -18,11 +18,11 @@ DIRECTORIES = Resource(GROUP, VERSION, SCIM_DIRECTORY.plural, SCIM_DIRECTORY.kin
 
 
 class Directories:
-    """Name -> spec and object. `last_request`: RFC 3339 time of the last valid request."""
+    """Name -> spec and object, and the time of the last valid request."""
 
     def __init__(self) -> None:
         self.objects = Cache()
-        self.last_request: dict[str, str] = {}
+        self._last_request: dict[str, str] = {}
         self._specs: dict[str, DirectorySpec] = {}
 
     def names(self) -> Iterable[str]:
@@ -38,6 +38,7 @@ class Directories:
         obj: Object | None = self.objects.get(name)
         self._specs.pop(name, None)
         if obj is None:
+            self._last_request.pop(name, None)
             return
         try:
             self._specs[name] = DirectorySpec.model_validate(obj.get("spec") or {})
@@ -45,5 +46,10 @@ class Directories:
             log.error("ScimDirectory %s can't be read and counts as missing: %s", name, error)
 
     def seen(self, name: str, now: str) -> None:
-        """A valid request came in."""
-        self.last_request[name] = now
+        """A valid request came in at a time (RFC 3339)."""
+        self._last_request[name] = now
+
+    def last_request(self, name: str) -> str | None:
+        """When the last one came, requests before the last start included: they are in the status."""
+        known = (self.objects.get(name) or {}).get("status") or {}
+        return self._last_request.get(name) or known.get("lastRequestTime")

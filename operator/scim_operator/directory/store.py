@@ -24,6 +24,7 @@ from scim_operator.directory.records import RESOURCES, Meta, Record, object_of, 
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
+from scim_operator.kube.metrics import SKIPPED
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.errors import ScimError, invalid_value, not_found, uniqueness
 from scim_operator.scim.normalise import normalise
@@ -138,6 +139,7 @@ class Store:
                 members = change.members.apply(record.members)
                 self._refuse_strangers(directory, (id_ for id_ in members if id_ not in record.members))
                 if _same(change.document, record.document) and not self._differ(record, members):
+                    SKIPPED.labels(RESOURCES[record.type].plural).inc()
                     return record
                 with _api_errors():
                     written = await self._write(record, resource_type, change.document, members, request)

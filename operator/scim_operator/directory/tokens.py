@@ -11,7 +11,8 @@ import hmac
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from scim_operator.api.kinds import DIRECTORY_LABEL, MANAGED_BY, MANAGED_BY_LABEL, TOKEN_SECRET_TYPE
@@ -22,15 +23,35 @@ Object = dict[str, Any]
 TOKEN_SELECTOR = DIRECTORY_LABEL
 # An identity admin may be on holiday.
 _WARN_BEFORE = timedelta(days=21)
+_SHORTEST = 32
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token's proof. `expires` is an aware datetime or None."""
+    """A token's proof. `name`: of its Secret; `created`: RFC 3339; `expires`: an aware datetime or None."""
 
+    name: str
     directory: str
     digest: str
+    created: str
     expires: datetime | None
+
+    def over(self, now: datetime) -> bool:
+        """Whether its time has come: from that very moment on it opens nothing."""
+        return self.expires is not None and self.expires <= now
+
+    def ends_soon(self, now: datetime) -> bool:
+        """Valid, but not for three weeks more."""
+        return self.expires is not None and now < self.expires < now + _WARN_BEFORE
+
+
+class Refusal(StrEnum):
+    """Why a request isn't let in: for the log and the metrics, never for the client."""
+
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    ELSEWHERE = "other_directory"
 
 
 def new_token(directory: str, random_bytes: bytes) -> str:
@@ -40,7 +61,7 @@ def new_token(directory: str, random_bytes: bytes) -> str:
     return f"scimop_{directory}_{base64.urlsafe_b64encode(random_bytes).rstrip(b'=').decode()}"
 
 
-def token_secret(directory: str, token: str, name: str) -> Object:
+def token_secret(directory: str, token: str, name: str, expires: datetime | None = None) -> Object:
     """The Secret that makes a token valid."""
     return {
         "metadata": {
@@ -48,75 +69,143 @@ def token_secret(directory: str, token: str, name: str) -> Object:
             "labels": {DIRECTORY_LABEL: directory, MANAGED_BY_LABEL: MANAGED_BY},
         },
         "type": TOKEN_SECRET_TYPE,
-        "stringData": {"sha256": _digest(token)},
+        "stringData": {"sha256": _digest(token), **({"expires": rfc3339(expires)} if expires else {})},
     }
 
 
+def token_of(secret: Mapping[str, Any]) -> Token:
+    """The token that a Secret with our label stands for.
+
+    Raises ValueError naming the key that is wrong, never its content.
+    """
+    metadata = secret["metadata"]
+    directory = metadata["labels"][DIRECTORY_LABEL]
+    if (kind := secret.get("type")) != TOKEN_SECRET_TYPE:
+        raise ValueError(
+            f"its type is {kind}, not {TOKEN_SECRET_TYPE}; types can't be changed: delete and make it again"
+        )
+    data = {key: _text(key, value) for key, value in (secret.get("data") or {}).items()}
+    return Token(
+        name=metadata["name"],
+        directory=directory,
+        digest=_proof(directory, data),
+        created=metadata.get("creationTimestamp", ""),
+        expires=_time(data.get("expires")),
+    )
+
+
 class Tokens:
-    """The tokens that are valid now. `now` gives an aware datetime."""
+    """The tokens there are, and when each was last used. `now` gives an aware datetime."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._by_secret: dict[str, Token] = {}
+        self._unusable: dict[str, tuple[str, str]] = {}
+        self._last_used: dict[str, str] = {}
         self.listed = False
 
     def replace(self, secrets: Iterable[Mapping[str, Any]]) -> None:
         """Take in all Secrets."""
-        self._by_secret = {}
-        for secret in secrets:
+        listed = {secret["metadata"]["name"]: secret for secret in secrets}
+        for name in (self._by_secret.keys() | self._unusable.keys()) - listed.keys():
+            self._forget(name)
+        for secret in listed.values():
             self._put(secret)
         self.listed = True
 
     def event(self, kind: str, secret: Mapping[str, Any]) -> None:
         """Take in one change of a Secret."""
-        self._by_secret.pop(secret["metadata"]["name"], None)
-        if kind != "DELETED":
+        if kind == "DELETED":
+            self._forget(secret["metadata"]["name"])
+        else:
             self._put(secret)
 
-    def valid(self, directory: str, presented: str) -> bool:
-        """Whether a token opens a directory. Every token of the directory is compared, in constant time."""
+    def check(self, directory: str, presented: str) -> Token | Refusal:
+        """The token that opens a directory, or why there is none. All are compared, in constant time."""
+        if not presented:
+            return Refusal.MISSING
         digest = _digest(presented)
+        matching = [token for token in self._by_secret.values() if hmac.compare_digest(token.digest, digest)]
+        own = [token for token in matching if token.directory == directory]
         now = self._now()
-        matches = [
-            hmac.compare_digest(token.digest, digest) and (token.expires is None or now < token.expires)
-            for token in self._by_secret.values()
-            if token.directory == directory
-        ]
-        return any(matches)
+        for token in own:
+            if not token.over(now):
+                self._last_used[token.name] = rfc3339(now)
+                return token
+        if own:
+            return Refusal.EXPIRED
+        return Refusal.ELSEWHERE if matching else Refusal.UNKNOWN
 
-    def expiring(self, directory: str) -> str | None:
-        """When the first token that is still valid, but not for long, ends: RFC 3339, or None."""
+    def of(self, directory: str) -> list[Token]:
+        """A directory's tokens, expired ones included, by name."""
+        found = (token for token in self._by_secret.values() if token.directory == directory)
+        return sorted(found, key=lambda token: token.name)
+
+    def last_used(self, name: str) -> str | None:
+        """When a token last opened its directory since this process began: RFC 3339."""
+        return self._last_used.get(name)
+
+    def unusable(self, directory: str) -> list[str]:
+        """What is wrong with Secrets that should be tokens of a directory, by name."""
+        return [why for _, (owner, why) in sorted(self._unusable.items()) if owner == directory]
+
+    def next_end(self, directory: str) -> datetime | None:
+        """When the first valid token ends; when all have ended, when the last one did."""
         now = self._now()
-        ends = [
-            token.expires
-            for token in self._by_secret.values()
-            if token.directory == directory and token.expires and now < token.expires < now + _WARN_BEFORE
-        ]
-        return min(ends).isoformat() if ends else None
+        valid = [token.expires for token in self.of(directory) if not token.over(now)]
+        if valid:
+            return min((end for end in valid if end), default=None)
+        return max((token.expires for token in self.of(directory) if token.expires), default=None)
+
+    def ending_soon(self, directory: str) -> Token | None:
+        """The first token that is still valid, but not for long."""
+        now = self._now()
+        soon = [token for token in self.of(directory) if token.ends_soon(now)]
+        return min(soon, key=lambda token: token.expires or now, default=None)
 
     def _put(self, secret: Mapping[str, Any]) -> None:
-        if secret.get("type") != TOKEN_SECRET_TYPE:
-            return
         name = secret["metadata"]["name"]
+        self._by_secret.pop(name, None)
+        before = self._unusable.pop(name, None)
         try:
-            self._by_secret[name] = _token(secret)
+            self._by_secret[name] = token_of(secret)
         except ValueError as error:
-            # The Secret's content must not reach a log; the message names the key alone.
-            log.error("Secret %s is no valid token and is ignored: %s", name, error)
+            directory = secret["metadata"]["labels"][DIRECTORY_LABEL]
+            self._unusable[name] = (directory, f"Secret {name} opens nothing: {error}")
+            if before != self._unusable[name]:
+                # The Secret's content must not reach a log; the message names the key alone.
+                extra = {"secret": name, "directory": directory, "reason": str(error)}
+                log.error("a Secret is no valid token and opens nothing", extra=extra)
+
+    def _forget(self, name: str) -> None:
+        for known in (self._by_secret, self._unusable, self._last_used):
+            known.pop(name, None)
 
 
-def _token(secret: Mapping[str, Any]) -> Token:
-    directory = secret["metadata"]["labels"][DIRECTORY_LABEL]
-    data = {key: _text(key, value) for key, value in (secret.get("data") or {}).items()}
+def rfc3339(moment: datetime) -> str:
+    """In UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _proof(directory: str, data: Mapping[str, str]) -> str:
+    if "token" in data and "sha256" in data:
+        raise ValueError("it has a key `token` and a key `sha256`; leave one out")
     if "token" in data:
-        if len(data["token"]) < 32:
-            raise ValueError("key `token` is shorter than 32 characters")
-        digest = _digest(data["token"])
-    else:
-        digest = data.get("sha256", "").lower()
-        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-            raise ValueError("it has neither a key `token` nor a key `sha256` of 64 hex digits")
-    return Token(directory, digest, _time(data.get("expires")))
+        _check(directory, data["token"])
+        return _digest(data["token"])
+    digest = data.get("sha256", "").lower()
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise ValueError("it has neither a key `token` nor a key `sha256` of 64 hex digits")
+    return digest
+
+
+def _check(directory: str, token: str) -> None:
+    """Of a token in plain we see that it is too short, or was made for another directory."""
+    if len(token) < _SHORTEST:
+        raise ValueError(f"key `token` is shorter than {_SHORTEST} characters")
+    prefix, _, rest = token.partition("_")
+    if prefix == "scimop" and not rest.startswith(f"{directory}_"):
+        raise ValueError(f"key `token` holds a token of another directory than its label, {directory!r}")
 
 
 def _text(key: str, value: str) -> str:

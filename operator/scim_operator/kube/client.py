@@ -15,6 +15,7 @@ import orjson
 
 from scim_operator.kube.credentials import Credentials
 from scim_operator.kube.errors import ApiError
+from scim_operator.kube.metrics import WRITES
 from scim_operator.kube.resources import Resource
 
 Object = dict[str, Any]
@@ -104,12 +105,12 @@ class KubeClient:
 
     async def create(self, resource: Resource, body: Object, *, namespace: str | None = None) -> Object:
         """POST. The answer is the object as stored."""
-        return await self._call("POST", resource.path(namespace), body=_typed(resource, body))
+        return await self._write("create", resource, "POST", resource.path(namespace), _typed(resource, body))
 
     async def replace(self, resource: Resource, body: Object, *, namespace: str | None = None) -> Object:
         """PUT; `body.metadata.resourceVersion` makes it fail with 409 when the object moved on."""
         path = resource.path(namespace, body["metadata"]["name"])
-        return await self._call("PUT", path, body=_typed(resource, body))
+        return await self._write("update", resource, "PUT", path, _typed(resource, body))
 
     async def merge_patch(
         self,
@@ -122,7 +123,9 @@ class KubeClient:
     ) -> Object:
         """JSON merge patch (RFC 7396): only what `patch` names changes."""
         path = resource.path(namespace, name, subresource)
-        return await self._call("PATCH", path, body=patch, content_type=_MERGE_PATCH)
+        return await self._write(
+            "patch", resource, "PATCH", path, patch, subresource=subresource, content_type=_MERGE_PATCH
+        )
 
     async def apply(
         self, resource: Resource, name: str, body: Object, *, manager: str, dry_run: bool = False
@@ -146,7 +149,27 @@ class KubeClient:
         """DELETE of exactly the object that was seen: another uid or resourceVersion gives 409."""
         preconditions = {"uid": uid, "resourceVersion": resource_version}
         body = {"preconditions": {key: value for key, value in preconditions.items() if value}}
-        await self._call("DELETE", resource.path(namespace, name), body=body)
+        await self._write("delete", resource, "DELETE", resource.path(namespace, name), body)
+
+    async def _write(
+        self,
+        verb: str,
+        resource: Resource,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        subresource: str = "",
+        content_type: str = "application/json",
+    ) -> Object:
+        written = f"{resource.plural}/{subresource}" if subresource else resource.plural
+        try:
+            answer = await self._call(method, path, body=body, content_type=content_type)
+        except ApiError as error:
+            WRITES.labels(written, verb, str(error.status or "unreachable")).inc()
+            raise
+        WRITES.labels(written, verb, "ok").inc()
+        return answer
 
     async def _call(
         self,

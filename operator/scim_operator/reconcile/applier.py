@@ -21,6 +21,7 @@ from scim_operator.access.plan import Plan
 from scim_operator.access.problems import Problem
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
+from scim_operator.kube.metrics import SKIPPED
 from scim_operator.kube.resources import CLUSTER_ROLE_BINDINGS, NAMESPACES, ROLE_BINDINGS, Resource
 from scim_operator.reconcile.world import World
 
@@ -104,6 +105,7 @@ class Applier:
     async def _change(self, place: Place, actual: Mapping[str, Any], desired: Object) -> Problem | None:
         change = compare(actual, desired)
         if change is Change.NONE:
+            SKIPPED.labels(_resource(place).plural).inc()
             return None
         if change is Change.RECREATE:
             await self._delete(place, actual)

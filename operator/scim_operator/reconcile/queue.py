@@ -7,6 +7,7 @@ thousand changes cost one pass (the work queue of Kubernetes' own controllers, i
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -20,8 +21,11 @@ class KeyedQueue(Generic[K]):
     """Keys to be worked on, oldest first."""
 
     def __init__(self) -> None:
-        self._due: dict[K, None] = {}
-        self._busy: set[K] = set()
+        # With the times since which they have been so.
+        self._due: dict[K, float] = {}
+        self._busy: dict[K, float] = {}
+        self._moved = time.monotonic()
+        self.retries = 0
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
@@ -39,7 +43,9 @@ class KeyedQueue(Generic[K]):
         if key in self._busy:
             self._again.add(key)
             return
-        self._due[key] = None
+        if not self._due:
+            self._moved = time.monotonic()
+        self._due.setdefault(key, time.monotonic())
         self._arrived.set()
         self._idle.clear()
 
@@ -59,7 +65,7 @@ class KeyedQueue(Generic[K]):
             await self._arrived.wait()
         key = next(iter(self._due))
         del self._due[key]
-        self._busy.add(key)
+        self._moved = self._busy[key] = time.monotonic()
         return key
 
     def done(self, key: K) -> None:
@@ -70,6 +76,7 @@ class KeyedQueue(Generic[K]):
     def failed(self, key: K) -> float:
         """The work on a key failed; it is due again after a pause. -> the pause in seconds."""
         count = self._failures[key] = self._failures.get(key, 0) + 1
+        self.retries += 1
         pause = min(_FIRST_PAUSE * 2.0 ** min(count - 1, 20), _LONGEST_PAUSE)
         self._release(key)
         self.add_later(key, pause)
@@ -79,6 +86,22 @@ class KeyedQueue(Generic[K]):
         """Wait until nothing is due and nothing is being worked on."""
         await self._idle.wait()
 
+    @property
+    def failing(self) -> int:
+        """How many keys failed when they were last worked on."""
+        return len(self._failures)
+
+    @property
+    def oldest_seconds(self) -> float:
+        """How long the oldest key has been due; 0 when none is."""
+        return time.monotonic() - next(iter(self._due.values())) if self._due else 0.0
+
+    @property
+    def stuck_seconds(self) -> float:
+        """How long a key has been worked on, or none was taken though some are due: which is longer."""
+        since = [*self._busy.values(), *([self._moved] if self._due else [])]
+        return time.monotonic() - min(since) if since else 0.0
+
     def close(self) -> None:
         """Cancel what was to be tried again."""
         for timer in self._timers.values():
@@ -86,7 +109,7 @@ class KeyedQueue(Generic[K]):
         self._timers.clear()
 
     def _release(self, key: K) -> None:
-        self._busy.discard(key)
+        self._busy.pop(key, None)
         if key in self._again:
             self._again.discard(key)
             self.add(key)

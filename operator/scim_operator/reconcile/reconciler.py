@@ -68,6 +68,11 @@ class Reconciler:
         """What has to be listed before anything is planned, in words; empty once it runs."""
         return self._inputs.missing
 
+    @property
+    def queues(self) -> dict[str, KeyedQueue[Any]]:
+        """What is due, by what it is."""
+        return {"places": self._places, **self._writer.queues}
+
     def observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
         """Take in one event. Never blocks, never fails because of what the object holds."""
         self._look_at(self._inputs.observe(resource, event, obj))

@@ -14,6 +14,7 @@ from typing import Any
 from scim_operator.directory.records import USERS
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
+from scim_operator.kube.metrics import SKIPPED
 from scim_operator.reconcile.queue import KeyedQueue
 from scim_operator.reconcile.statuses import Statuses, Subject
 
@@ -50,6 +51,11 @@ class StatusWriter:
         for subject in subjects:
             lane = self._people if subject.resource == USERS else self._others
             lane.add_later(subject, seconds)
+
+    @property
+    def queues(self) -> dict[str, KeyedQueue[Any]]:
+        """What is to be written."""
+        return {"user_statuses": self._people, "other_statuses": self._others}
 
     async def run(self) -> None:
         """Write what was marked, until cancelled."""
@@ -92,6 +98,7 @@ class StatusWriter:
         """False when there was nothing to write."""
         wanted = self._statuses.wanted(subject)
         if wanted is None:
+            SKIPPED.labels(f"{subject.resource.plural}/status").inc()
             return False
         # A merge patch removes what it names as null.
         stale = {key: None for key in wanted.known if key not in wanted.status}

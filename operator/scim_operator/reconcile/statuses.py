@@ -13,7 +13,9 @@ from scim_operator.access.problems import Problem
 from scim_operator.access.subjects import Refused
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.resources import Resource
+from scim_operator.reconcile.directory_status import recent, token_fields, token_problems
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.world import World
@@ -45,10 +47,7 @@ class Wanted(NamedTuple):
 
 
 class Statuses:
-    """Computes statuses. `now`: RFC 3339; `url`: directory name -> Tenant URL or None when unknown.
-
-    `expiring`: directory name -> when the first of its tokens that ends soon does, or None.
-    """
+    """Computes statuses. `now`: RFC 3339; `url`: directory name -> Tenant URL or None when unknown."""
 
     def __init__(
         self,
@@ -56,12 +55,12 @@ class Statuses:
         *,
         now: Callable[[], str],
         url: Callable[[str], str | None],
-        expiring: Callable[[str], str | None],
+        tokens: Tokens,
     ) -> None:
         self._world = world
         self._now = now
         self._url = url
-        self._expiring = expiring
+        self._tokens = tokens
         self.outcomes: dict[Place, Outcome] = {}
 
     def wanted(self, subject: Subject) -> Wanted | None:
@@ -143,21 +142,22 @@ class Statuses:
         directory = self._world.directories.objects.get(name)
         if directory is None:
             return None
+        known = directory.get("status") or {}
         fields = {
             "url": self._url(name),
             "users": self._world.index.count(name, USER.name),
             "groups": self._world.index.count(name, GROUP.name),
-            "lastRequestTime": self._world.directories.last_request.get(
-                name, (directory.get("status") or {}).get("lastRequestTime")
+            "lastRequestTime": recent(
+                known.get("lastRequestTime"), self._world.directories.last_request(name)
             ),
+            **token_fields(name, self._tokens, known),
         }
         problems = []
         if self._world.directories.get(name) is None:
             problems.append(
                 Problem("Stalled", "InvalidSpec", "the spec can't be read; see the operator's log")
             )
-        remarks = [_token_expiring(name, expires)] if (expires := self._expiring(name)) else []
-        known = directory.get("status") or {}
+        remarks = token_problems(name, self._tokens)
         ready = "requests are answered"
         return self._made(directory["metadata"], known, fields, problems, ready, remarks)
 
@@ -204,14 +204,6 @@ class Statuses:
         status = {key: value for key, value in fields.items() if value is not None}
         status |= {"observedGeneration": generation, "conditions": conditions}
         return Wanted(str(metadata["name"]), known, status)
-
-
-def _token_expiring(directory: str, expires: str) -> Problem:
-    message = (
-        f"a token expires at {expires}, and the provider is refused from then on; make another one and paste "
-        f"it: scim-operator token create {directory}"
-    )
-    return Problem("TokenExpiring", "Soon", message)
 
 
 NOTHING = Outcome()

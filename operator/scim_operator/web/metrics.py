@@ -1,13 +1,57 @@
-"""/metrics: what all rooms count and measure, as Prometheus reads it."""
+"""/metrics: what all rooms count and measure, as Prometheus reads it; and the requests, counted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from aiohttp import web
+from prometheus_client import Counter, Histogram
 from prometheus_client.aiohttp import make_aiohttp_handler
 
+# `directory` is empty for requests that were not let in; `resource` is `users`, `groups` or empty.
+REQUESTS = Counter(
+    "scim_operator_requests",
+    "SCIM requests, by directory, resource, operation and HTTP status.",
+    ["directory", "resource", "operation", "status"],
+)
+DURATION = Histogram(
+    "scim_operator_request_duration_seconds",
+    "Time from a SCIM request's head to the end of its answer's making.",
+    ["directory", "resource", "operation"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+REFUSED = Counter(
+    "scim_operator_authentications_refused",
+    "Requests without a valid token: missing, unknown, expired or other_directory.",
+    ["reason"],
+)
+# The directories that have series of requests.
+_counted: set[str] = set()
 
-def metrics_application() -> web.Application:
-    """Shows the process's registry, in which every room puts its metrics."""
+
+def counted(directory: str, resource: str, operation: str, status: int, seconds: float, refusal: str) -> None:
+    """Count one request. All but `directory` are of our making; that must be one that exists, or empty."""
+    _counted.add(directory)
+    REQUESTS.labels(directory, resource, operation, str(status)).inc()
+    DURATION.labels(directory, resource, operation).observe(seconds)
+    if refusal:
+        REFUSED.labels(refusal).inc()
+
+
+def metrics_application(directories: Callable[[], Iterable[str]]) -> web.Application:
+    """Shows the process's registry, in which every room puts its metrics.
+
+    `directories`: those that exist now; the series of others end.
+    """
+    show = make_aiohttp_handler()
+
+    async def metrics(request: web.Request) -> web.StreamResponse:
+        for gone in _counted - {"", *directories()}:
+            REQUESTS.remove_by_labels({"directory": gone})
+            DURATION.remove_by_labels({"directory": gone})
+            _counted.discard(gone)
+        return await show(request)
+
     app = web.Application()
-    app.router.add_get("/metrics", make_aiohttp_handler())
+    app.router.add_get("/metrics", metrics)
     return app

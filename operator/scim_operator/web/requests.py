@@ -1,4 +1,7 @@
-"""A request's id, and its line in the log: no query strings, which hold people's names."""
+"""A request's id, its line in the log, and its place in the metrics.
+
+No query strings and no identifiers but ours: they hold people's names.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,72 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
 from uuid import uuid4
 
 from aiohttp import web
+
+from scim_operator.web.metrics import counted
+from scim_operator.web.targets import Target
 
 log = logging.getLogger(__name__)
 
 REQUEST_ID = web.RequestKey("request_id", str)
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+_RESOURCES = ("users", "groups")
+_DISCOVERY = ("", "serviceproviderconfig", "resourcetypes", "schemas")
+_ON_ALL = {"GET": "list", "POST": "create"}
+_ON_ONE = {"GET": "get", "PUT": "replace", "PATCH": "patch", "DELETE": "delete"}
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,63}")
+# `/scim/v2/{directory}/{endpoint}`: what comes behind is an id, or what somebody put in its place.
+_PLAIN_SEGMENTS, _MOST_SEGMENTS = 4, 8
+
+
+@dataclass
+class Call:
+    """What the log and the metrics tell of a request.
+
+    `directory` stays empty until a token of it was shown, `operation` is one of a few words: strangers can
+    make no series. `token` is the name of its Secret, `refusal` says why it isn't let in.
+    """
+
+    directory: str = ""
+    resource: str = ""
+    operation: str = "other"
+    token: str = ""
+    refusal: str = ""
+
+
+CALL = web.RequestKey("call", Call)
+# The id of the request that is being answered, for every line that is logged meanwhile.
+CURRENT: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def operation(method: str, asked: Target, *, filtered: bool) -> str:
+    """What a request wants, in one word: the metrics' and the log's name for it."""
+    if asked.endpoint in _RESOURCES and not asked.rest:
+        word = (_ON_ALL if asked.identifier is None else _ON_ONE).get(method, "other")
+        return "filter" if word == "list" and filtered else word
+    return "discovery" if asked.endpoint in _DISCOVERY and method == "GET" else "other"
+
+
+def resource(asked: Target) -> str:
+    """`users`, `groups` or nothing."""
+    return asked.endpoint if asked.endpoint in _RESOURCES else ""
+
+
+def shown_path(raw_path: str) -> str:
+    """A path for the log: an id in it is shown when it is one of ours, anything odd is left out."""
+    segments = [segment for segment in raw_path.split("/") if segment]
+    shown = [
+        segment if _UUID.fullmatch(segment) or (n < _PLAIN_SEGMENTS and _PLAIN.fullmatch(segment)) else "…"
+        for n, segment in enumerate(segments[:_MOST_SEGMENTS])
+    ]
+    return "/" + "/".join(shown) + ("/…" if len(segments) > _MOST_SEGMENTS else "")
 
 
 @web.middleware
@@ -22,18 +83,27 @@ async def identified(
 ) -> web.StreamResponse:
     """Keep the client's X-Request-Id when it is a sane one, else make one; send it back; log the request."""
     given = request.headers.get("X-Request-Id", "")
-    request[REQUEST_ID] = given if _ID.fullmatch(given) else str(uuid4())
+    request_id = request[REQUEST_ID] = given if _ID.fullmatch(given) else str(uuid4())
+    call = request[CALL] = Call()
+    CURRENT.set(request_id)
     started = time.perf_counter()
     response = await handler(request)
-    response.headers["X-Request-Id"] = request[REQUEST_ID]
+    response.headers["X-Request-Id"] = request_id
+    seconds = time.perf_counter() - started
+    counted(call.directory, call.resource, call.operation, response.status, seconds, call.refusal)
+    told = {
+        "request_id": request_id,
+        "directory": call.directory,
+        "resource": call.resource,
+        "operation": call.operation,
+        "method": request.method if request.method.isalpha() else "?",
+        "path": shown_path(request.rel_url.raw_path),
+        "token": call.token,
+        "refusal": call.refusal,
+    }
     log.info(
         "request",
-        extra={
-            "request_id": request[REQUEST_ID],
-            "method": request.method,
-            "path": request.rel_url.raw_path,
-            "status": response.status,
-            "milliseconds": round((time.perf_counter() - started) * 1000, 1),
-        },
+        extra={key: value for key, value in told.items() if value}
+        | {"status": response.status, "milliseconds": round(seconds * 1000, 1)},
     )
     return response

@@ -11,7 +11,7 @@ from aiohttp import web
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.records import Record
 from scim_operator.directory.store import Store
-from scim_operator.directory.tokens import Tokens
+from scim_operator.directory.tokens import Refusal, Tokens
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.discovery import resource_types, schemas, service_provider_config
@@ -21,7 +21,7 @@ from scim_operator.scim.project import Projection, projection
 from scim_operator.scim.schemas import GROUP, USER
 from scim_operator.web.errors import errors_as_scim, scim_response
 from scim_operator.web.rendering import Renderer
-from scim_operator.web.requests import REQUEST_ID, identified
+from scim_operator.web.requests import CALL, REQUEST_ID, identified, operation, resource
 from scim_operator.web.targets import PREFIX, Target, rerouted, target
 
 MAX_BODY = 4 * 1024 * 1024
@@ -65,11 +65,15 @@ class ScimApi:
         if meant := rerouted(request.rel_url.raw_path, request.rel_url.raw_query_string):
             request = request.clone(rel_url=meant)
         asked = target(request.rel_url.raw_path)
+        filtered = _parameter(request, "filter") is not None
+        request[CALL].operation = operation(request.method, asked, filtered=filtered)
+        request[CALL].resource = resource(asked)
         self._authenticate(request, asked.directory)
         if self._directories.get(asked.directory) is None:
             raise UnavailableError(
                 f"there is no ScimDirectory {asked.directory!r} at the moment", retry_after=30
             )
+        request[CALL].directory = asked.directory
         self._directories.seen(asked.directory, self._now())
         handlers = self._handlers(asked)
         if request.method not in handlers:
@@ -84,9 +88,13 @@ class ScimApi:
         if not self._tokens.listed:
             raise UnavailableError("the operator is starting", retry_after=2)
         scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
-        if scheme.casefold() != "bearer" or not self._tokens.valid(directory, presented.strip()):
+        presented = presented.strip() if scheme.casefold() == "bearer" else ""
+        token = self._tokens.check(directory, presented)
+        if isinstance(token, Refusal):
+            request[CALL].refusal = token
             # The same words for an unknown directory: nobody learns from outside which ones there are.
             raise ScimError(401, "the bearer token is missing, wrong, expired or of another directory")
+        request[CALL].token = token.name
 
     def _handlers(self, asked: Target) -> dict[str, Callable[[web.Request, Target], Awaitable[web.Response]]]:
         if asked.endpoint in _NOT_OFFERED or asked.identifier == _SEARCH:
