@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test demo crds clean
+.PHONY: help install lint test demo crds snapshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ demo: $(READY) ## Play an Entra provisioning run against the installed chart, on
 crds: $(READY) ## Write the CRDs from the models into crds/ and the chart
 	$(BIN)/scim-operator crds write crds
 	cp crds/*.yaml charts/scim-operator/crds/
+
+snapshots: $(READY) ## Write tests/chart/snapshots again, after a change of the chart
+	$(BIN)/python -m tests.chart.options
 
 clean: ## Remove the Python environment and caches of the checkout (built binaries stay in ~/.cache)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

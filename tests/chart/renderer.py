@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from tests.cluster.cluster import Cluster
+from tests.cluster.client import Client
 from tests.installation import CHART
 
 Object = dict[str, Any]
@@ -15,7 +15,7 @@ Object = dict[str, Any]
 class Renderer:
     """``helm template`` and what came out of it."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Client) -> None:
         self._cluster = cluster
 
     def objects(self, *args: str) -> list[Object]:

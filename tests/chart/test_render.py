@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.chart.options import CASES, arguments
 from tests.chart.renderer import Renderer
 from tests.cluster.cluster import Cluster
 from tests.installation import CHART
@@ -43,8 +44,9 @@ def rights(rules: list[dict[str, Any]]) -> dict[tuple[str, str], set[str]]:
     return table
 
 
-def test_lint_finds_nothing(cluster: Cluster) -> None:
-    answer = cluster.helm("lint", "--strict", str(CHART), "--set", "directories[0].name=entra")
+@pytest.mark.parametrize("name", CASES)
+def test_lint_finds_nothing(cluster: Cluster, name: str) -> None:
+    answer = cluster.helm("lint", "--strict", str(CHART), *arguments(name))
     assert "[WARNING]" not in answer
     assert "[ERROR]" not in answer
 
@@ -60,7 +62,8 @@ def test_crds_are_copies(root: Path) -> None:
 
 
 def test_every_template_file_holds_one_kind(chart: Renderer) -> None:
-    kinds = [item["kind"] for item in chart.objects("--set", "directories[0].name=entra")]
+    values = "directories[0].name=entra,ingress.enabled=true,ingress.host=scim.example.com"
+    kinds = [item["kind"] for item in chart.objects("--set", values)]
     assert sorted(kinds) == sorted(
         [
             "ServiceAccount",
@@ -70,6 +73,7 @@ def test_every_template_file_holds_one_kind(chart: Renderer) -> None:
             "RoleBinding",
             "Deployment",
             *("Service", "Service"),  # of SCIM, and of the metrics
+            "Ingress",
             "ScimDirectory",
             "ValidatingAdmissionPolicy",
             "ValidatingAdmissionPolicyBinding",
@@ -126,13 +130,45 @@ def test_every_role_is_not_grantable(chart: Renderer, entry: str) -> None:
     [
         ("grantableClusterRole={view}", "grantableClusterRole"),
         ("replicas=2", "replicas"),
-        ("image.registry=x", "registry"),
+        ("image.registry=x", "at '/image': additional properties 'registry' not allowed"),
+        ("image.tag=a:b", "at '/image/tag'"),
+        ("image.digest=0123", "at '/image/digest'"),
+        ("image.pullPolicy=always", "value must be one of 'Always', 'IfNotPresent', 'Never'"),
+        ("imagePullSecrets=my-registry", "at '/imagePullSecrets': got string, want array"),
+        ("imagePullSecrets[0].secretName=x", "additional properties 'secretName' not allowed"),
+        ("ingress.hosts={a}", "at '/ingress': additional properties 'hosts' not allowed"),
+        ("ingress.tls.secret=x", "at '/ingress/tls': additional properties 'secret' not allowed"),
+        ("ingress.enabled=true", 'ingress.host is "", and must be a host\'s name alone'),
+        ("ingress.enabled=true,ingress.host=https://a.example.com", "must be a host's name alone"),
+        ("ingress.enabled=true,ingress.host=a.example.com/scim", "must be a host's name alone"),
+        ("ingress.enabled=yes", "at '/ingress/enabled': got string, want boolean"),
         ("directories[0].nam=entra", "nam"),
         ("directories[0].name=entra,directories[0].subjects.username=x", "username"),
-        ("directories[0].name=en.tra", "pattern"),
-        ("directories[0].name=entra,directories[0].subjects.user=plain", "pattern"),
+        ("directories[0].name=en.tra", 'name "en.tra" must be of lower-case letters, digits and dashes'),
+        ("directories[0].name=Entra", "lower-case letters"),
+        (f"directories[0].name={'a' * 64}", "at most 63"),
+        ("directories[0].name=entra,directories[0].provider=entra", "one of 'Entra', 'Okta', 'Generic'"),
+        (
+            "directories[0].name=entra,directories[0].subjects.user=plain",
+            "must hold exactly one of {userName}",
+        ),
         ("directories[0].name=entra,directories[1].name=entra", '"entra" is listed twice'),
-        ("externalURL=scim.example.com", "externalURL"),
+        ("externalURL=scim.example.com", "must be a scheme and a host, such as https://scim.example.com"),
+        ("externalURL=https://a.example.com/?x=y", "must be a scheme and a host"),
+        ("externalURL=https://a.example.com/scim/v2/entra", "leave out /scim/v2 and what follows"),
+        ("protectedNamespaces={Prod}", "at '/protectedNamespaces/0'"),
+        ("resources.limit.memory=1Gi", "at '/resources': additional properties 'limit' not allowed"),
+        ("resources.limits.memroy=1Gi", "at '/resources/limits': additional properties 'memroy' not allowed"),
+        ("resources.limits.memory=512MB", "at '/resources/limits/memory': '512MB' does not match"),
+        ("podSecurityContext.runAsNonRoot=false", "at '/podSecurityContext/runAsNonRoot'"),
+        ("podSecurityContext.runAsUser=0", "minimum: got 0, want 1"),
+        ("podSecurityContext.readOnlyRootFilesystem=true", "'readOnlyRootFilesystem' not allowed"),
+        ("securityContext.privileged=true", "at '/securityContext': additional properties 'privileged'"),
+        ("securityContext.capabilities.add={NET_ADMIN}", "additional properties 'add' not allowed"),
+        ("tolerations[0].effects=NoSchedule", "additional properties 'effects' not allowed"),
+        ("affinity.nodeAfinity.x=y", "at '/affinity': additional properties 'nodeAfinity' not allowed"),
+        ("podLabels.team=a b", "at '/podLabels/team'"),
+        ("nodeSelector.arm=true", "at '/nodeSelector/arm': got boolean, want string"),
         ("ports.scim=0", "minimum"),
         ("ports.health=8080", "ports.scim, ports.health and ports.metrics must differ"),
         ("ports.metrics=8081", "ports.scim, ports.health and ports.metrics must differ"),
@@ -172,6 +208,31 @@ def test_the_pod_has_no_privileges(chart: Renderer) -> None:
     assert "memory" in container["resources"]["limits"]
     assert "cpu" not in container["resources"]["limits"]
     assert {"cpu", "memory"} == set(container["resources"]["requests"])
+
+
+def test_the_image_runs_as_the_user_that_the_chart_names(chart: Renderer, root: Path) -> None:
+    pod = chart.one("Deployment")["spec"]["template"]["spec"]["securityContext"]
+    assert f"\nUSER {pod['runAsUser']}:{pod['runAsGroup']}\n" in (root / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize(
+    ("values", "url"),
+    [
+        ("ingress.enabled=true,ingress.host=scim.example.com", "https://scim.example.com"),
+        ("ingress.enabled=true,ingress.host=scim.example.com,ingress.tls.enabled=false", None),
+        ("ingress.host=scim.example.com", None),
+        (
+            "ingress.enabled=true,ingress.host=a.example.com,externalURL=https://b.example.com",
+            "https://b.example.com",
+        ),
+    ],
+)
+def test_the_ingress_tells_the_url_unless_the_values_do(
+    chart: Renderer, values: str, url: str | None
+) -> None:
+    (container,) = chart.one("Deployment", "--set", values)["spec"]["template"]["spec"]["containers"]
+    told = [word.partition("=")[2] for word in container["args"] if word.startswith("--external-url=")]
+    assert told == ([url] if url else [])
 
 
 def test_one_operator_at_a_time(chart: Renderer) -> None:

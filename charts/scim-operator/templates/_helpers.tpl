@@ -28,7 +28,44 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{/* externalURL without the slash that people leave at its end. */}}
+{{/* By tag, or by digest, which says all that a tag says and can't be moved. */}}
+{{- define "scim-operator.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* externalURL without the slash that people leave at its end; empty: the Ingress's host, when that has TLS. */}}
 {{- define "scim-operator.externalURL" -}}
-{{- .Values.externalURL | trimSuffix "/" -}}
+{{- $url := .Values.externalURL | trimSuffix "/" -}}
+{{- if not (regexMatch "^(https?://[^/?#@\\s]+(/[^?#\\s]*)?)?$" $url) -}}
+{{- fail (printf "externalURL is %q, and must be a scheme and a host, such as https://scim.example.com" $url) -}}
+{{- else if contains "/scim/v2" $url -}}
+{{- fail (printf "externalURL is %q: leave out /scim/v2 and what follows, which is added for each directory" $url) -}}
+{{- end -}}
+{{- if and (not $url) .Values.ingress.enabled .Values.ingress.tls.enabled -}}
+https://{{ .Values.ingress.host }}
+{{- else -}}
+{{ $url }}
+{{- end -}}
+{{- end -}}
+
+{{/* Why Microsoft Entra ID can't use the URL; empty when nothing speaks against it. It wants a public name, HTTPS
+and a certificate that everybody trusts. */}}
+{{- define "scim-operator.notForEntra" -}}
+{{- $url := include "scim-operator.externalURL" . -}}
+{{- $host := regexReplaceAll "^https?://([^/:]*).*$" $url "${1}" -}}
+{{- if not $url -}}
+externalURL is empty
+{{- else if hasPrefix "http://" $url -}}
+externalURL is {{ $url }}, which is not HTTPS
+{{- else if regexMatch "^\\[|^[0-9.]+$" $host -}}
+externalURL is {{ $url }}, and no trusted certificate is made for an address
+{{- else if or (not (contains "." $host)) (regexMatch "[.](local|localhost|localdomain|internal|lan|home|corp|test|invalid|svc|arpa)$" $host) -}}
+externalURL is {{ $url }}, a name that means nothing outside of your network
+{{- end -}}
 {{- end -}}

@@ -116,7 +116,9 @@ async def _established(client: KubeClient, name: str) -> None:
     deadline = time.monotonic() + _ESTABLISHED_SECONDS
     while True:
         found = await client.get(CRDS, name)
-        conditions = {entry["type"]: entry for entry in found.get("status", {}).get("conditions", [])}
+        # In the first moments they are null.
+        listed = found.get("status", {}).get("conditions") or []
+        conditions = {entry["type"]: entry for entry in listed}
         if conditions.get("Established", {}).get("status") == "True":
             return
         if time.monotonic() > deadline:

@@ -1,0 +1,127 @@
+"""The rendered chart as files: all objects of the defaults, and of each option those that it changes.
+
+make snapshots      # write them again, then look at `git diff tests/chart/snapshots`
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.chart.renderer import Object, Renderer
+from tests.cluster.build import build
+from tests.cluster.client import Client
+
+FOLDER = Path(__file__).parent / "snapshots"
+RENEW = "make snapshots"
+
+TLS = {"host": "scim.example.com", "tls": {"secretName": "scim-tls"}}
+
+# Name of the file -> values.
+CASES: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "image-tag": {"image": {"repository": "registry.example.com/scim-operator", "tag": "1.2.3"}},
+    "image-digest": {
+        "image": {"digest": f"sha256:{'0' * 64}", "pullPolicy": "Always"},
+        "imagePullSecrets": [{"name": "my-registry"}],
+    },
+    "external-url": {"externalURL": "https://scim.example.com/"},
+    "ingress-tls": {"ingress": {"enabled": True, "className": "nginx", **TLS}},
+    "ingress-certificate-of-the-controller": {"ingress": {"enabled": True, "host": "scim.example.com"}},
+    "ingress-without-tls": {
+        "ingress": {
+            "enabled": True,
+            "host": "scim.example.com",
+            "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "4m"},
+            "tls": {"enabled": False},
+        },
+        "externalURL": "https://front.example.com",
+    },
+    "directories": {
+        "directories": [
+            {"name": "entra", "provider": "Entra", "subjects": {"user": "oid:{externalId}"}},
+            {"name": "okta", "provider": "Okta", "subjects": {"user": "{userName}", "lowercase": True}},
+        ]
+    },
+    "one-grantable-role": {"grantableClusterRoles": ["view"]},
+    "no-grantable-roles": {"grantableClusterRoles": []},
+    "protected-namespaces": {"protectedNamespaces": ["prod", "infra"]},
+    "ports": {"ports": {"scim": 18080, "health": 18081, "metrics": 19090}, "bindAddress": "127.0.0.1"},
+    "log-level": {"logLevel": "debug"},
+    "resources": {"resources": {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}}},
+    "existing-service-account": {"serviceAccount": {"create": False, "name": "mine"}},
+    "service-account": {"serviceAccount": {"name": "scim", "annotations": {"example.com/role": "scim"}}},
+    "pod-metadata": {"podAnnotations": {"example.com/a": "b"}, "podLabels": {"team": "platform"}},
+    "security-contexts": {
+        "podSecurityContext": {"runAsUser": None, "runAsGroup": None},
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+    },
+    "scheduling": {
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}],
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "Exists"}]}]
+                }
+            }
+        },
+    },
+    "service": {
+        "service": {
+            "type": "LoadBalancer",
+            "port": 8080,
+            "annotations": {"example.com/lb": "internal"},
+            "labels": {"team": "platform"},
+        }
+    },
+}
+
+
+def arguments(name: str) -> list[str]:
+    """A case's values for helm's command line."""
+    return [
+        part for key, value in CASES[name].items() for part in ("--set-json", f"{key}={json.dumps(value)}")
+    ]
+
+
+def snapshot(chart: Renderer, name: str) -> str:
+    """What the file of a case should hold."""
+    objects = chart.objects(*arguments(name))
+    if name != "defaults":
+        usual = chart.objects()
+        missing = [_title(item) for item in usual if _title(item) not in map(_title, objects)]
+        changed = [item for item in objects if item not in usual]
+        head = "".join(f"# without {title}\n" for title in missing)
+        return head + _yaml(changed)
+    return _yaml(objects)
+
+
+def _title(obj: Object) -> str:
+    return f"{obj['kind']} {obj['metadata']['name']}"
+
+
+def _yaml(objects: list[Object]) -> str:
+    text: str = yaml.safe_dump_all(objects, sort_keys=False, width=110)
+    return text
+
+
+def _write(chart: Renderer) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for path in FOLDER.iterdir():
+        path.unlink()
+    for name in CASES:
+        (FOLDER / f"{name}.yaml").write_text(snapshot(chart, name))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        # `helm template` asks no cluster.
+        _write(Renderer(Client(Path(folder), "", dict(build().paths))))
+    sys.stdout.write(f"{len(CASES)} files in {FOLDER}\n")
