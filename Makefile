@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test demo crds snapshots clean
+.PHONY: help install lint test demo up down token-for crds snapshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,19 @@ test: lint ## Everything: checks, unit tests, the chart and the operator on a re
 
 demo: $(READY) ## Play an Entra provisioning run against the installed chart, on a control plane of its own
 	$(BIN)/python -m tests.demo
+
+# $(call given,NAME,option): the option, when NAME stands on make's own command line. The environment doesn't
+# count: every shell has a USER, and one that sourced .cluster/env a KUBECONFIG.
+given = $(if $(findstring command line,$(origin $1)),--$2 "$$$1")
+
+up: $(READY) ## Leave the demo's system running, to try things on (or CLUSTER=kind, or KUBECONFIG=file)
+	@$(BIN)/python -m tests.playground up $(call given,CLUSTER,cluster) $(call given,KUBECONFIG,kubeconfig)
+
+down: $(READY) ## Stop what `make up` left running
+	@$(BIN)/python -m tests.playground down
+
+token-for: $(READY) ## Print a person's token for the API server: make -s token-for USER=alice@example.com
+	@$(BIN)/python -m tests.playground token-for $(call given,USER,user)
 
 crds: $(READY) ## Write the CRDs from the models into crds/ and the chart
 	$(BIN)/scim-operator crds write crds

@@ -8,9 +8,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic
 
 import pytest
+from typing_extensions import TypeVar
 
+from tests.cluster.client import Client
 from tests.cluster.cluster import Cluster
 from tests.cluster.operator import OperatorProcess
 from tests.cluster.ports import free_ports
@@ -18,6 +21,9 @@ from tests.entra import Dialect, EntraClient
 
 CHART = Path(__file__).parents[1] / "charts" / "scim-operator"
 NAMESPACE = "scim-operator"
+
+# Tests have a cluster of ours; a playground may be in anybody's.
+C = TypeVar("C", bound=Client, default=Cluster)
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,10 @@ class Connection:
 
 
 @dataclass
-class Installation:
+class Installation(Generic[C]):
     """One release of the chart in a cluster, and the operator that runs for it."""
 
-    cluster: Cluster
+    cluster: C
     process: OperatorProcess
     values: tuple[str, ...]
     # What `helm install` printed.
@@ -40,8 +46,8 @@ class Installation:
 
     @classmethod
     def install(
-        cls, cluster: Cluster, directories: Sequence[str], *, values: Sequence[str] = ()
-    ) -> Installation:
+        cls, cluster: C, directories: Sequence[str], *, values: Sequence[str] = ()
+    ) -> Installation[C]:
         """`helm install` with these directories, then the operator as the live Deployment describes it."""
         scim, health, metrics = free_ports(3)
         chosen = (
@@ -55,8 +61,12 @@ class Installation:
             *values,
         )
         said = _helm(cluster, "install", chosen, "--create-namespace")
-        process = OperatorProcess.from_deployment(cluster, NAMESPACE, "scim-operator")
-        return cls(cluster, process, chosen, said)
+        return cls(cluster, _operator(cluster), chosen, said)
+
+    @classmethod
+    def find(cls, cluster: C) -> Installation[C]:
+        """What an earlier command installed, running or not."""
+        return cls(cluster, _operator(cluster), ())
 
     def upgrade(self, *values: str) -> None:
         """`helm upgrade` with these values on top."""
@@ -97,7 +107,11 @@ def operator(cluster: Cluster) -> Iterator[Installation]:
 DIRECTORIES = ("legacy", "modern", "access", "calm", "storm", "scim", "other")
 
 
-def _helm(cluster: Cluster, verb: str, values: Sequence[str], *more: str) -> str:
+def _operator(cluster: Client) -> OperatorProcess:
+    return OperatorProcess.from_deployment(cluster, NAMESPACE, "scim-operator")
+
+
+def _helm(cluster: Client, verb: str, values: Sequence[str], *more: str) -> str:
     return cluster.helm(verb, NAMESPACE, str(CHART), "-n", NAMESPACE, *more, *set_values(values))
 
 

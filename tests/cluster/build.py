@@ -7,7 +7,6 @@ interrupted goes on where it stopped. A lock keeps two processes from building t
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -15,10 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from tests.cluster.lock import locked
 from tests.cluster.tool import PROGRAMS, GoToolchain, Tool, ToolError, build_environment, tool, toolchain
 
 Say = Callable[[str], None]
@@ -59,22 +58,22 @@ def cached_path(item: Tool, go: GoToolchain) -> Path:
     return cache_folder() / digest.hexdigest() / item.name
 
 
-def build(progress: Say = say) -> Programs:
-    """Return all programs, building those that the cache lacks."""
+def build(progress: Say = say, names: Iterable[str] = tuple(PROGRAMS)) -> Programs:
+    """Return these programs (all, unless told), building those that the cache lacks."""
     go = toolchain()
     paths: dict[str, Path] = {}
     versions: dict[str, str] = {}
     missing: list[tuple[Tool, Path]] = []
-    for name in PROGRAMS:
+    for name in names:
         item = tool(name)
         versions[name] = item.version
         paths[name] = cached_path(item, go)
         if not paths[name].exists():
             missing.append((item, paths[name]))
     if missing:
-        names = ", ".join(item.name for item, _ in missing)
+        which = ", ".join(item.name for item, _ in missing)
         progress(
-            f"building {names} with {go.version} into {cache_folder()}: "
+            f"building {which} with {go.version} into {cache_folder()}: "
             "the first time this takes 5 to 10 minutes, afterwards nothing"
         )
     for item, path in missing:
@@ -84,7 +83,9 @@ def build(progress: Say = say) -> Programs:
 
 def _build_one(item: Tool, path: Path, progress: Say) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.with_name(f"{item.name}.lock"), f"{item.name}: another process builds it", progress):
+    lock = path.with_name(f"{item.name}.lock")
+    lock.touch()
+    with locked(lock, f"{item.name}: another process builds it", progress):
         if path.exists():
             return
         # What a killed build left: with the lock held, nobody else works there.
@@ -129,18 +130,6 @@ def _watch(process: subprocess.Popen[bytes], what: str, began: float, progress: 
             if terminal:
                 print(f"\r{' ' * 60}\r", end="", file=sys.stderr, flush=True)
             return
-
-
-@contextmanager
-def _locked(path: Path, waiting: str, progress: Say) -> Iterator[None]:
-    """Hold a file's lock; it ends with the process, so a crash leaves nothing to clean up."""
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress(f"{waiting}; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _tail(log: Path, lines: int = 30) -> str:

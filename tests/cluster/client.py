@@ -52,6 +52,11 @@ class Client:
         """The CA that signed the API server's certificate."""
         return self.state / "pki" / "ca.crt"
 
+    @property
+    def endpoint(self) -> dict[str, Any]:
+        """The API server, as kubeconfigs name it."""
+        return {"server": self.server, "certificate-authority": str(self.ca)}
+
     def environment(self, kubeconfig: Path | None = None) -> dict[str, str]:
         """Environment for kubectl, helm and whatever else is to see this cluster and nothing else."""
         home = self.state / "home"
@@ -64,6 +69,11 @@ class Client:
             "HELM_CONFIG_HOME": str(home / "helm" / "config"),
             "HELM_DATA_HOME": str(home / "helm" / "data"),
         }
+
+    def settings(self) -> dict[str, str]:
+        """Environment variables that make kubectl and helm those of this cluster's admin."""
+        mine = self.environment().items()
+        return {name: value for name, value in mine if name.startswith(("KUBE", "HELM"))}
 
     def run(
         self,
@@ -112,7 +122,7 @@ class Client:
         """Write a kubeconfig that uses this bearer token alone (in the state folder unless told where)."""
         digest = hashlib.sha256(f"{token} {namespace}".encode()).hexdigest()[:16]
         path = path or self.state / "kubeconfigs" / f"{digest}.yaml"
-        return write_kubeconfig(path, self.server, self.ca, token=token, namespace=namespace)
+        return write_kubeconfig(path, self.endpoint, token=token, namespace=namespace)
 
     def person_token(self, username: str, groups: Sequence[str] = (), seconds: int = 3600) -> str:
         """A token as the people's identity provider would issue it."""

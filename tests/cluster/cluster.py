@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -15,11 +14,14 @@ from typing import Any
 from tests.cluster import components
 from tests.cluster.build import Say, build, say
 from tests.cluster.client import Client
+from tests.cluster.pki import write_private
 from tests.cluster.ports import free_ports, listens
 from tests.cluster.process import Process, processes
+from tests.cluster.shell import write_env
 from tests.cluster.waiting import ClusterError, wait_for
 
 _REPOSITORY = Path(__file__).parents[2]
+_DESCRIPTION = "cluster.json"
 
 # Ends after all others, in this order: each is needed by those before it.
 _LAST = ("kube-controller-manager", "kube-apiserver", "etcd", "issuer")
@@ -64,9 +66,10 @@ class Cluster(Client):
             "versions": programs.versions,
             "programs": {name: str(path) for name, path in programs.paths.items()},
         }
-        (state / "cluster.json").write_text(json.dumps(description, indent=1) + "\n")
+        write_private(state / _DESCRIPTION, (json.dumps(description, indent=1) + "\n").encode())
+        (state / "home").mkdir()
         cluster = cls(state, description)
-        cluster._write_conveniences()
+        write_env(state, {name: cluster.programs[name] for name in ("kubectl", "helm")}, cluster.settings())
         try:
             if tied:
                 cluster._python("watchdog", "tests.cluster.watchdog", str(state), piped=True)
@@ -81,12 +84,13 @@ class Cluster(Client):
     def load(cls, state: Path) -> Cluster:
         """Find the cluster of a state folder, running or not."""
         state = state.resolve()
-        path = state / "cluster.json"
-        if not path.exists():
+        try:
+            description = json.loads((state / _DESCRIPTION).read_text())
+        except (FileNotFoundError, ValueError):
             raise ClusterError(
                 f"no cluster in {state}; start one: python -m tests.cluster up --state {state}"
-            )
-        return cls(state, json.loads(path.read_text()))
+            ) from None
+        return cls(state, description)
 
     @property
     def processes(self) -> dict[str, Process]:
@@ -101,15 +105,7 @@ class Cluster(Client):
 
     def stop(self, grace: float = 10) -> None:
         """End its own processes, and no others; files and logs stay."""
-        found = self.processes
-        # The watchdog first, or it would do the same at the same time (unless it is the one who runs this).
-        first = [name for name in ("watchdog",) if name in found and found[name].pid != os.getpid()]
-        operators = [name for name in found if name not in (*_LAST, "watchdog")]
-        for name in operators:
-            found[name].terminate()
-        for name in (*first, *operators, *_LAST):
-            if name in found:
-                found[name].stop(grace)
+        stop_processes(self.state, grace)
 
     def wait_ready(self, timeout: float = 60) -> None:
         """Wait until the API server is ready, aggregated roles are filled and people's tokens accepted."""
@@ -161,29 +157,42 @@ class Cluster(Client):
     def _accepts_people(self) -> bool:
         return self.whoami(self.person_token("somebody@example.com")).status == 201
 
-    def _write_conveniences(self) -> None:
-        """For people at a shell: `. STATE/env`, then kubectl and helm are those of this cluster."""
-        folder = self.state / "bin"
-        folder.mkdir()
-        for name in ("kubectl", "helm"):
-            (folder / name).symlink_to(self.programs[name])
-        lines = [f'export PATH={shlex.quote(str(folder))}:"$PATH"']
-        for name, value in self.environment().items():
-            if name.startswith(("KUBE", "HELM")):
-                lines.append(f"export {name}={shlex.quote(value)}")
-        (self.state / "env").write_text("\n".join(lines) + "\n")
+
+def stop_processes(state: Path, grace: float = 10) -> list[str]:
+    """End what was started in a state folder, in order. -> names of those that ran."""
+    found = processes(state)
+    running = [name for name, process in found.items() if process.is_alive]
+    # The watchdog first, or it would do the same at the same time (unless it is the one who runs this).
+    first = [name for name in ("watchdog",) if name in found and found[name].pid != os.getpid()]
+    operators = [name for name in found if name not in (*_LAST, "watchdog")]
+    for name in operators:
+        found[name].terminate()
+    for name in (*first, *operators, *_LAST):
+        if name in found:
+            found[name].stop(grace)
+    return running
+
+
+def empty_folder(folder: Path, last: Sequence[str]) -> None:
+    """Remove all that is in it. `last`: files by which it is known as ours, in case this is cut short."""
+    marks = [folder / name for name in last]
+    for path in [*(item for item in folder.iterdir() if item not in marks), *marks]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _make_room(state: Path) -> None:
     """An empty folder for a new cluster: the rest of a stopped one is removed, anything else refused."""
-    if (state / "cluster.json").exists():
+    if (state / _DESCRIPTION).exists():
         running = [process.name for process in processes(state).values() if process.is_alive]
         if running:
             raise ClusterError(
                 f"the cluster in {state} still runs ({', '.join(running)}); "
                 f"stop it: python -m tests.cluster down --state {state}"
             )
-        shutil.rmtree(state)
+        empty_folder(state, [_DESCRIPTION])
     elif state.exists() and any(state.iterdir()):
         raise ClusterError(
             f"{state} is not empty and holds no cluster; give --state an empty or a new folder"
@@ -191,4 +200,3 @@ def _make_room(state: Path) -> None:
     # Keys and tokens live there.
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     state.chmod(0o700)
-    (state / "home").mkdir()

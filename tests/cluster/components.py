@@ -44,8 +44,8 @@ class Files:
 def write_files(state: Path, ports: Ports) -> Files:
     """Make all keys, certificates and configuration files of a new cluster."""
     folder = state / "pki"
-    server = f"https://{HOST}:{ports.api}"
     authority = Authority(folder, "ca")
+    endpoint = {"server": f"https://{HOST}:{ports.api}", "certificate-authority": str(authority.path)}
     signing, public = folder / "service-accounts.key", folder / "service-accounts.pub"
     public.write_bytes(
         new_key(signing)
@@ -53,10 +53,10 @@ def write_files(state: Path, ports: Ports) -> Files:
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     admin = authority.issue("admin", "admin", "system:masters")
-    write_kubeconfig(state / "kubeconfig", server, authority.path, client=admin)
+    write_kubeconfig(state / "kubeconfig", endpoint, client=admin)
     manager = authority.issue("controller-manager", "system:kube-controller-manager")
     manager_config = folder / "controller-manager.kubeconfig"
-    write_kubeconfig(manager_config, server, authority.path, client=manager)
+    write_kubeconfig(manager_config, endpoint, client=manager)
     authentication: dict[str, Any] = {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AuthenticationConfiguration",

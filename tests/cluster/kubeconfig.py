@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,7 @@ from tests.cluster.pki import Pair, write_private
 
 def write_kubeconfig(
     path: Path,
-    server: str,
-    authority: Path,
+    endpoint: Mapping[str, Any],
     *,
     client: Pair | None = None,
     token: str | None = None,
@@ -20,6 +20,7 @@ def write_kubeconfig(
 ) -> Path:
     """Write a kubeconfig that identifies itself by a client certificate or by a token, never by both.
 
+    endpoint: where the API server is and whom to believe that it is it, as kubeconfigs say it.
     (An API server that gets both takes the certificate, which would turn every person into the admin.)
     """
     if (client is None) == (token is None):
@@ -33,7 +34,7 @@ def write_kubeconfig(
     content = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority": str(authority)}}],
+        "clusters": [{"name": name, "cluster": dict(endpoint)}],
         "users": [{"name": name, "user": user}],
         "contexts": [
             {"name": name, "context": {"cluster": name, "user": name, "namespace": namespace}},

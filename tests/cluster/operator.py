@@ -16,30 +16,31 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cluster.cluster import Cluster
+from tests.cluster.client import Client
 from tests.cluster.deployment import PodPlan, plan_pod
-from tests.cluster.process import Process
+from tests.cluster.process import Process, processes
 from tests.cluster.waiting import ClusterError, wait_for
 
-# Longer than any test or demo, since nobody renews it here as a kubelet would.
-_TOKEN_SECONDS = 24 * 3600
+# Longer than anybody leaves a playground running, since nobody renews it here as a kubelet would.
+_TOKEN_SECONDS = 90 * 24 * 3600
 
 
 class OperatorProcess:
     """One pod's worth of operator."""
 
-    def __init__(self, cluster: Cluster, plan: PodPlan, name: str, ip: str, extra: Mapping[str, str]) -> None:
+    def __init__(self, cluster: Client, plan: PodPlan, name: str, ip: str, extra: Mapping[str, str]) -> None:
         self.cluster = cluster
         self.plan = plan
         self.name = name
         self._ip = ip
         self._extra = dict(extra)
-        self._process: Process | None = None
+        # One that an earlier command started is found again.
+        self._process = processes(cluster.state).get(name)
 
     @classmethod
     def from_deployment(
         cls,
-        cluster: Cluster,
+        cluster: Client,
         namespace: str,
         name: str,
         extra_env: Mapping[str, str] | None = None,

@@ -5,6 +5,7 @@ A record names the process by pid *and* start: a pid alone may belong to somebod
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -155,8 +156,13 @@ class Process:
 
 def processes(state: Path) -> dict[str, Process]:
     """All processes that were ever started in a state folder, by name."""
-    found = map(Process.load, sorted((state / "processes").glob("*.json")))
-    return {process.name: process for process in found}
+    found: dict[str, Process] = {}
+    for path in sorted((state / "processes").glob("*.json")):
+        # A record that a power cut tore names nothing that still runs.
+        with contextlib.suppress(ValueError, TypeError):
+            process = Process.load(path)
+            found[process.name] = process
+    return found
 
 
 def birth(pid: int) -> str:

@@ -21,6 +21,7 @@ from tests.demo.scene import Scene
 from tests.demo.screen import WIDTH, Screen
 from tests.demo.stage import Stage
 from tests.demo.table import narrowed
+from tests.leftovers import processes_that_know
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,21 +42,7 @@ def start(temporary: Path) -> subprocess.Popen[str]:
 
 def left_of(temporary: Path) -> list[str]:
     """Files and processes that still know the folder."""
-    if Path("/proc/self/environ").exists():
-        listed = list(map(_process, Path("/proc").glob("[0-9]*")))
-    else:
-        ps = subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True)
-        listed = ps.stdout.splitlines()
-    folders = [str(path) for path in temporary.iterdir()]
-    return folders + [line for line in listed if str(temporary) in line]
-
-
-def _process(folder: Path) -> str:
-    try:
-        content = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
-    except OSError:
-        return ""
-    return f"{folder.name} {content.decode(errors='replace')}"
+    return [str(path) for path in temporary.iterdir()] + processes_that_know(temporary)
 
 
 def test_all_expectations_hold_and_nothing_is_left(tmp_path: Path) -> None:

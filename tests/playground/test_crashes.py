@@ -1,0 +1,103 @@
+"""Whatever half of it a crash left: `make up` puts it right, `make down` ends it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.playground.checkout import Checkout, interrupt, wait_for_file
+
+
+@pytest.fixture(autouse=True)
+def _from_nothing(checkout: Checkout) -> Iterator[None]:
+    yield
+    done = checkout.make("down")
+    assert done.returncode == 0, done.stderr
+    assert checkout.left() == []
+
+
+def succeeds(checkout: Checkout) -> str:
+    done = checkout.make("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checkout.shell("kubectl get scimdirectory entra && kill -0 $OPERATOR_PID").returncode == 0
+    return done.stderr
+
+
+def test_two_at_once_make_one(checkout: Checkout) -> None:
+    both = [checkout.start("make", "up") for _ in range(2)]
+    said = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sorted("already up" in text for text in said) == [False, True]
+    assert len(checkout.pids()) == 5
+
+
+def test_a_control_plane_that_lost_a_part_is_made_anew(checkout: Checkout) -> None:
+    succeeds(checkout)
+    before = checkout.pids()
+    checkout.processes()["etcd"].kill()
+    assert "starting afresh" in succeeds(checkout)
+    assert not set(checkout.pids().values()) & set(before.values())
+
+
+def test_after_a_restart_of_the_machine_strangers_have_the_pids(checkout: Checkout) -> None:
+    succeeds(checkout)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as stranger:
+        try:
+            for name, process in checkout.processes().items():
+                process.kill()
+                file = checkout.state / "processes" / f"{name}.json"
+                file.write_text(json.dumps(json.loads(file.read_text()) | {"pid": stranger.pid}))
+            succeeds(checkout)
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+
+
+def test_files_that_a_power_cut_tore(checkout: Checkout) -> None:
+    succeeds(checkout)
+    for process in checkout.processes().values():
+        process.kill()
+    for torn in ("cluster.json", "playground.json", "processes/operator.json"):
+        (checkout.state / torn).write_text("")
+    succeeds(checkout)
+
+
+def test_ctrl_c_takes_down_what_was_started(checkout: Checkout) -> None:
+    started = checkout.start("make", "up")
+    wait_for_file(checkout.state / "processes" / "operator.json")
+    printed = interrupt(started, signal.SIGINT)
+    assert started.returncode != 0
+    assert checkout.left() == [], printed
+
+
+@pytest.mark.parametrize("reached", ["processes/etcd.json", "pods/operator/kubeconfig"])
+def test_a_start_that_was_killed_is_done_again(checkout: Checkout, reached: str) -> None:
+    started = checkout.start("make", "up")
+    wait_for_file(checkout.state / reached)
+    interrupt(started, signal.SIGKILL)
+    succeeds(checkout)
+    assert len(checkout.pids()) == 5
+
+
+def test_a_bare_cluster_is_built_upon(checkout: Checkout) -> None:
+    bare = checkout.run(".venv/bin/python", "-m", "tests.cluster", "up")
+    assert bare.returncode == 0, bare.stderr
+    before = checkout.pids()
+    succeeds(checkout)
+    assert {name: pid for name, pid in checkout.pids().items() if name != "operator"} == before
+
+
+def test_a_folder_of_others_is_left_alone(checkout: Checkout) -> None:
+    checkout.state.mkdir()
+    thesis = checkout.state / "thesis.txt"
+    thesis.write_text("three years")
+    assert checkout.make("up").returncode != 0
+    assert checkout.make("down").returncode == 0
+    assert thesis.read_text() == "three years"
+    thesis.unlink()
+    checkout.state.rmdir()
