@@ -116,7 +116,7 @@ def _helm(cluster: Client, verb: str, values: Sequence[str], *more: str) -> str:
 
 
 def scim_operator(
-    cluster: Cluster, *arguments: str, kubeconfig: Path | None = None
+    cluster: Client, *arguments: str, kubeconfig: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """`scim-operator …` as the admin, or as a kubeconfig's owner."""
     return subprocess.run(
