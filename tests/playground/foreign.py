@@ -19,7 +19,8 @@ from tests.playground.place import WithLocalOperator
 _STAYS = """\
 As after any `helm uninstall`, people, policies and the access they gave stay. To remove these as well:
   kubectl delete rolebindings,clusterrolebindings -A -l app.kubernetes.io/managed-by=scim-operator
-  kubectl delete validatingadmissionpolicybinding,validatingadmissionpolicy -l app.kubernetes.io/name=scim-operator
+  kubectl delete validatingadmissionpolicybinding,validatingadmissionpolicy \\
+    -l app.kubernetes.io/name=scim-operator
   kubectl delete namespaces -l app.kubernetes.io/managed-by=scim-operator   # with all that runs in them
   kubectl delete -f crds/"""
 
