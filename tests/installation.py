@@ -77,6 +77,12 @@ class Installation(Generic[C]):
         self.process.start()
         self.process.wait_ready()
 
+    def roll_out(self) -> None:
+        """What a changed Deployment brings about: the old pod ends, then a new one starts as it says."""
+        self.process.terminate()
+        self.process = OperatorProcess.from_deployment(self.cluster, NAMESPACE, "scim-operator")
+        self.start()
+
     def connection(self, directory: str) -> Connection:
         """A new token, made by the command an admin uses."""
         done = self.command("token", "create", directory, "-n", NAMESPACE, "-o", "json")
