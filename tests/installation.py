@@ -110,7 +110,10 @@ def operator(cluster: Cluster) -> Iterator[Installation]:
     installation.process.terminate()
 
 
-DIRECTORIES = ("legacy", "modern", "access", "calm", "storm", "scim", "other")
+DIRECTORIES = (
+    *("legacy", "modern", "access", "calm", "storm", "scim", "other"),
+    *("tester", "sanity", "validator", "gallery"),
+)
 
 
 def _operator(cluster: Client) -> OperatorProcess:

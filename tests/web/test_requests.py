@@ -261,6 +261,44 @@ async def test_page_has_a_limit(endpoint: Endpoint) -> None:
     assert (await answered(endpoint, "GET", "/Users?startIndex=201"))["itemsPerPage"] == 5
 
 
+async def test_search_is_a_list_asked_for_by_a_body(endpoint: Endpoint) -> None:
+    for number in range(3):
+        await endpoint.user(f"u{number}")
+    await endpoint.group("u1")
+    urn = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+    body: dict[str, Any] = {"schemas": [urn], "filter": 'userName ne "u0"', "sortBy": "userName", "count": 1}
+    found = await answered(endpoint, "POST", "/Users/.search", body)
+    assert found == await answered(endpoint, "GET", "/Users?filter=userName+ne+%22u0%22&count=1")
+    assert (found["totalResults"], found["itemsPerPage"]) == (2, 1)
+    assert await answered(endpoint, "POST", "/Groups/.search", {}) == await answered(
+        endpoint, "GET", "/Groups"
+    )
+    body = {"attributes": ["displayName", "userName"], "startIndex": 3, "count": 2}
+    both = await answered(endpoint, "POST", "/.search", body)
+    assert (both["totalResults"], both["startIndex"]) == (4, 3)
+    assert [shown.get("userName") or shown["displayName"] for shown in both["Resources"]] == ["u2", "u1"]
+    assert all(shown.keys() <= {"schemas", "id", "userName", "displayName"} for shown in both["Resources"])
+    one = await answered(endpoint, "POST", "/.search", {"filter": 'displayName eq "u1"'})
+    assert [shown["meta"]["resourceType"] for shown in one["Resources"]] == ["Group"]
+
+
+@pytest.mark.parametrize(
+    ("body", "scim_type"),
+    [
+        ({"filter": ""}, "invalidFilter"),
+        ({"filter": 5}, "invalidValue"),
+        ({"count": "many"}, "invalidValue"),
+        ({"startIndex": True}, "invalidValue"),
+        ({"attributes": [1]}, "invalidValue"),
+        ({"attributes": ["id"], "excludedAttributes": ["meta"]}, "invalidValue"),
+        ("[]", "invalidSyntax"),
+    ],
+)
+async def test_search_that_makes_no_sense(endpoint: Endpoint, body: Any, scim_type: str) -> None:
+    await endpoint.user()
+    assert (await answered(endpoint, "POST", "/.search", body, 400))["scimType"] == scim_type
+
+
 async def test_attributes_are_chosen(endpoint: Endpoint) -> None:
     ada = await endpoint.user(title="Dr")
     shown = await answered(endpoint, "GET", f"/Users/{ada.id}?attributes=userName")

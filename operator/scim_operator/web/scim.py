@@ -15,25 +15,24 @@ from scim_operator.directory.tokens import Refusal, Tokens
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.discovery import resource_types, schemas, service_provider_config
-from scim_operator.scim.errors import ScimError, invalid_syntax, invalid_value, not_found
+from scim_operator.scim.errors import ScimError, invalid_syntax, not_found
 from scim_operator.scim.messages import list_response
 from scim_operator.scim.project import Projection, projection
 from scim_operator.scim.schemas import GROUP, USER
 from scim_operator.web.errors import errors_as_scim, scim_response
+from scim_operator.web.queries import Query, query_of
 from scim_operator.web.rendering import Renderer
 from scim_operator.web.requests import CALL, REQUEST_ID, identified, operation, resource
 from scim_operator.web.targets import PREFIX, Target, rerouted, target
 
 MAX_BODY = 4 * 1024 * 1024
-_DEFAULT_COUNT, _MAX_COUNT = 100, 200
-_LAST_INDEX = 2**31
 # The answer to a PATCH of a larger group leaves the members out: the client knows them, or asks.
 _MEMBERS_IN_PATCH = 1000
 
 _RESOURCES = {"users": USER, "groups": GROUP}
-# Optional parts of RFC 7644 (sections 3.7, 3.11, 3.4.3) that ServiceProviderConfig doesn't announce.
 _SEARCH = ".search"
-_NOT_OFFERED = {"bulk", "me", _SEARCH}
+# Optional parts of RFC 7644 (sections 3.7 and 3.11).
+_NOT_OFFERED = {"bulk", "me"}
 
 
 class ScimApi:
@@ -65,7 +64,7 @@ class ScimApi:
         if meant := rerouted(request.rel_url.raw_path, request.rel_url.raw_query_string):
             request = request.clone(rel_url=meant)
         asked = target(request.rel_url.raw_path)
-        filtered = _parameter(request, "filter") is not None
+        filtered = "filter" in map(str.casefold, request.query)
         request[CALL].operation = operation(request.method, asked, filtered=filtered)
         request[CALL].resource = resource(asked)
         self._authenticate(request, asked.directory)
@@ -80,7 +79,7 @@ class ScimApi:
             allowed = sorted(handlers)
             said = f"{request.method} isn't possible here; possible are {', '.join(allowed)}"
             raise web.HTTPMethodNotAllowed(request.method, allowed, text=said)
-        if asked.endpoint in _RESOURCES and not self._index.synced:
+        if asked.endpoint in (*_RESOURCES, _SEARCH) and not self._index.synced:
             raise UnavailableError("the operator is still reading the cluster", retry_after=2)
         return await handlers[request.method](request, asked)
 
@@ -97,10 +96,14 @@ class ScimApi:
         request[CALL].token = token.name
 
     def _handlers(self, asked: Target) -> dict[str, Callable[[web.Request, Target], Awaitable[web.Response]]]:
-        if asked.endpoint in _NOT_OFFERED or asked.identifier == _SEARCH:
+        if asked.endpoint in _NOT_OFFERED:
             raise ScimError(501, "this part of SCIM is not offered; /ServiceProviderConfig says what is")
         if asked.rest:
             raise not_found("no such endpoint")
+        if (asked.endpoint, asked.identifier) == (_SEARCH, None):
+            return {"POST": self._search}
+        if asked.endpoint in _RESOURCES and asked.identifier == _SEARCH:
+            return {"POST": self._search}
         if asked.endpoint in _RESOURCES and asked.identifier is None:
             return {"GET": self._list, "POST": self._create}
         if asked.endpoint in _RESOURCES:
@@ -116,19 +119,34 @@ class ScimApi:
     # --- resources -----------------------------------------------------------------------------------------
 
     async def _list(self, request: web.Request, asked: Target) -> web.Response:
-        resource_type = _RESOURCES[asked.endpoint]
-        start = min(_LAST_INDEX, max(1, _integer(request, "startIndex", 1)))
-        count = min(_MAX_COUNT, max(0, _integer(request, "count", _DEFAULT_COUNT)))
-        first, end = start - 1, start - 1 + count
-        if (text := _parameter(request, "filter")) is not None:
-            found = self._index.find(asked.directory, resource_type.name, text)
-            total, page = len(found), found[first:end]
-        else:
-            total = self._index.count(asked.directory, resource_type.name)
-            page = self._index.page(asked.directory, resource_type.name, first, end)
-        wanted, renderer = _projection(request, resource_type), self._renderer(request, asked)
-        shown = [renderer.resource(record, wanted) for record in page]
-        return scim_response(list_response(shown, total, start))
+        return self._listed(request, asked, _query(request))
+
+    async def _search(self, request: web.Request, asked: Target) -> web.Response:
+        """POST to .search (RFC 7644 section 3.4.3): the same, without names of people in a URL."""
+        return self._listed(request, asked, query_of((await _json(request)).items()))
+
+    def _listed(self, request: web.Request, asked: Target, query: Query) -> web.Response:
+        """A page of users, of groups, or of both, one after the other (section 3.4.2.1)."""
+        types = [_RESOURCES[asked.endpoint]] if asked.endpoint in _RESOURCES else list(_RESOURCES.values())
+        renderer, total, shown = self._renderer(request, asked), 0, []
+        for resource_type in types:
+            first = max(0, query.start - 1 - total)
+            end = max(0, query.start - 1 + query.count - total)
+            count, page = self._page(asked.directory, resource_type, query.filter, first, end)
+            wanted = query.projection(resource_type)
+            shown += [renderer.resource(record, wanted) for record in page]
+            total += count
+        return scim_response(list_response(shown, total, query.start))
+
+    def _page(
+        self, directory: str, resource_type: ResourceType, text: str | None, first: int, end: int
+    ) -> tuple[int, list[Record]]:
+        """How many there are, and a slice of them."""
+        if text is None:
+            page = self._index.page(directory, resource_type.name, first, end)
+            return self._index.count(directory, resource_type.name), page
+        found = self._index.find(directory, resource_type.name, text)
+        return len(found), found[first:end]
 
     async def _get(self, request: web.Request, asked: Target) -> web.Response:
         resource_type = _RESOURCES[asked.endpoint]
@@ -160,7 +178,7 @@ class ScimApi:
         record = await self._store.patch(
             asked.directory, resource_type, asked.identifier or "", body, request[REQUEST_ID]
         )
-        if len(record.members) > _MEMBERS_IN_PATCH and _parameter(request, "attributes") is None:
+        if len(record.members) > _MEMBERS_IN_PATCH and _query(request).attributes is None:
             wanted = projection(resource_type, None, "members")
         return self._resource(request, asked, record, wanted)
 
@@ -212,27 +230,16 @@ def _discovered(items: list[dict[str, Any]], identifier: str | None) -> web.Resp
 
 def _refuse_filter(request: web.Request) -> None:
     """403 (RFC 7644 section 4): an unfiltered answer would look like a filtered one."""
-    if _parameter(request, "filter") is not None:
+    if _query(request).filter is not None:
         raise ScimError(403, "discovery can't be filtered; ask for everything, or for one by its id")
 
 
 def _projection(request: web.Request, resource_type: ResourceType) -> Projection:
-    return projection(
-        resource_type, _parameter(request, "attributes"), _parameter(request, "excludedAttributes")
-    )
+    return _query(request).projection(resource_type)
 
 
-def _parameter(request: web.Request, name: str) -> str | None:
-    """In any case: Microsoft's collections spell `startindex`, and an overlooked filter would list all."""
-    return next((value for key, value in request.query.items() if key.casefold() == name.casefold()), None)
-
-
-def _integer(request: web.Request, name: str, default: int) -> int:
-    text = _parameter(request, name)
-    try:
-        return int(text) if text else default
-    except ValueError:
-        raise invalid_value(f"{name} must be a whole number") from None
+def _query(request: web.Request) -> Query:
+    return query_of(request.query.items())
 
 
 async def _json(request: web.Request) -> dict[str, Any]:
