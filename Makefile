@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test demo up down token-for crds snapshots clean
+.PHONY: help install lint test demo up down token-for bench crds snapshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ down: $(READY) ## Stop what `make up` left running
 
 token-for: $(READY) ## Print a person's token for the API server: make -s token-for USER=alice@example.com
 	@$(BIN)/python -m tests.playground token-for $(call given,USER,user)
+
+bench: $(READY) ## Measure: SCIM beside the bare API server, and how soon a leaver is out (4 minutes)
+	$(BIN)/python -m benchmarks
 
 crds: $(READY) ## Write the CRDs from the models into crds/ and the chart
 	$(BIN)/scim-operator crds write crds

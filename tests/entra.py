@@ -78,7 +78,7 @@ class EntraClient:
         """Look up, then POST, or PATCH what differs. -> the id."""
         found = self.find("Users", "userName", person.user_name)
         if found is None:
-            made = self.call("POST", "/Users", self._user(person))
+            made = self.call("POST", "/Users", self.user_document(person))
             if made.status == 409:
                 found = self.find("Users", "userName", person.user_name)
             else:
@@ -87,7 +87,7 @@ class EntraClient:
         if found is None:
             raise AssertionError(f"{person.user_name}: refused as taken, yet not found")
         self.ids[person.user_name] = found["id"]
-        self._assert_state(found, self._user(person))
+        self._assert_state(found, self.user_document(person))
         return str(found["id"])
 
     def provision_group(self, name: str, members: Sequence[str], external_id: str | None = None) -> str:
@@ -236,7 +236,8 @@ class EntraClient:
     def _op(self, name: str) -> str:
         return name if self.dialect is Dialect.LEGACY else name.lower()
 
-    def _user(self, person: Person) -> Json:
+    def user_document(self, person: Person) -> Json:
+        """What the default attribute mapping makes of a person."""
         return {
             "schemas": [CORE_USER, ENTERPRISE],
             "externalId": person.external_id,
