@@ -62,3 +62,32 @@ def test_a_provisioning_run_gives_access_and_a_leaver_loses_it(
     entra.delete("Users", bob.user_name)
     becomes(lambda: bindings(cluster, f"run-{tag}"), {})
     assert cluster.kubectl("get", "namespace", namespace, "-o", "name").strip() == f"namespace/{namespace}"
+
+
+def test_who_is_deactivated_by_put_loses_access_and_omission_changes_nothing(
+    operator: Installation, entra: EntraClient
+) -> None:
+    # Okta's way: GET, then PUT of the whole.
+    cluster, tag = operator.cluster, f"put-{entra.dialect.name.lower()}"
+    directory = entra.dialect.name.lower()
+    apply(cluster, policy(tag, directory, f"{tag}-{{team}}-{{role}}", namespace=f"{tag}-{{team}}"))
+    (olga,) = _people(entra, "olga")
+    user = entra.provision_user(olga)
+    group = entra.provision_group(f"{tag}-a-view", [olga.user_name])
+    can = partial(cluster.can_list_pods, olga.user_name, f"{tag}-a")
+    becomes(can, 200)
+
+    shown = entra.get("Users", olga.user_name)
+    entra.call("PUT", f"/Users/{user}", {**shown, "active": False})
+    becomes(can, 403, SECONDS)
+    without = {name: value for name, value in shown.items() if name != "active"}
+    assert entra.call("PUT", f"/Users/{user}", {**without, "title": "Dr"}).answer["active"] is False
+    assert can() == 403
+    entra.call("PUT", f"/Users/{user}", {**shown, "active": True})
+    becomes(can, 200)
+
+    renamed = {"id": group, "displayName": f"{tag}-a-view", "externalId": "okta"}
+    assert entra.call("PUT", f"/Groups/{group}", renamed).answer["members"] != []
+    assert bindings(cluster, tag) == {(f"{tag}-a", "view"): [olga.user_name]}
+    entra.call("PUT", f"/Groups/{group}", {**renamed, "members": []})
+    becomes(can, 403, SECONDS)

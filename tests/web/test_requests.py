@@ -81,7 +81,7 @@ async def test_any_content_type_is_read(endpoint: Endpoint, content_type: str) -
     assert answer.status == 201
 
 
-@pytest.mark.parametrize("path", ["", "/", "/ServiceProviderConfig", "/serviceproviderconfig/"])
+@pytest.mark.parametrize("path", ["", "/", "/ServiceProviderConfig", "/serviceConfiguration/"])
 async def test_service_provider_config(endpoint: Endpoint, path: str) -> None:
     assert (await answered(endpoint, "GET", path))["patch"] == {"supported": True}
 

@@ -21,6 +21,7 @@ from scim_operator.web.targets import PREFIX, Target, rerouted, target
         "/entra/aadOptscim062020/Users",
         "/entra/AADOPTSCIM062020//Users",
         "/entra/Users/aadOptscim062020",
+        "/entra/AzureAdScimPatch062020/Users",
         "/%65ntra/%55sers",
     ],
 )
@@ -74,6 +75,8 @@ def test_any_path_means_something(path: str) -> None:
     [
         ("aadOptscim062020/Users?filter=x", "/scim/v2/entra/Users?filter=x"),
         ("aadOptScim062020/Groups/1", "/scim/v2/entra/Groups/1"),
+        ("aadOptscim062020=true/Users", "/scim/v2/entra/Users"),
+        ("AzureAdScimPatch062020/Users", "/scim/v2/entra/Users"),
         ("aadOptscim062020", None),
         ("filter=a/b", None),
         ("", None),

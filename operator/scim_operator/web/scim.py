@@ -30,6 +30,8 @@ MAX_BODY = 4 * 1024 * 1024
 _MEMBERS_IN_PATCH = 1000
 
 _RESOURCES = {"users": USER, "groups": GROUP}
+# The last one is Microsoft's collection's.
+_CONFIG = ("", "serviceproviderconfig", "serviceconfiguration")
 _SEARCH = ".search"
 # Optional parts of RFC 7644 (sections 3.7 and 3.11).
 _NOT_OFFERED = {"bulk", "me"}
@@ -108,7 +110,7 @@ class ScimApi:
             return {"GET": self._list, "POST": self._create}
         if asked.endpoint in _RESOURCES:
             return {"GET": self._get, "PUT": self._put, "PATCH": self._patch, "DELETE": self._delete}
-        if asked.endpoint in ("", "serviceproviderconfig") and asked.identifier is None:
+        if asked.endpoint in _CONFIG and asked.identifier is None:
             return {"GET": self._service_provider_config}
         if asked.endpoint == "resourcetypes":
             return {"GET": self._resource_types}

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 PREFIX = "/scim/v2"
-_FLAG = "aadoptscim062020"
+# The flag of today and its older name, which Microsoft's pages mix up (azure-docs#73841).
+_FLAGS = ("aadoptscim062020", "azureadscimpatch062020")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def rerouted(raw_path: str, raw_query: str) -> str | None:
     None when the URL means what it says.
     """
     flag, slash, rest = raw_query.partition("/")
-    if not slash or flag.casefold() != _FLAG:
+    if not slash or flag.partition("=")[0].casefold() not in _FLAGS:  # IBM writes it with `=true`
         return None
     return f"{raw_path.rstrip('/')}/{rest}"
 
@@ -38,7 +39,7 @@ def target(raw_path: str) -> Target:
     """The target of a path below PREFIX (still percent-encoded)."""
     path = raw_path.removeprefix(PREFIX)
     segments = [unquote(segment) for segment in path.split("/") if segment]
-    segments = [segment for segment in segments if segment.casefold() != _FLAG]
+    segments = [segment for segment in segments if segment.casefold() not in _FLAGS]
     directory, endpoint, identifier, *rest = [*segments, "", "", ""]
     # The padding ends up in `rest`; only what the client sent counts.
     return Target(directory, endpoint.casefold(), identifier or None, tuple(part for part in rest if part))
