@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,10 +25,11 @@ from scim_operator.kube.reflector import reflect
 from scim_operator.kube.resources import SECRETS
 from scim_operator.reconcile.events import Recorder
 from scim_operator.reconcile.metrics import ReconcileMetrics
+from scim_operator.reconcile.queue import stuck
 from scim_operator.reconcile.reconciler import Reconciler
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
-from scim_operator.web.health import health_application
+from scim_operator.web.health import Checks, health_application
 from scim_operator.web.metrics import metrics_application
 from scim_operator.web.scim import ScimApi
 from scim_operator.web.server import Listener, Server
@@ -58,6 +60,7 @@ class Operator:
         self._options = options
         self._tasks: list[asyncio.Task[None]] = []
         self._stop_flag = asyncio.Event()
+        self._leaving = False
         self._index = Index(time.monotonic)
         self._directories = Directories()
         self._tokens = Tokens(lambda: datetime.now(UTC))
@@ -68,7 +71,7 @@ class Operator:
             client,
             world,
             statuses,
-            Recorder(client, _now_micro, options.pod_name),
+            Recorder(client, _now_micro, options.pod_name, time.monotonic),
             monotonic=time.monotonic,
         )
         store = Store(client, self._index, self._directories, now=_now_milli, new_id=lambda: str(uuid4()))
@@ -78,7 +81,7 @@ class Operator:
         self._server = Server(
             options.bind,
             [
-                Listener("health", health_application(self._missing), options.health_port),
+                Listener("health", health_application(self._live(), self._ready()), options.health_port),
                 Listener("metrics", metrics_application(self._directories.names), options.metrics_port),
                 Listener("scim", scim.application(), options.scim_port),
             ],
@@ -108,8 +111,16 @@ class Operator:
         self._tasks = [asyncio.create_task(tokens), asyncio.create_task(self._reconciler.run())]
         for task in self._tasks:
             task.add_done_callback(self._ended)
+        # In place of kopf's, which would tell us only when its watches have ended.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._leave)
+
+    def _leave(self) -> None:
+        self._leaving = True
+        self._stop_flag.set()
 
     async def _stop(self) -> None:
+        self._leaving = True
         # Requests end first: what they wrote is durable, and reconciled at the next start.
         await self._server.drain()
         for task in self._tasks:
@@ -122,8 +133,27 @@ class Operator:
             log.critical("a part of the operator ended; stopping", exc_info=task.exception())
             self._stop_flag.set()
 
-    def _missing(self) -> list[str]:
-        return self._reconciler.missing + ([] if self._tokens.listed else ["token secrets"])
+    def _ready(self) -> Checks:
+        """The API server being away isn't among them: reads go on from memory."""
+
+        def listed() -> str | None:
+            missing = self._reconciler.missing
+            return f"waiting for the first list of {', '.join(missing)}" if missing else None
+
+        return {
+            "inputs": listed,
+            "tokens": lambda: None if self._tokens.listed else "waiting for the first list of token Secrets",
+            "shutdown": lambda: "the operator is ending" if self._leaving else None,
+        }
+
+    def _live(self) -> Checks:
+        """What only a restart mends. That the event loop turns is shown by any answer at all."""
+
+        def tasks() -> str | None:
+            ended = any(task.done() for task in self._tasks)
+            return "a part of the operator has ended" if ended and not self._leaving else None
+
+        return {"tasks": tasks, "queues": lambda: stuck(self._reconciler.queues)}
 
     def _url(self, directory: str) -> str | None:
         root = self._options.external_url.rstrip("/")

@@ -54,7 +54,7 @@ class Plant:
                 url=lambda name: f"https://h/{name}",
                 tokens=Tokens(lambda: datetime.now(UTC)),
             ),
-            Recorder(client, lambda: "2026-01-01T00:00:00.000000Z", "pod"),
+            Recorder(client, lambda: "2026-01-01T00:00:00.000000Z", "pod", time.monotonic),
             monotonic=time.monotonic,
         )
         self.api.watcher = self._hear

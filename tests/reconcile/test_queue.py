@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scim_operator.reconcile.queue import KeyedQueue
+from scim_operator.reconcile.queue import KeyedQueue, stuck
 
 
 @pytest.fixture
@@ -279,3 +279,18 @@ async def test_long_queue_that_moves_is_not_stuck(monkeypatch: pytest.MonkeyPatc
         clock.seconds += 6
         assert queue.stuck_seconds <= 6
         queue.done(key)
+
+
+async def test_what_is_stuck_is_said_after_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    places: KeyedQueue[str] = KeyedQueue()
+    queues = {"places": places, "statuses": KeyedQueue[str]()}
+    places.add("a")
+    await places.get()
+    clock.seconds += 119
+    assert stuck(queues) is None
+    clock.seconds += 2
+    assert stuck(queues) == "no progress in the queue of places for 121 s"
+    places.failed("a")
+    assert stuck(queues) is None, "what waits to be tried again isn't stuck"
+    places.close()

@@ -1,17 +1,34 @@
-"""Probes: alive while the loop turns, ready when requests can be answered."""
+"""Probes: what is wrong in words, one line for each check."""
 
 from __future__ import annotations
 
 from aiohttp.test_utils import TestClient, TestServer
 
-from scim_operator.web.health import health_application
+from scim_operator.web.health import Checks, health_application
 
 
-async def test_probes() -> None:
-    missing = ["scimusers", "token secrets"]
-    async with TestClient(TestServer(health_application(lambda: missing))) as client:
-        waiting = await client.get("/readyz")
-        assert (waiting.status, await waiting.text()) == (503, "waiting for: scimusers, token secrets\n")
-        assert (await client.get("/livez")).status == 200
+async def test_probes_say_what_is_wrong() -> None:
+    missing: list[str] = ["scimusers"]
+    stuck: list[str] = []
+    live: Checks = {"queues": lambda: stuck[0] if stuck else None}
+    ready: Checks = {
+        "inputs": lambda: f"waiting for {missing[0]}" if missing else None,
+        "tokens": lambda: None,
+    }
+    async with TestClient(TestServer(health_application(live, ready))) as client:
+
+        async def ask(path: str) -> tuple[int, str]:
+            answer = await client.get(path)
+            return answer.status, await answer.text()
+
+        assert await ask("/readyz") == (
+            503,
+            "[-]inputs failed: waiting for scimusers\n[+]tokens ok\nreadyz check failed\n",
+        )
+        assert await ask("/livez") == (200, "ok\n")
         missing.clear()
-        assert (await client.get("/readyz")).status == 200
+        assert await ask("/readyz") == (200, "ok\n")
+        assert await ask("/readyz?verbose") == (200, "[+]inputs ok\n[+]tokens ok\nreadyz check passed\n")
+        stuck.append("no progress")
+        assert await ask("/livez") == (503, "[-]queues failed: no progress\nlivez check failed\n")
+        assert await ask("/readyz") == (200, "ok\n"), "another question"

@@ -17,6 +17,8 @@ from scim_operator.cli.failure import CommandError
 from scim_operator.cli.logs import configure_logs
 from scim_operator.kube.errors import ApiError
 
+_WHERE = "which one is meant says the kubeconfig (KUBECONFIG); `kubectl cluster-info` tries it"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. -> the exit code."""
@@ -27,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CommandError as error:
         print(f"scim-operator: {error}", file=sys.stderr)
     except ApiError as error:
-        print(f"scim-operator: the API server said: {error}", file=sys.stderr)
+        said = f"the API server said: {error}" if error.status else f"the API server gave {error}; {_WHERE}"
+        print(f"scim-operator: {said}", file=sys.stderr)
     except OSError as error:
         print(f"scim-operator: {error.strerror or error}", file=sys.stderr)
     except ConfigException as error:
@@ -42,10 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('scim-operator')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _run_arguments(commands.add_parser("run", help="serve SCIM and reconcile (what the Deployment runs)"))
-    tokens = commands.add_parser("token", help="bearer tokens of directories").add_subparsers(
-        required=True, metavar="COMMAND"
-    )
-    token.add_create(tokens)
+    token.add(commands)
     crds.add(commands)
     return parser
 

@@ -1,10 +1,12 @@
-"""Events on our objects, for what must not pass unnoticed."""
+"""Events on our objects, for what must not pass unnoticed: told when it changes, never in a flood."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from prometheus_client import Counter
 
 from scim_operator.api.kinds import API_VERSION
 from scim_operator.kube.client import KubeClient
@@ -16,26 +18,87 @@ log = logging.getLogger(__name__)
 # Events about cluster-scoped objects live here, as kubectl expects.
 _NAMESPACE = "default"
 _LONGEST_NOTE = 1024
+# One bad edit of a policy can concern ten thousand groups: a kind may say so much at once, and then so often.
+_BURST, _SECONDS_EACH = 50, 10.0
+# Their messages name Secrets: another one is news.
+_EACH_WORDING = ("TokenUnusable", "TokenExpiring")
+
+LEFT_OUT = Counter(
+    "scim_operator_events_left_out", "Events that were not written because there were too many.", ["kind"]
+)
+
+
+class News(NamedTuple):
+    """What to tell of an object. `type`: Normal or Warning; `reason`: CamelCase, `note`: for people."""
+
+    type: str
+    reason: str
+    action: str
+    note: str
+
+
+def warning(reason: str, action: str, note: str) -> News:
+    """Something that somebody should look at."""
+    return News("Warning", reason, action, note)
+
+
+def news(known: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[News]:
+    """What a change of an object's status is worth telling: nothing, as a rule.
+
+    A problem's condition that appears, or gets another reason; Ready that comes back; a directory's first
+    request ever. What is merely worded anew isn't told.
+    """
+    before = {item["type"]: item for item in known.get("conditions") or ()}
+    after = {item["type"]: item for item in status.get("conditions") or ()}
+    for kind, condition in after.items():
+        was = before.get(kind, {})
+        if kind == "Ready":
+            if condition["status"] == "True" and was.get("status") == "False":
+                yield News("Normal", "Ready", "Reconcile", condition["message"])
+        elif _differ(was, condition):
+            yield warning(kind, "Reconcile", condition["message"])
+    if status.get("lastRequestTime") and not known.get("lastRequestTime"):
+        yield News("Normal", "FirstRequest", "Authenticate", "the provider sent its first valid request")
+
+
+def _differ(was: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:
+    told = ("status", "reason", *(["message"] if condition["type"] in _EACH_WORDING else []))
+    return any(was.get(field) != condition[field] for field in told)
 
 
 class Recorder:
-    """Writes Events. `now_micro`: RFC 3339 with microseconds; `instance`: the pod's name."""
+    """Writes Events. `now_micro`: RFC 3339 with microseconds; `instance`: the pod's name.
 
-    def __init__(self, client: KubeClient, now_micro: Callable[[], str], instance: str) -> None:
+    `monotonic` is a clock in seconds. Each kind of object has an allowance; what exceeds it is left out and
+    counted: the conditions say it as well.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        now_micro: Callable[[], str],
+        instance: str,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._client = client
         self._now_micro = now_micro
         self._instance = instance
+        self._monotonic = monotonic
+        # Kind -> when its allowance would be whole again.
+        self._spent_until: dict[str, float] = {}
 
-    async def warn(self, kind: str, obj: Mapping[str, Any], reason: str, action: str, note: str) -> None:
-        """One Warning about an object of ours. A failure is logged: Events never hold work up."""
-        metadata = obj["metadata"]
+    async def tell(self, kind: str, metadata: Mapping[str, Any], told: News) -> None:
+        """One Event about an object of ours. A failure is logged: Events never hold work up."""
+        if not self._allowed(kind):
+            LEFT_OUT.labels(kind).inc()
+            return
         event = {
             "metadata": {"generateName": f"{metadata['name']}-", "namespace": _NAMESPACE},
             "eventTime": self._now_micro(),
-            "type": "Warning",
-            "reason": reason,
-            "action": action,
-            "note": note[:_LONGEST_NOTE],
+            "type": told.type,
+            "reason": told.reason,
+            "action": told.action,
+            "note": told.note[:_LONGEST_NOTE],
             "reportingController": "scim-operator.io/operator",
             "reportingInstance": self._instance,
             "regarding": {
@@ -48,4 +111,12 @@ class Recorder:
         try:
             await self._client.create(EVENTS, event, namespace=_NAMESPACE)
         except ApiError as error:
-            log.warning("an Event couldn't be written", extra={"reason": reason, "error": str(error)})
+            log.warning("an Event couldn't be written", extra={"reason": told.reason, "error": str(error)})
+
+    def _allowed(self, kind: str) -> bool:
+        now = self._monotonic()
+        until = max(now, self._spent_until.get(kind, 0.0)) + _SECONDS_EACH
+        if until - now > _BURST * _SECONDS_EACH:
+            return False
+        self._spent_until[kind] = until
+        return True

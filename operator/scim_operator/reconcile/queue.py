@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
+# Every call to the API server ends within 30 s, whether it is there or not.
+_STUCK_SECONDS = 120.0
 # So many failures (about a second and a half) may pass; who fails more often isn't waited for.
 _PATIENCE = 5
 
@@ -115,3 +118,10 @@ class KeyedQueue(Generic[K]):
             self.add(key)
         elif not self._due and not self._busy:
             self._idle.set()
+
+
+def stuck(queues: Mapping[str, KeyedQueue[Any]]) -> str | None:
+    """Which queues make no progress, in words: something that only a restart mends."""
+    slow = {name: queue.stuck_seconds for name, queue in queues.items()}
+    found = [f"{name} for {seconds:.0f} s" for name, seconds in slow.items() if seconds > _STUCK_SECONDS]
+    return f"no progress in the queue of {', '.join(found)}" if found else None

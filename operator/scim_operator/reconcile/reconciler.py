@@ -15,12 +15,12 @@ from scim_operator.access.bindings import is_ours, standing
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, plan
 from scim_operator.directory.directories import DIRECTORIES
-from scim_operator.directory.records import GROUPS
+from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.applier import AgainError, Applier
-from scim_operator.reconcile.events import Recorder
+from scim_operator.reconcile.events import Recorder, warning
 from scim_operator.reconcile.inputs import Concerned, Inputs
 from scim_operator.reconcile.queue import KeyedQueue
 from scim_operator.reconcile.resources import POLICIES
@@ -59,7 +59,7 @@ class Reconciler:
         self._statuses = statuses
         self._monotonic = monotonic
         self._places: KeyedQueue[Place] = KeyedQueue()
-        self._writer = StatusWriter(client, statuses, self._places, self._wrote_status)
+        self._writer = StatusWriter(client, statuses, recorder, self._places, self._wrote_status)
         self._directory_written: dict[str, float] = {}
         self._started = False
 
@@ -75,7 +75,10 @@ class Reconciler:
 
     def observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
         """Take in one event. Never blocks, never fails because of what the object holds."""
-        self._look_at(self._inputs.observe(resource, event, obj))
+        concerned = self._inputs.observe(resource, event, obj)
+        if self._started and concerned.places and resource in (USERS, GROUPS):
+            _tell_cause(event, obj, len(concerned.places))
+        self._look_at(concerned)
 
     async def run(self) -> None:
         """List everything, then reconcile until cancelled."""
@@ -179,7 +182,8 @@ class Reconciler:
     async def _tell(self, place: Place, message: str) -> None:
         policy = self._world.policies.get(place.policy)
         if policy is not None:
-            await self._recorder.warn(POLICIES.kind, policy, "RoleNotAllowed", "DeleteBinding", message)
+            told = warning("RoleNotAllowed", "DeleteBinding", message)
+            await self._recorder.tell(POLICIES.kind, policy["metadata"], told)
 
     # --- listing -------------------------------------------------------------------------------------------
 
@@ -214,3 +218,17 @@ class Reconciler:
             await asyncio.sleep(_DIRECTORY_STATUS_SECONDS)
             for name in self._world.directories.names():
                 self._mark_directory(Subject(DIRECTORIES, name))
+
+
+def _tell_cause(event: str | None, obj: Mapping[str, Any], places: int) -> None:
+    """Tie a SCIM request to the bindings looked at because of it. By ids: names are personal data."""
+    spec = obj.get("spec") or {}
+    told = {
+        "kind": obj.get("kind"),
+        "directory": spec.get("directory"),
+        "id": spec.get("id"),
+        "places": places,
+    }
+    if event != "DELETED" and (request := (spec.get("meta") or {}).get("request")):
+        told["request_id"] = request
+    log.info("access is looked at again", extra=told)

@@ -15,6 +15,7 @@ from scim_operator.directory.records import USERS
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
+from scim_operator.reconcile.events import Recorder, news
 from scim_operator.reconcile.queue import KeyedQueue
 from scim_operator.reconcile.statuses import Statuses, Subject
 
@@ -36,11 +37,13 @@ class StatusWriter:
         self,
         client: KubeClient,
         statuses: Statuses,
+        recorder: Recorder,
         busy: KeyedQueue[Any],
         written: Callable[[Subject, dict[str, Any]], None],
     ) -> None:
         self._client = client
         self._statuses = statuses
+        self._recorder = recorder
         self._busy = busy
         self._written = written
         self._people: Lane = KeyedQueue()
@@ -78,14 +81,12 @@ class StatusWriter:
                 lane.done(subject)
             except ApiError as error:
                 again = lane.failed(subject)
-                log.warning(
-                    "a status couldn't be written",
-                    extra={"object": subject.name, "error": str(error), "again_in_seconds": again},
-                )
+                told = {**self._statuses.identity(subject), "error": error.reason, "status": error.status}
+                log.warning("a status couldn't be written", extra={**told, "again_in_seconds": again})
             except Exception:
                 # One odd object must not end the writing of all others.
                 lane.failed(subject)
-                log.exception("a status failed", extra={"object": subject.name})
+                log.exception("a status failed", extra=self._statuses.identity(subject))
 
     async def _after_bindings(self) -> None:
         try:
@@ -111,4 +112,7 @@ class StatusWriter:
                 return False
             raise
         self._written(subject, written)
+        if subject.resource != USERS:  # they are many, and personal data
+            for told in news(wanted.known, wanted.status):
+                await self._recorder.tell(subject.resource.kind, written["metadata"], told)
         return True

@@ -76,6 +76,18 @@ class Statuses:
             return None
         return wanted
 
+    def identity(self, subject: Subject) -> dict[str, str | None]:
+        """Which object is meant, for the log: by SCIM id and last request where its name is a person's."""
+        types = {USERS: USER.name, GROUPS: GROUP.name}
+        if subject.resource not in types:
+            return {"kind": subject.resource.kind, "object": subject.name}
+        record = self._world.index.named(types[subject.resource], subject.name)
+        return {
+            "kind": subject.resource.kind,
+            "id": record.id if record else None,
+            "request_id": record.meta.request if record else None,
+        }
+
     def _user(self, name: str) -> Wanted | None:
         user = self._world.index.named(USER.name, name)
         if user is None:

@@ -1,25 +1,35 @@
-"""Probes: /livez says that the event loop turns, /readyz that requests can be answered."""
+"""Probes: /livez, false when only a restart helps; /readyz, false while requests can't be answered.
+
+As the API server's own: `ok`, and with `?verbose`, or when something fails, a line for every check.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+# By name; each says in words what is wrong, or None.
+Checks = Mapping[str, Callable[[], str | None]]
 
-def health_application(missing: Callable[[], list[str]]) -> web.Application:
-    """`missing` lists, in words, what readiness still waits for."""
 
-    async def livez(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def readyz(_: web.Request) -> web.Response:
-        waiting = missing()
-        if waiting:
-            return web.Response(text="waiting for: " + ", ".join(waiting) + "\n", status=503)
-        return web.Response(text="ok\n")
-
+def health_application(live: Checks, ready: Checks) -> web.Application:
+    """Both probes over their checks."""
     app = web.Application()
-    app.router.add_get("/livez", livez)
-    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/livez", _probe("livez", live))
+    app.router.add_get("/readyz", _probe("readyz", ready))
     return app
+
+
+def _probe(name: str, checks: Checks) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def probe(request: web.Request) -> web.Response:
+        wrong = {check: problem for check, look in checks.items() if (problem := look())}
+        if not wrong and "verbose" not in request.query:
+            return web.Response(text="ok\n")
+        lines = [
+            f"[-]{check} failed: {wrong[check]}" if check in wrong else f"[+]{check} ok" for check in checks
+        ]
+        verdict = f"{name} check {'failed' if wrong else 'passed'}"
+        return web.Response(text="\n".join([*lines, verdict, ""]), status=503 if wrong else 200)
+
+    return probe
