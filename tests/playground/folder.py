@@ -35,3 +35,9 @@ def remove(state: Path) -> None:
     if is_ours(state):
         empty_folder(state, MARKS)
         state.rmdir()
+
+
+def short(path: Path) -> Path:
+    """As somebody here would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

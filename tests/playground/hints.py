@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from tests.playground.folder import short
 from tests.playground.place import Place
 
 _HINTS = """\
@@ -42,13 +41,8 @@ def hints(place: Place) -> str:
     return _HINTS.format(
         title=place.title,
         pid=f" runs as process {pid}" if pid else " runs in a pod",
-        env=_short(place.state / "env"),
-        logs=_short(place.state / "logs"),
-        state=_short(place.state),
+        env=short(place.state / "env"),
+        logs=short(place.state / "logs"),
+        state=short(place.state),
         person=_OWN if place.record.place == "own" else _ELSEWHERE,
     )
-
-
-def _short(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

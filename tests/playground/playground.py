@@ -55,7 +55,7 @@ def down(state: Path) -> list[str]:
         if not folder.is_ours(state):
             return ["nothing was up"]
         folder.remove(state)
-        return [*done, f"removed {state}"]
+        return [*done, f"removed {folder.short(state)}"]
 
 
 def token_for(state: Path, user_name: str) -> str:

@@ -1,10 +1,11 @@
-"""Rule 10 at its size: with 10,000 users, one that is disabled is out of every binding at once."""
+"""At 1,000 and at 10,000 users, one that is disabled is out of every binding at once."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -21,8 +22,31 @@ from tests.entra import EntraClient
 from tests.eventually import SECONDS, becomes, eventually
 from tests.installation import Installation
 
-USER_COUNT, GROUP_COUNT, BIG = 10_000, 100, 2_000
 _META = Meta("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z", 1, None)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Users, teams that share them evenly, and how many of them are in one big group as well."""
+
+    users: int
+    teams: int
+    big: int
+
+    def place(self, number: int) -> str:
+        """The namespace of a user's team."""
+        return f"big-t{number * self.teams // self.users}"
+
+
+SIZES = [Size(1_000, 100, 500), Size(10_000, 100, 2_000)]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """An installation in a cluster with a directory of that size."""
+
+    installation: Installation
+    size: Size
 
 
 def _id(number: int) -> str:
@@ -39,15 +63,15 @@ def _group(number: int, name: str, members: range) -> dict[str, Any]:
     return object_of(f"g{number}", spec_of("big", _id(1_000_000 + number), {"displayName": name}, ids, _META))
 
 
-async def _fill(cluster: Cluster) -> None:
+async def _fill(cluster: Cluster, size: Size) -> None:
     """As a restore would: straight into the API server, 32 at a time."""
-    todo: list[tuple[Resource, dict[str, Any]]] = [(USERS, _user(number)) for number in range(USER_COUNT)]
-    share = USER_COUNT // GROUP_COUNT
+    todo: list[tuple[Resource, dict[str, Any]]] = [(USERS, _user(number)) for number in range(size.users)]
+    share = size.users // size.teams
     todo += [
         (GROUPS, _group(number, f"big-t{number}-view", range(number * share, (number + 1) * share)))
-        for number in range(GROUP_COUNT)
+        for number in range(size.teams)
     ]
-    todo.append((GROUPS, _group(GROUP_COUNT, "big-all-view", range(BIG))))
+    todo.append((GROUPS, _group(size.teams, "big-all-view", range(size.big))))
     waiting = iter(todo)
     async with KubeClient(await load_credentials(str(cluster.kubeconfig))) as client:
 
@@ -58,41 +82,42 @@ async def _fill(cluster: Cluster) -> None:
         await asyncio.gather(*(work() for _ in range(32)))
 
 
-@pytest.fixture(scope="module")
-def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+@pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size.users}-users")
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """A cluster of its own, filled before the operator starts."""
     cluster = Cluster.start(tmp_path_factory.mktemp("big") / "state", tied=True)
     installation = Installation.install(cluster, ["big"])
-    asyncio.run(_fill(cluster))
+    asyncio.run(_fill(cluster, request.param))
     apply(cluster, policy("big", "big", "big-{team}-{role}", namespace="big-{team}"))
     installation.start()
-    yield installation
+    yield Filled(installation, request.param)
     installation.process.terminate()
     cluster.stop()
 
 
-def test_a_leaver_among_ten_thousand(big: Installation) -> None:
-    cluster = big.cluster
-    eventually(lambda: len(bindings(cluster, "big")), lambda count: count == GROUP_COUNT + 1, 60)
-    assert len(bindings(cluster, "big")["big-all", "view"]) == BIG
-    entra = big.client("big")
+def test_a_leaver_among_many(filled: Filled) -> None:
+    cluster, size = filled.installation.cluster, filled.size
+    eventually(lambda: len(bindings(cluster, "big")), lambda count: count == size.teams + 1, 60)
+    assert len(bindings(cluster, "big")["big-all", "view"]) == size.big
+    entra = filled.installation.client("big")
     # A cold start reads all of it twice (our lists, then kopf's): who leaves meanwhile waits for its end.
-    _leaves(big, entra, "u160@big.example.com", 60)
-    milliseconds = _leaves(big, entra, "u150@big.example.com", SECONDS)
+    _leaves(filled, entra, 160, 60)
+    milliseconds = _leaves(filled, entra, 150, SECONDS)
     print(f"out of both bindings after {milliseconds:.0f} ms")
     assert cluster.can_list_pods("u151@big.example.com", "big-all") == 200
 
 
-def _leaves(big: Installation, entra: EntraClient, user_name: str, seconds: float) -> float:
+def _leaves(filled: Filled, entra: EntraClient, number: int, seconds: float) -> float:
     """Disable somebody in two groups. -> ms from the answer until their own token is refused in both."""
+    cluster, user_name = filled.installation.cluster, f"u{number}@big.example.com"
     found = entra.find("Users", "userName", user_name)
     assert found is not None
     entra.ids[user_name] = found["id"]
-    places = ("big-all", "big-t1")
+    places = ("big-all", filled.size.place(number))
     for namespace in places:
-        becomes(partial(big.cluster.can_list_pods, user_name, namespace), 200)
+        becomes(partial(cluster.can_list_pods, user_name, namespace), 200)
     entra.set_active(user_name, False)
     answered = time.monotonic()
     for namespace in places:
-        becomes(partial(big.cluster.can_list_pods, user_name, namespace), 403, seconds)
+        becomes(partial(cluster.can_list_pods, user_name, namespace), 403, seconds)
     return (time.monotonic() - answered) * 1000
