@@ -107,8 +107,8 @@ def _structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
         made["additionalProperties"] = _structural(values, definitions)
     elif made.get("type") == "object" and values is True:
         made["x-kubernetes-preserve-unknown-fields"] = True
-    if made.get("default") is None or made.get("default") in ([], {}):
-        made.pop("default", None)
+    if not made.get("default"):
+        made.pop("default", None)  # what is absent says as much, and clutters nobody's objects
     if "properties" in made or scim:
         properties = {name: _structural(value, definitions) for name, value in made["properties"].items()}
         made["properties"] = properties | scim
