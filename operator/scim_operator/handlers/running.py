@@ -12,6 +12,9 @@ from scim_operator.handlers.watch import Observe, register
 from scim_operator.kube.credentials import Credentials
 from scim_operator.reconcile.resources import BINDINGS, OURS
 
+# Only peering would show it. kopf doesn't export its type, a str.
+_IDENTITY: Any = "scim-operator"
+
 Hook = Callable[[], Awaitable[None]]
 
 
@@ -82,5 +85,11 @@ async def run(
         )
 
     await kopf.operator(
-        registry=registry, settings=settings(), standalone=True, clusterwide=True, stop_flag=stop
+        registry=registry,
+        settings=settings(),
+        # kopf would ask for the name of the process's user, and a container's has none.
+        identity=_IDENTITY,
+        standalone=True,
+        clusterwide=True,
+        stop_flag=stop,
     )

@@ -1,0 +1,38 @@
+"""kopf, embedded, under the conditions of a container."""
+
+from __future__ import annotations
+
+import asyncio
+import pwd
+from typing import NoReturn
+
+import pytest
+
+from scim_operator.handlers import running
+from scim_operator.kube.credentials import load_credentials
+from tests.cluster.cluster import Cluster
+
+
+async def test_it_runs_as_a_user_without_a_name(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image's user is a number that no file of it knows."""
+
+    def unknown(uid: int) -> NoReturn:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    stop = asyncio.Event()
+    told: list[str] = []
+
+    async def on_start() -> None:
+        told.append("started")
+        stop.set()
+
+    async def on_stop() -> None:
+        told.append("stopped")
+
+    login = await load_credentials(str(cluster.kubeconfig))
+    async with asyncio.timeout(30):
+        await running.run(stop=stop, on_start=on_start, on_stop=on_stop, login=login, observe=lambda *_: None)
+    assert told == ["started", "stopped"]
