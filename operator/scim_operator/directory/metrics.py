@@ -41,10 +41,11 @@ class DirectoryMetrics(Collector):
             "When a token ends; tokens without an end have no series.",
             labels=["directory", "secret"],
         )
-        active = Counter((user.directory, user.active) for user in self._index.records(USER.name))
+        # The disabled ones are few: of a hundred thousand users the loop must not count each (rule 21).
+        disabled = Counter(user.directory for user in self._index.records(USER.name) if not user.active)
         for name in self._directories.names():
-            for state in (True, False):
-                users.add_metric([name, str(state).lower()], active[name, state])
+            users.add_metric([name, "true"], self._index.count(name, USER.name) - disabled[name])
+            users.add_metric([name, "false"], disabled[name])
             groups.add_metric([name], self._index.count(name, GROUP.name))
             if moment := self._directories.last_request(name):
                 requested.add_metric([name], datetime.fromisoformat(moment).timestamp())
