@@ -13,6 +13,7 @@ from scim_operator.directory.index import Index
 from scim_operator.directory.metrics import DirectoryMetrics
 from scim_operator.directory.tokens import Tokens
 from scim_operator.kube import metrics as of_kube
+from scim_operator.reconcile import events as of_events
 from scim_operator.reconcile.metrics import ReconcileMetrics
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
@@ -36,8 +37,7 @@ def registered() -> dict[str, str]:
     registry = CollectorRegistry()
     registry.register(DirectoryMetrics(world.index, directories, tokens))
     registry.register(ReconcileMetrics(world, statuses, {}))
-    assert of_kube.WRITES
-    assert of_web.REQUESTS
+    assert of_kube.WRITES and of_web.REQUESTS and of_events.LEFT_OUT, "importing registers"
     families = [*registry.collect(), *REGISTRY.collect()]
     return {
         family.name + ("_total" if family.type == "counter" else ""): family.type

@@ -45,8 +45,8 @@ def token_problems(directory: str, tokens: Tokens) -> list[Problem]:
     problems = [Problem("TokenUnusable", "Malformed", why) for why in tokens.unusable(directory)]
     if (ending := tokens.ending_soon(directory)) and ending.expires:
         message = (
-            f"token {ending.name} expires at {rfc3339(ending.expires)}, and the provider is refused from "
-            f"then on; make another one and paste it: scim-operator token create {directory}"
+            f"token {ending.name} expires at {rfc3339(ending.expires)}: a provider that still shows it is "
+            f"refused from then on; make another one and paste it: scim-operator token create {directory}"
         )
         problems.append(Problem("TokenExpiring", "Soon", message))
     return problems
