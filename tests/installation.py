@@ -13,7 +13,7 @@ from typing import Generic
 import pytest
 from typing_extensions import TypeVar
 
-from tests.cluster.client import Client
+from tests.cluster.client import Client, CommandError
 from tests.cluster.cluster import Cluster
 from tests.cluster.operator import OperatorProcess
 from tests.cluster.ports import free_ports
@@ -87,7 +87,7 @@ class Installation(Generic[C]):
         """A new token, made by the command an admin uses."""
         done = self.command("token", "create", directory, "-n", NAMESPACE, "-o", "json")
         if done.returncode:
-            raise AssertionError(done.stderr)
+            raise CommandError(done.stderr.strip())
         made = json.loads(done.stdout)
         return Connection(made["url"], made["token"])
 

@@ -78,7 +78,7 @@ class ForeignPlace(WithLocalOperator):
     def _cluster(self) -> ForeignCluster:
         return ForeignCluster(self.state, Path(self.record.kubeconfig))
 
-    def check(self) -> None:
+    def prepare(self) -> None:
         """It must answer, and must not have an operator already."""
         asked = self.client().run("kubectl", "get", "namespaces", "-o", "name", timeout=30)
         if asked.returncode:
@@ -89,10 +89,10 @@ class ForeignPlace(WithLocalOperator):
                 f"bindings. When that one may go: helm uninstall {NAMESPACE} -n {NAMESPACE}, then "
                 f"kubectl delete namespace {NAMESPACE}"
             )
+        claim(self.state)
 
     def start(self) -> Installation[Client]:
         """Into a namespace that isn't there yet."""
-        claim(self.state)
         self.record.save(self.state)
         return self._install(self.client(), _NOWHERE)
 

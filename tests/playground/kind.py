@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import urllib.error
 import urllib.request
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +53,7 @@ class KindPlace(Place):
     def _client(self) -> Client:
         return Client(self.state, "", build(names=("kubectl", "helm")).paths)
 
-    def check(self) -> None:
+    def prepare(self) -> None:
         """Docker must run, kind be installed, the name be free."""
         for program, where in (("docker", "https://docs.docker.com"), ("kind", "https://kind.sigs.k8s.io")):
             if shutil.which(program) is None:
@@ -68,10 +67,10 @@ class KindPlace(Place):
             raise ClusterError(
                 f"kind has a cluster {NAME} already; when it may go: kind delete cluster --name {NAME}"
             )
+        claim(self.state)
 
     def start(self) -> Installation[Client]:
         """Cluster, image, chart, then a port-forward to the pod."""
-        claim(self.state)
         self.record.save(self.state)
         client = self.client()
         _shown(
@@ -98,7 +97,7 @@ class KindPlace(Place):
             port = self.installation().process.port("health")
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=3):
                 return True
-        except (*BROKEN, urllib.error.HTTPError):
+        except BROKEN:
             return False
 
     def mend(self) -> bool:

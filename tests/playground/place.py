@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -18,7 +19,7 @@ ADMIN = "admin@example.com"
 # As long as the cluster's own certificates are valid.
 _ADMIN_SECONDS = 365 * 24 * 3600
 # What an earlier run's cluster may answer with, when it is half dead.
-BROKEN = (ClusterError, CommandError, OSError)
+BROKEN = (ClusterError, CommandError, OSError, subprocess.TimeoutExpired)
 
 
 class Place(ABC):
@@ -37,8 +38,8 @@ class Place(ABC):
     def client(self) -> Client:
         """The cluster, as an earlier command left it. Raises ClusterError."""
 
-    def check(self) -> None:  # noqa: B027 (nothing to check is an answer)
-        """Raises ClusterError when it can't be started here, before anything was changed."""
+    def prepare(self) -> None:  # noqa: B027 (nothing to prepare is an answer)
+        """Make room in the state folder. Raises ClusterError when it can't be started here."""
 
     @abstractmethod
     def start(self) -> Installation[Client]:

@@ -76,7 +76,7 @@ def token_for(state: Path, user_name: str) -> str:
 def _begin(state: Path, record: Record) -> Place:
     """From nothing, or from an empty cluster of ours; what fails is taken down again, but for its logs."""
     place = _place(state, record)
-    place.check()
+    place.prepare()
     try:
         installation = place.start()
         say("policy `teams`, a token")

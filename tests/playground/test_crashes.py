@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster.cluster import Cluster
 from tests.playground.checkout import Checkout, interrupt, wait_for_file
 
 
@@ -84,10 +85,14 @@ def test_a_start_that_was_killed_is_done_again(checkout: Checkout, reached: str)
     assert len(checkout.pids()) == 5
 
 
-def test_a_bare_cluster_is_built_upon(checkout: Checkout) -> None:
+def test_a_bare_cluster_is_built_upon(checkout: Checkout, cluster: Cluster) -> None:
     bare = checkout.run(".venv/bin/python", "-m", "tests.cluster", "up")
     assert bare.returncode == 0, bare.stderr
     before = checkout.pids()
+    elsewhere = checkout.make("up", f"KUBECONFIG={cluster.kubeconfig}")
+    assert elsewhere.returncode != 0
+    assert "still run" in elsewhere.stderr
+    assert checkout.pids() == before
     succeeds(checkout)
     assert {name: pid for name, pid in checkout.pids().items() if name != "operator"} == before
 
