@@ -30,6 +30,8 @@ def main() -> int:
     """0 when every answer was as expected; figures are not judged. 130 after Ctrl-C, all taken down."""
     options = _parser().parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
+    # A shell starts what it puts in the background with SIGINT ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _run(options)
     except KeyboardInterrupt:
