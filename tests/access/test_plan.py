@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -97,8 +98,7 @@ def test_nothing_is_made_in_a_namespace_that_is_going() -> None:
         {ALLOW: "other"},
         {ALLOW: "Teams"},
         {ALLOW: ""},
-        # labels that say which policy made it prove nothing by themselves
-        {"scim-operator.io/policy": "teams"},
+        {"scim-operator.io/shards": "1"},
     ],
 )
 def test_captured_name_does_not_open_a_namespace_of_others(labels: dict[str, str] | None) -> None:
@@ -193,12 +193,15 @@ def test_namespace_is_made_for_a_group_with_an_active_member_only() -> None:
     assert plan(PLACE, replace(group, anybody=False, namespace=namespace(OURS))).binding is not None
 
 
-@pytest.mark.parametrize("stripped", sorted(OURS))
-def test_labels_stripped_from_our_namespace_come_back(stripped: str) -> None:
-    left = {key: value for key, value in OURS.items() if key != stripped}
-    planned = plan(PLACE, facts(namespace=namespace(left)))
-    assert planned.binding == BINDING, "and nobody loses access meanwhile"
-    assert planned.relabel == {stripped: OURS[stripped]}
+@pytest.mark.parametrize("number", [1, 2])
+def test_labels_stripped_from_our_namespace_come_back(number: int) -> None:
+    for stripped in itertools.combinations(OURS, number):
+        left = {key: value for key, value in OURS.items() if key not in stripped}
+        planned = plan(PLACE, facts(namespace=namespace(left)))
+        assert planned.binding == BINDING, "and nobody loses access meanwhile"
+        assert planned.relabel == {key: OURS[key] for key in stripped}
+        bound_only = facts(namespace=namespace(left), opening=Opening(captured=True, create=False))
+        assert plan(PLACE, bound_only) == Plan(binding=BINDING), "whoever only binds there labels nothing"
 
 
 def test_labels_that_others_chose_are_left_alone() -> None:

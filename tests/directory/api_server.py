@@ -107,6 +107,7 @@ class ApiServer:
     ) -> Object:
         await self._arrive("patch", resource)
         known = self._existing(resource, namespace, name)
+        self._same(known, None, patch.get("metadata", {}).get("resourceVersion"))
         self.writes.append(("patch", resource.plural, name))
         changed = copy.deepcopy(known)
         _merge(changed, patch)

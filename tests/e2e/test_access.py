@@ -186,6 +186,102 @@ def test_labels_stripped_from_our_namespace_come_back(
     assert cluster.can_list_pods(person, name) == 200
 
 
+_GUARD = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: labels-of-namespaces-are-ours}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: ["*"], resources: [namespaces], operations: [UPDATE]}
+  validations:
+  - expression: "!request.userInfo.username.startsWith('system:serviceaccount:scim-operator:')"
+    message: labels of namespaces are the platform team's
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: labels-of-namespaces-are-ours}
+spec: {policyName: labels-of-namespaces-are-ours, validationActions: [Deny]}
+"""
+
+
+def test_leaver_goes_although_labels_of_namespaces_are_guarded(
+    operator: Installation, entra: EntraClient, name: str
+) -> None:
+    cluster = operator.cluster
+    ada, bob = hire(entra, f"{name[:30]}-ada"), hire(entra, f"{name[:30]}-bob")
+    entra.provision_group(f"guard-{name}-view", [ada, bob])
+    apply(cluster, policy(name, DIRECTORY, "guard-{team}-{role}"))
+    becomes(lambda: bindings(cluster, name), {(name, "view"): [ada, bob]})
+    cluster.kubectl("apply", "-f", "-", input=_GUARD)
+    try:
+        # Until the guard acts the label comes back; then the refusal is a condition.
+        def stripped() -> bool:
+            cluster.kubectl("label", "namespace", name, "scim-operator.io/directory-")
+            return "platform team" in conditions(cluster, "accesspolicy", name).get("Stalled", {}).get(
+                "message", ""
+            )
+
+        eventually(stripped, lambda refused: refused, 15)
+        entra.set_active(ada, False)
+        becomes(lambda: cluster.can_list_pods(ada, name), 403)
+        assert cluster.can_list_pods(bob, name) == 200
+    finally:
+        cluster.kubectl("delete", "-f", "-", input=_GUARD)
+
+
+def test_user_and_group_of_one_name(operator: Installation, entra: EntraClient, name: str) -> None:
+    cluster = operator.cluster
+    person = hire(entra, name)
+    entra.provision_group(name, [person], external_id=person)
+    by_name = policy(name, DIRECTORY, name, role="view", namespace=name)
+
+    def kinds() -> list[str]:
+        items = json.loads(cluster.kubectl("get", "rolebinding", "-n", name, "-o", "json"))["items"]
+        return [subject["kind"] for item in items for subject in item["subjects"]]
+
+    apply(cluster, by_name)
+    becomes(lambda: bindings(cluster, name), {(name, "view"): [person]})
+    for subjects, kind in (("Group", "Group"), ("Users", "User"), ("Group", "Group")):
+        by_name["spec"]["subjects"] = subjects
+        apply(cluster, by_name)
+        becomes(kinds, [kind])
+    cluster.kubectl("delete", "accesspolicy", name)
+    becomes(kinds, [])
+
+
+def test_twin_of_a_group_after_a_rename_that_entra_forgot(
+    operator: Installation, entra: EntraClient, name: str
+) -> None:
+    """Entra looks up the new name, finds nothing, posts the same objectId: refused, it would never go on."""
+    entra.provision_group(f"{name}-old", [], external_id=f"oid-{name}")
+    made = entra.call("POST", "/Groups", {"externalId": f"oid-{name}", "displayName": f"{name}-new"})
+    assert made.status == 201, made.answer
+
+
+def test_who_may_bind_in_one_namespace_grants_nothing_cluster_wide(operator: Installation, name: str) -> None:
+    cluster, eve = operator.cluster, "eve@example.com"
+    writer = f"{name[:30]}-writer"
+    verbs = "--verb=create,update,patch,get"
+    cluster.kubectl("create", "clusterrole", writer, verbs, "--resource=accesspolicies.scim-operator.io")
+    cluster.kubectl("create", "clusterrolebinding", writer, f"--clusterrole={writer}", f"--user={eve}")
+    cluster.kubectl("create", "namespace", name)
+    binds = "--resource=clusterroles.rbac.authorization.k8s.io"
+    cluster.kubectl("create", "role", "binds", "-n", name, "--verb=bind", binds)
+    cluster.kubectl("create", "rolebinding", "binds", "-n", name, "--role=binds", f"--user={eve}")
+    wide = json.dumps(_everywhere(name, name))
+    assert "may not grant" in cluster.kubectl("create", "-f", "-", f"--as={eve}", input=wide, check=False)
+    # Nor by switching what an admin wrote.
+    apply(cluster, policy(name, DIRECTORY, name, role="view", namespace=name))
+    switch = [
+        {"op": "remove", "path": "/spec/grants/0/namespaces"},
+        {"op": "add", "path": "/spec/grants/0/cluster", "value": True},
+    ]
+    patch = ("patch", "accesspolicy", name, f"--as={eve}", "--type=json", "-p", json.dumps(switch))
+    assert "may not grant" in cluster.kubectl(*patch, check=False)
+
+
 def test_strangers_group_in_a_binding_of_ours_goes(
     operator: Installation, entra: EntraClient, name: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""A watching client never sees a kept permission vanish, nor a person who moves stand without any."""
+"""A watching client never sees a kept permission vanish, nor a person stand without any who gets another."""
 
 from __future__ import annotations
 
@@ -75,6 +75,20 @@ def _handed_to_another_policy(team: Team) -> set[Permission]:
     return _everybody(team, "edit")
 
 
+def _everywhere(team: Team) -> set[Permission]:
+    # In the whole cluster includes the namespace.
+    wide = policy(team.name, DIRECTORY, team.group)
+    wide["spec"]["grants"] = [{"clusterRole": "edit", "cluster": True}]
+    apply(team.cluster, wide)
+    return {(person, "edit", "") for person in team.people}
+
+
+def _everywhere_and_back(team: Team) -> set[Permission]:
+    becomes(team.held, _everywhere(team))
+    team.set_policy()
+    return _everybody(team, "edit")
+
+
 def _user_renamed(team: Team) -> set[Permission]:
     new = f"{team.name}-renamed@access.example.com"
     team.entra.update_user(team.people[0], {"userName": new})
@@ -107,6 +121,8 @@ def _drifted(team: Team) -> set[Permission]:
         _role_changed,
         _grant_added_and_taken_away,
         _handed_to_another_policy,
+        _everywhere,
+        _everywhere_and_back,
         _user_renamed,
         _restarted,
         _drifted,
@@ -120,6 +136,7 @@ def test_nobody_is_without_access_for_a_moment(team: Team, change: Callable[[Tea
     becomes(team.held, after)
     moments = [team.of(moment) for moment in replay.moments()]
     for number, moment in enumerate(moments):
-        assert moment >= before & after, f"after change {number} of {len(moments)}: {before & after - moment}"
+        kept = {held for held in before & after if (held[0], held[1], "") not in moment}
+        assert moment >= kept, f"after change {number} of {len(moments)}: {kept - moment}"
         assert len({person for person, _, _ in moment}) >= PEOPLE, f"after change {number}: {moment}"
     assert moments[-1] == after

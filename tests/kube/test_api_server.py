@@ -73,6 +73,17 @@ async def test_merge_patch_changes_only_what_it_names(client: KubeClient) -> Non
     assert patched["metadata"]["labels"] == {"t": "x", "more": "1"}
 
 
+async def test_merge_patch_of_an_older_view_is_a_conflict(client: KubeClient) -> None:
+    seen = await client.create(NAMESPACES, {"metadata": {"name": "older"}})
+    await client.merge_patch(NAMESPACES, "older", {"metadata": {"labels": {"newer": "1"}}})
+    version = seen["metadata"]["resourceVersion"]
+    patch = {"metadata": {"resourceVersion": version, "labels": {"late": "1"}}}
+    with pytest.raises(ApiError) as refused:
+        await client.merge_patch(NAMESPACES, "older", patch)
+    assert refused.value.conflict
+    assert "late" not in (await client.get(NAMESPACES, "older"))["metadata"]["labels"]
+
+
 async def test_list_in_pages_is_whole(client: KubeClient) -> None:
     for i in range(7):
         await client.create(SECRETS, _secret(f"page-{i}", "pages"), namespace="default")

@@ -98,14 +98,24 @@ def _wanted(place: Place, facts: Facts) -> tuple[frozenset[str], tuple[Problem, 
 
 
 def is_made_by_us(namespace: Mapping[str, Any]) -> bool:
-    """True for namespaces the operator made, also when another tool wrote its own name into managed-by."""
-    ours = (namespace["metadata"].get("labels") or {}).keys() >= {POLICY_LABEL, DIRECTORY_LABEL}
-    return ours or _label(namespace, MANAGED_BY_LABEL) == MANAGED_BY
+    """True for namespaces the operator made, as long as one of its labels is left.
+
+    Another tool may have written its own name into managed-by, or somebody stripped the others: that must not
+    end anybody's access. Who may set these labels may set allow-policy as well.
+    """
+    present = (namespace["metadata"].get("labels") or {}).keys()
+    return (
+        bool(present & {POLICY_LABEL, DIRECTORY_LABEL}) or _label(namespace, MANAGED_BY_LABEL) == MANAGED_BY
+    )
 
 
 def _stripped(place: Place, facts: Facts) -> dict[str, str]:
-    """Labels that a namespace of ours lacks. A value that somebody chose is left alone."""
-    if facts.namespace is None or not is_made_by_us(facts.namespace):
+    """Labels that a namespace of ours lacks. A value that somebody chose is left alone.
+
+    Put back by a grant that makes namespaces: a policy that only binds there didn't make this one.
+    """
+    makes = facts.opening is not None and facts.opening.create
+    if not makes or facts.namespace is None or not is_made_by_us(facts.namespace):
         return {}
     present = facts.namespace["metadata"].get("labels") or {}
     wanted = labels(place.policy, facts.directory)

@@ -274,11 +274,15 @@ class Store:
             self._claims -= wanted.keys()
 
     def _unique_attributes(self, directory: str, resource_type: ResourceType) -> set[str]:
-        """The key, and what names them in bindings: two of them must never be one subject (rule 5)."""
+        """The key, and what names a person in bindings: two people must never be one subject (rule 5).
+
+        Not what names a group there. Two groups of one id are the provider's one group, made twice after a
+        rename that it doesn't remember; refused, it could never go on. Tokens say who is in it anyway.
+        """
         unique = {_KEY_ATTRIBUTES[resource_type.name]}
-        if spec := self._directories.get(directory):
-            template = spec.subjects.user if resource_type.name == USER.name else spec.subjects.group
-            unique.add(attribute_of(template))
+        spec = self._directories.get(directory)
+        if spec is not None and resource_type.name == USER.name:
+            unique.add(attribute_of(spec.subjects.user))
         return unique
 
     def _lock(self, identifier: str) -> asyncio.Lock:

@@ -6,7 +6,7 @@
 | changed binding | PUT with the resourceVersion seen | an older view loses |
 | unwanted binding | DELETE with uid and resourceVersion | an older view loses |
 | new namespace | POST; on 409 it is somebody's | never takes over a namespace |
-| labels stripped from a namespace of ours | merge patch of those alone | touches nothing else |
+| labels stripped from a namespace of ours | merge patch with the version seen | an older view loses |
 """
 
 from __future__ import annotations
@@ -60,11 +60,14 @@ class Applier:
         try:
             if plan.namespace is not None:
                 await self._create_namespace(plan.namespace)
-            if plan.relabel:
-                await self._relabel(place.namespace, plan.relabel)
             if actual is None:
-                return await self._create(place, plan.binding)
-            return await self._change(place, actual, plan.binding)
+                refused = await self._create(place, plan.binding)
+            else:
+                refused = await self._change(place, actual, plan.binding)
+            # Last: whoever guards the labels of namespaces must not keep a leaver in a binding.
+            if plan.relabel and refused is None:
+                await self._relabel(place.namespace, plan.relabel)
+            return refused
         except ApiError as error:
             problem = _problem(place, error)
             if problem is None:
@@ -86,7 +89,20 @@ class Applier:
         log.info("namespace created", extra={"namespace": made["metadata"]["name"]})
 
     async def _relabel(self, namespace: str, labels: Mapping[str, str]) -> None:
-        changed = await self._client.merge_patch(NAMESPACES, namespace, {"metadata": {"labels": labels}})
+        known = self._world.namespaces.get(namespace)
+        if known is None:
+            return
+        # The version tells a namesake that somebody made anew, too.
+        seen = {"resourceVersion": known["metadata"]["resourceVersion"]}
+        patch = {"metadata": {**seen, "labels": dict(labels)}}
+        try:
+            changed = await self._client.merge_patch(NAMESPACES, namespace, patch)
+        except ApiError as error:
+            if not error.conflict:
+                raise
+            changed = await self._client.get(NAMESPACES, namespace)
+            self._saw_object(NAMESPACES, "MODIFIED", changed)
+            raise AgainError from error
         self._saw_object(NAMESPACES, "MODIFIED", changed)
         log.info("namespace labelled again", extra={"namespace": namespace, "labels": sorted(labels)})
 
@@ -182,7 +198,8 @@ def _problem(place: Place, error: ApiError) -> Problem | None:
     if error.not_found:
         return Problem("NamespaceMissing", "NotFound", f"namespace {place.namespace!r} has just vanished")
     if error.status in (400, 403, 422):
-        return Problem("Stalled", "Refused", f"in namespace {place.namespace!r}: {error}")
+        where = "for the whole cluster" if place.cluster_wide else f"in namespace {place.namespace!r}"
+        return Problem("Stalled", "Refused", f"{where}: {error}")
     return None
 
 

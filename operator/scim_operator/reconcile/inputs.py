@@ -150,7 +150,7 @@ class Inputs:
 
     def _record_gone(self, record: Record) -> Concerned:
         self._planned.pop((record.type, record.uid), None)
-        self._world.forget(record)
+        self._world.naming.forget(record)
         if record.type == USER.name:
             return self._user(record)
         successor = self._world.group((record.directory, record.id))
@@ -159,21 +159,26 @@ class Inputs:
         return self._group(record, None, {})
 
     def _user(self, user: Record) -> Concerned:
-        groups = self._world.index.groups_of(user.directory, user.id)
-        places = {place for group in groups for place in self._world.routes.of_group(_key(group))}
-        return Concerned(places, {Subject(USERS, user.name), Subject(DIRECTORIES, user.directory)})
+        self._name(user)
+        groups = [_key(group) for group in self._world.index.groups_of(user.directory, user.id)]
+        places = {place for group in groups for place in self._world.routes.of_group(group)}
+        policies = {policy for group in groups for policy in self._binding_groups(group)}
+        return Concerned(
+            places,
+            {Subject(USERS, user.name), Subject(DIRECTORIES, user.directory)}
+            | {Subject(POLICIES, policy) for policy in policies},
+        )
 
     def _group(self, group: Record, display_name: str | None, members: Mapping[str, None]) -> Concerned:
+        self._name(group)
         key = _key(group)
         before = self._members.pop(key, {})
         if display_name is not None:
             self._members[key] = members
-        policies = self._world.routes.policies_of(key)
+        policies, bound = self._world.routes.policies_of(key), self._binding_groups(key)
         places = self._world.routes.set_group(key, display_name)
-        if before.keys() == members.keys():  # its names changed: whoever puts the group itself into bindings
-            policies |= self._world.routes.policies_of(key)
-        else:
-            policies ^= self._world.routes.policies_of(key)
+        policies ^= self._world.routes.policies_of(key)
+        policies |= bound | self._binding_groups(key)
         people = (
             self._world.index.get(group.directory, USER.name, member)
             for member in before.keys() ^ members.keys()
@@ -183,6 +188,16 @@ class Inputs:
         return Concerned(
             places, statuses | {Subject(GROUPS, group.name), Subject(DIRECTORIES, group.directory)}
         )
+
+    def _binding_groups(self, group: GroupKey) -> set[str]:
+        """The policies that bind a group itself: who is in it moves no binding there, but their statuses."""
+        routes = self._world.routes
+        return {policy for policy in routes.policies_of(group) if routes.subject_kind(policy) == "Group"}
+
+    def _name(self, record: Record) -> None:
+        """Know at once who is called so now, whoever asks first."""
+        if (current := self._world.index.get(record.directory, record.type, record.id)) is not None:
+            self._world.subject(current)
 
     # --- everything else -----------------------------------------------------------------------------------
 
@@ -197,6 +212,9 @@ class Inputs:
             for place in self._world.routes.places()
             if any(directory == name for directory, _ in self._world.routes.openers(place))
         }
+        for kind in TYPES.values():
+            for record in self._world.index.all(name, kind):
+                self._world.subject(record)
         people = {Subject(USERS, user.name) for user in self._world.index.all(name, USER.name)}
         policies = {Subject(POLICIES, policy) for policy in self._world.routes.in_directory(name)}
         return Concerned(places, {Subject(DIRECTORIES, name), *people, *policies})

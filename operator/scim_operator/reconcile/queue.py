@@ -16,8 +16,6 @@ K = TypeVar("K")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 # Every call to the API server ends within 30 s, whether it is there or not.
 _STUCK_SECONDS = 120.0
-# So many failures (about a second and a half) may pass; who fails more often isn't waited for.
-_PATIENCE = 5
 
 
 class KeyedQueue(Generic[K]):
@@ -54,12 +52,17 @@ class KeyedQueue(Generic[K]):
 
     def add_later(self, key: K, seconds: float) -> None:
         """Make a key due after a while, unless it becomes due before."""
-        if key not in self._timers and key not in self._due:
-            self._timers[key] = asyncio.get_running_loop().call_later(seconds, self.add, key)
+        loop = asyncio.get_running_loop()
+        if timer := self._timers.get(key):
+            if timer.when() <= loop.time() + seconds:
+                return
+            timer.cancel()
+        if key not in self._due:
+            self._timers[key] = loop.call_later(seconds, self.add, key)
 
     def pending(self, key: K) -> bool:
-        """True while the work on a key is ahead or under way, its first few retries included."""
-        return key in self._due or key in self._busy or 0 < self._failures.get(key, 0) <= _PATIENCE
+        """True while the work on a key is ahead, under way, or to be tried again."""
+        return key in self._due or key in self._busy or key in self._failures
 
     async def get(self) -> K:
         """The next key; `done` or `failed` must follow."""

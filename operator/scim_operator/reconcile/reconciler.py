@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scim_operator.access.bindings import is_ours, standing
@@ -22,6 +23,7 @@ from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.applier import AgainError, Applier
 from scim_operator.reconcile.events import Recorder, warning
 from scim_operator.reconcile.inputs import Concerned, Inputs
+from scim_operator.reconcile.moving import Moving
 from scim_operator.reconcile.queue import KeyedQueue
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.status_writer import StatusWriter
@@ -37,6 +39,7 @@ _DIRECTORY_STATUS_SECONDS = 10.0
 _REFUSED_AGAIN_SECONDS = 30.0
 # How soon to look whether those who move to another binding stand in it.
 _MOVED_SECONDS = 0.02
+_LONGEST_MOVE_SECONDS = 2.0
 
 
 class Reconciler:
@@ -59,6 +62,8 @@ class Reconciler:
         self._statuses = statuses
         self._monotonic = monotonic
         self._places: KeyedQueue[Place] = KeyedQueue()
+        self._moving = Moving(world, self._places.pending)
+        self._moving_since: dict[Place, float] = {}
         self._writer = StatusWriter(client, statuses, recorder, self._places, self._wrote_status)
         self._directory_written: dict[str, float] = {}
         self._started = False
@@ -146,9 +151,14 @@ class Reconciler:
                 log.exception("a place failed", extra={"place": place._asdict(), "again_in_seconds": pause})
 
     async def _reconcile(self, place: Place) -> None:
-        facts = self._world.facts(place, self._places.pending)
+        facts = self._world.facts(place, self._moving_from(place))
         planned = plan(place, facts)
         refused = await self._applier.apply(place, planned, facts.binding)
+        if refused is not None and facts.moving:
+            # Who comes is refused; that must not keep those who go.
+            facts = replace(facts, moving=frozenset())
+            planned = plan(place, facts)
+            refused = await self._applier.apply(place, planned, facts.binding)
         problems = (*planned.problems, refused) if refused else planned.problems
         if refused is not None:
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
@@ -158,9 +168,19 @@ class Reconciler:
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
         if facts.moving:
             self._places.add_later(place, _MOVED_SECONDS)
+        else:
+            self._moving_since.pop(place, None)
         self._conclude(place, facts, Outcome(*self._standing(place), problems))
         if refused is not None and refused.reason == "LeaverNotRemovable":
             await self._tell(place, refused.message)
+
+    def _moving_from(self, place: Place) -> frozenset[str]:
+        """Who moves to another binding; nobody once that has taken long: its turn may never come."""
+        moving = self._moving.from_place(place)
+        if not moving:
+            return moving
+        since = self._moving_since.setdefault(place, self._monotonic())
+        return moving if self._monotonic() - since < _LONGEST_MOVE_SECONDS else frozenset()
 
     def _standing(self, place: Place) -> tuple[bool, frozenset[str]]:
         """Whether a binding of ours is there after the pass, and who stands in it: what an audit asks."""

@@ -178,7 +178,8 @@ class Statuses:
         if self._world.kind(place) == "User":
             return self._outcome(place).subjects
         openers = self._world.routes.openers(place)
-        return [(user.directory, user.id) for key in openers for user in self._world.active_members(key)]
+        standing = [key for key in openers if self._world.subjects_of(key, "Group")]
+        return [(user.directory, user.id) for key in standing for user in self._world.active_members(key)]
 
     def _refused_group(self, key: GroupKey, policies: Iterable[str]) -> list[Problem]:
         """That a group can't stand in the bindings of those policies that would put it there."""

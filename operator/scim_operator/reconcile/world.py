@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from scim_operator.access.bindings import SubjectKind, binding_name, standing
+from scim_operator.access.bindings import SubjectKind, binding_name
 from scim_operator.access.places import Place, Settings, invalid, widest
 from scim_operator.access.plan import Facts
-from scim_operator.access.subjects import Refused, group_subject, user_subject
-from scim_operator.api.directory import SubjectTemplate
+from scim_operator.access.subjects import Refused
 from scim_operator.api.kinds import DIRECTORY_LABEL
 from scim_operator.api.policy import PolicySpec
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record
 from scim_operator.kube.cache import Cache, metadata_only
+from scim_operator.reconcile.naming import Naming
 from scim_operator.reconcile.routes import GroupKey, Routes
 from scim_operator.scim.schemas import GROUP, USER
 
@@ -31,6 +31,7 @@ class World:
     def __init__(self, index: Index, directories: Directories, settings: Settings) -> None:
         self.index = index
         self.directories = directories
+        self.naming = Naming(index, directories)
         self.routes = Routes(settings)
         self.policies = Cache()
         self.namespaces = Cache(metadata_only)
@@ -38,7 +39,6 @@ class World:
         self.role_bindings = Cache()
         self.cluster_role_bindings = Cache()
         self.invalid_policies: dict[str, str] = {}
-        self._subjects: dict[tuple[str, str, str], tuple[Record, SubjectTemplate, str | Refused]] = {}
 
     # --- people --------------------------------------------------------------------------------------------
 
@@ -48,21 +48,7 @@ class World:
 
     def subject(self, record: Record) -> str | Refused:
         """How a person or group is named in bindings; Refused when they can't be, or lack their directory."""
-        spec = self.directories.get(record.directory)
-        if spec is None:
-            return Refused("DirectoryMissing", f"ScimDirectory {record.directory!r} doesn't exist")
-        key = (record.type, record.directory, record.id)
-        known = self._subjects.get(key)
-        if known is not None and known[0] is record and known[1] == spec.subjects:
-            return known[2]
-        name = user_subject if record.type == USER.name else group_subject
-        made = name(spec.subjects, record.document)
-        self._subjects[key] = (record, spec.subjects, made)
-        return made
-
-    def forget(self, record: Record) -> None:
-        """A user or group is gone."""
-        self._subjects.pop((record.type, record.directory, record.id), None)
+        return self.naming.name(record)
 
     def active_members(self, key: GroupKey) -> Iterator[Record]:
         """The users of a group who aren't disabled."""
@@ -101,27 +87,24 @@ class World:
 
     # --- places --------------------------------------------------------------------------------------------
 
-    def facts(self, place: Place, pending: Callable[[Place], bool] = lambda _: False) -> Facts:
-        """What is known about a place at this moment. `pending`: whether another one is still to be done."""
+    def facts(self, place: Place, moving: frozenset[str] = frozenset()) -> Facts:
+        """What is known about a place at this moment. `moving`: who stays there for a moment longer."""
         openers = self.routes.openers(place)
         binding = self.binding(place)
         directory = next((key[0] for key in openers), None) or _directory_of(binding)
         openings = list(openers.values())
         opening = widest(openings) if openings else None
-        kind = self.kind(place)
-        subjects = self.subjects_at(place)
-        gone = standing(binding, kind) - subjects
         return Facts(
             directory=directory,
             directory_exists=opening is None or self.directories.get(directory) is not None,
             opening=opening,
-            kind=kind,
-            subjects=subjects,
+            kind=self.kind(place),
+            subjects=self.subjects_at(place),
             anybody=any(True for key in openers for _ in self.active_members(key)),
             namespace=self.namespaces.get(place.namespace),
             role_exists=place.role in self.roles,
             binding=binding,
-            moving=self._moving(place, kind, gone, pending) if gone else gone,
+            moving=moving,
         )
 
     def bindings_of(self, place: Place) -> Cache:
@@ -140,18 +123,6 @@ class World:
         """Who should stand in the place's binding, as far as people and groups are concerned."""
         kind = self.kind(place)
         return frozenset(name for key in self.routes.openers(place) for name in self.subjects_of(key, kind))
-
-    def _moving(
-        self, place: Place, kind: SubjectKind, gone: frozenset[str], pending: Callable[[Place], bool]
-    ) -> frozenset[str]:
-        """Those who leave here for another binding in the same namespace that isn't written yet.
-
-        Another role after an edit or a group's new name, or the same role by another policy.
-        """
-        others = self.routes.in_namespace(place.namespace) - {place}
-        coming = [other for other in sorted(others) if pending(other) and self.kind(other) == kind]
-        found = ((gone & self.subjects_at(other)) - standing(self.binding(other), kind) for other in coming)
-        return frozenset().union(*found)
 
 
 def _kind_in(binding: Mapping[str, Any] | None) -> SubjectKind:

@@ -1,0 +1,65 @@
+"""Who leaves a binding for another one that isn't written yet: they stay until they stand there (rule 12).
+
+Asked for each name that leaves, since these are few: somebody disabled or deleted belongs nowhere any more,
+and costs one look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from scim_operator.access.bindings import SubjectKind, standing
+from scim_operator.access.places import Place
+from scim_operator.reconcile.world import World
+from scim_operator.scim.schemas import USER
+
+
+class Moving:
+    """`pending`: whether a place is still to be worked on."""
+
+    def __init__(self, world: World, pending: Callable[[Place], bool]) -> None:
+        self._world = world
+        self._pending = pending
+
+    def from_place(self, place: Place) -> frozenset[str]:
+        """The names that stand in a place's binding for a moment longer.
+
+        They are wanted in another binding of the same namespace, or of the whole cluster: another role after
+        an edit or a group's new name, the same role by another policy, a wider or a narrower grant.
+        """
+        kind = self._world.kind(place)
+        leaving = standing(self._world.binding(place), kind)
+        if not leaving:
+            return leaving
+        leaving -= self._world.subjects_at(place)
+        there: dict[Place, frozenset[str]] = {}
+        return frozenset(name for name in leaving if self._comes(name, kind, place, there))
+
+    def _comes(self, name: str, kind: SubjectKind, place: Place, there: dict[Place, frozenset[str]]) -> bool:
+        for other in self._wanted_at(name, kind):
+            if not _related(place, other) or not self._pending(other) or self._world.kind(other) != kind:
+                continue
+            if other not in there:
+                there[other] = standing(self._world.binding(other), kind)
+            if name not in there[other]:
+                return True
+        return False
+
+    def _wanted_at(self, name: str, kind: SubjectKind) -> Iterable[Place]:
+        """The places that somebody of that name belongs to."""
+        for record in self._world.naming.called(name, kind):
+            if record.type == USER.name:
+                groups = [
+                    (group.directory, group.id)
+                    for group in self._world.index.groups_of(record.directory, record.id)
+                ]
+            else:
+                groups = [(record.directory, record.id)]
+            for group in groups:
+                yield from self._world.routes.of_group(group)
+
+
+def _related(place: Place, other: Place) -> bool:
+    if place == other:
+        return False
+    return place.namespace == other.namespace or place.cluster_wide or other.cluster_wide

@@ -1,0 +1,64 @@
+"""How people and groups are called in bindings, and who is called so."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from scim_operator.access.bindings import SubjectKind
+from scim_operator.access.subjects import Refused, group_subject, user_subject
+from scim_operator.api.directory import SubjectTemplate
+from scim_operator.directory.directories import Directories
+from scim_operator.directory.index import Index
+from scim_operator.directory.records import Record
+from scim_operator.scim.schemas import GROUP, USER
+
+# (type, directory, id)
+_Key = tuple[str, str, str]
+
+
+class Naming:
+    """Names as the directories' templates make them, remembered in both directions."""
+
+    def __init__(self, index: Index, directories: Directories) -> None:
+        self._index = index
+        self._directories = directories
+        self._known: dict[_Key, tuple[Record, SubjectTemplate, str | Refused]] = {}
+        self._called: dict[str, set[_Key]] = defaultdict(set)
+
+    def name(self, record: Record) -> str | Refused:
+        """How a person or group is named in bindings; Refused when they can't be, or lack their directory."""
+        spec = self._directories.get(record.directory)
+        if spec is None:
+            return Refused("DirectoryMissing", f"ScimDirectory {record.directory!r} doesn't exist")
+        known = self._known.get(_key(record))
+        if known is not None and known[0] is record and known[1] == spec.subjects:
+            return known[2]
+        make = user_subject if record.type == USER.name else group_subject
+        made = make(spec.subjects, record.document)
+        self.forget(record)
+        self._known[_key(record)] = (record, spec.subjects, made)
+        if isinstance(made, str):
+            self._called[made].add(_key(record))
+        return made
+
+    def forget(self, record: Record) -> None:
+        """A user or group is gone."""
+        known = self._known.pop(_key(record), None)
+        if known is None or isinstance(known[2], Refused):
+            return
+        self._called[known[2]].discard(_key(record))
+        if not self._called[known[2]]:
+            del self._called[known[2]]
+
+    def called(self, name: str, kind: SubjectKind) -> Iterator[Record]:
+        """The users, or groups, of that name who may have access now: none for somebody disabled or gone."""
+        wanted = USER.name if kind == "User" else GROUP.name
+        for key in list(self._called.get(name, ())):
+            record = self._index.get(key[1], key[0], key[2])
+            if record is not None and record.type == wanted and record.active and self.name(record) == name:
+                yield record
+
+
+def _key(record: Record) -> _Key:
+    return record.type, record.directory, record.id
