@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.policies import DIRECTORY
+from tests.e2e.policies import DIRECTORY, apply
 from tests.entra import EntraClient
-from tests.installation import Installation
+from tests.installation import NAMESPACE, Installation
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +21,22 @@ def entra(operator: Installation) -> EntraClient:
 @pytest.fixture
 def name(request: pytest.FixtureRequest, operator: Installation) -> Iterator[str]:
     """A name for this test alone; its policy goes afterwards."""
-    made = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[-38:].strip("-")
+    made = _named(request)
     yield made
     operator.cluster.kubectl("delete", "accesspolicy", made, "--ignore-not-found")
+
+
+@pytest.fixture
+def directory(request: pytest.FixtureRequest, operator: Installation) -> Iterator[str]:
+    """A ScimDirectory for this test alone, named after it; it and its tokens go afterwards."""
+    made = _named(request)
+    body = {"apiVersion": "scim-operator.io/v1alpha1", "kind": "ScimDirectory", "metadata": {"name": made}}
+    apply(operator.cluster, {**body, "spec": {}})
+    yield made
+    operator.cluster.kubectl("delete", "scimdirectory", made, "--ignore-not-found")
+    operator.cluster.kubectl("delete", "secret", "-n", NAMESPACE, "-l", f"scim-operator.io/directory={made}")
+
+
+def _named(request: pytest.FixtureRequest) -> str:
+    """The test's name as one of an object."""
+    return re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[-38:].strip("-")

@@ -37,17 +37,6 @@ def running(operator: Installation) -> Iterator[Installation]:
         operator.start()
 
 
-@pytest.fixture
-def directory(request: pytest.FixtureRequest, operator: Installation) -> Iterator[str]:
-    """A directory for this test alone."""
-    made = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[-38:].strip("-")
-    body = {"apiVersion": "scim-operator.io/v1alpha1", "kind": "ScimDirectory", "metadata": {"name": made}}
-    apply(operator.cluster, {**body, "spec": {}})
-    yield made
-    operator.cluster.kubectl("delete", "scimdirectory", made, "--ignore-not-found")
-    operator.cluster.kubectl("delete", "secret", "-n", NAMESPACE, "-l", f"scim-operator.io/directory={made}")
-
-
 def scrape(operator: Installation) -> Samples:
     """As Prometheus does."""
     with urllib.request.urlopen(operator.process.url("metrics") + "/metrics", timeout=5) as answer:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,17 +23,6 @@ Object = dict[str, Any]
 OTHERS = "a-token-that-somebody-else-has-made-0123"
 # A directory's status is looked at every 10 s.
 STATUS_SECONDS = 20.0
-
-
-@pytest.fixture
-def directory(request: pytest.FixtureRequest, operator: Installation) -> Iterator[str]:
-    """A directory for this test alone."""
-    made = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[-38:].strip("-")
-    body = {"apiVersion": "scim-operator.io/v1alpha1", "kind": "ScimDirectory", "metadata": {"name": made}}
-    operator.cluster.kubectl("apply", "-f", "-", input=json.dumps({**body, "spec": {"provider": "Entra"}}))
-    yield made
-    operator.cluster.kubectl("delete", "scimdirectory", made)
-    operator.cluster.kubectl("delete", "secret", "-n", NAMESPACE, "-l", f"scim-operator.io/directory={made}")
 
 
 def token(operator: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,10 @@ def expiry(text: str, now: datetime | None = None) -> datetime:
     """An aware datetime in the future. Raises ArgumentTypeError, which argparse turns into a usage error."""
     now = now or datetime.now(UTC)
     if span := _SPAN.fullmatch(text):
-        moment = now + timedelta(**{_UNITS[span[2]]: int(span[1])})
+        try:
+            moment = now + timedelta(**{_UNITS[span[2]]: int(span[1])})
+        except OverflowError:
+            raise argparse.ArgumentTypeError(f"{text!r} is too far away") from None
     else:
         try:
             moment = datetime.fromisoformat(text)
