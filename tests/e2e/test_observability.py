@@ -320,10 +320,11 @@ def test_unready_from_sigterm_on_while_a_request_ends(running: Installation, dir
     with socket.create_connection((url.hostname or "", url.port or 0), timeout=20) as slow:
         head = (
             f"POST {url.path}/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {entra.token}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
         )
-        slow.sendall(head.encode() + body[:5])
-        time.sleep(0.3)  # it has begun
+        slow.sendall(head.encode())
+        assert slow.recv(65536).startswith(b"HTTP/1.1 100 "), "it has begun"
+        slow.sendall(body[:5])
         os.kill(running.process.pid, signal.SIGTERM)
         status, text = eventually(lambda: probe(running, "/readyz"), lambda answer: answer[0] != 200)
         assert status == 503

@@ -17,7 +17,7 @@ import pytest
 
 from tests.entra import EntraClient
 from tests.eventually import becomes, eventually
-from tests.installation import NAMESPACE, Connection, Installation
+from tests.installation import NAMESPACE, Installation
 
 Object = dict[str, Any]
 OTHERS = "a-token-that-somebody-else-has-made-0123"
@@ -300,8 +300,8 @@ def test_malformed_secret_is_refused_and_named(operator: Installation, directory
 
 
 def test_requests_by_the_hundred_are_no_writes(operator: Installation, directory: str) -> None:
-    connection = Connection(*(created(operator, directory)[key] for key in ("url", "token")))
-    becomes(lambda: answers(operator, directory, connection.token), 200)
+    text = created(operator, directory)["token"]
+    becomes(lambda: answers(operator, directory, text), 200)
     eventually(
         lambda: status(operator, directory).get("tokens", [{}])[0],
         lambda shown: "lastUsed" in shown,
@@ -315,7 +315,7 @@ def test_requests_by_the_hundred_are_no_writes(operator: Installation, directory
 
     before, began = version(), time.monotonic()
     while time.monotonic() < began + 13:  # longer than the pause between two looks at the status
-        assert answers(operator, directory, connection.token) == 200
+        assert answers(operator, directory, text) == 200
     assert version() == before
 
 

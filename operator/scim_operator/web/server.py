@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
 
 log = logging.getLogger(__name__)
 
-_DRAIN_SECONDS = 10
+# The requests under way, then what aiohttp still has to end; the chart's grace period covers both.
+_DRAIN_SECONDS, _CLOSE_SECONDS = 10, 2
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,52 @@ class Listener:
     port: int
 
 
+class _Served:
+    """A listener at work. It counts requests: aiohttp drops bodies that come after its shutdown began."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
+        listener.application.middlewares.insert(0, self._counted)
+        # Our own request log replaces aiohttp's, which would print query strings.
+        self._runner = web.AppRunner(
+            listener.application, access_log=None, shutdown_timeout=_CLOSE_SECONDS, handle_signals=False
+        )
+
+    async def start(self, taken: socket.socket) -> None:
+        """Answer on a port."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, taken).start()
+
+    async def drain(self) -> None:
+        """Take no more connections, let the requests under way end, close."""
+        self._draining = True
+        for site in list(self._runner.sites):
+            await site.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self._idle.wait()
+        await self._runner.cleanup()
+
+    @web.middleware
+    async def _counted(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            response = await handler(request)
+            if self._draining:
+                response.force_close()  # a connection that is kept alive would go on asking
+            return response
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+
 class Server:
     """Serves the listeners on one address."""
 
@@ -29,7 +79,7 @@ class Server:
         self._bind = bind
         self._listeners = listeners
         self._sockets: list[socket.socket] = []
-        self._runners: list[web.AppRunner] = []
+        self._served: list[_Served] = []
 
     def open(self) -> None:
         """Take the ports, before anything else begins. Raises OSError saying which one can't be had."""
@@ -43,22 +93,18 @@ class Server:
     async def start(self) -> None:
         """Answer on the ports that `open` took."""
         for listener, taken in zip(self._listeners, self._sockets, strict=True):
-            # Our own request log replaces aiohttp's, which would print query strings.
-            runner = web.AppRunner(
-                listener.application, access_log=None, shutdown_timeout=_DRAIN_SECONDS, handle_signals=False
-            )
-            await runner.setup()
-            self._runners.append(runner)
-            await web.SockSite(runner, taken).start()
+            served = _Served(listener)
+            self._served.append(served)
+            await served.start(taken)
             log.info(
                 "listening", extra={"listener": listener.name, "bind": self._bind, "port": listener.port}
             )
 
     async def drain(self) -> None:
-        """Stop listening, let running requests end."""
-        for runner in reversed(self._runners):
-            await runner.cleanup()
-        self._runners.clear()
+        """Stop listening, let running requests end; the listener that was first is the last to go."""
+        for served in reversed(self._served):
+            await served.drain()
+        self._served.clear()
 
 
 def _listening(bind: str, port: int) -> socket.socket:
