@@ -26,7 +26,7 @@ from tests.test_metrics import documented
 
 Object = dict[str, Any]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-STATUS_SECONDS = 20.0
+STATUS_SECONDS = 40.0
 
 
 @pytest.fixture

@@ -201,3 +201,23 @@ def test_api_server_away(running: Installation) -> None:
         cluster.wait_ready()
     eventually(lambda: entra.set_active("away@example.com", False).status, lambda status: status == 200, 15)
     assert entra.get("Users", "away@example.com")["active"] is False
+
+
+def test_leaver_right_after_an_outage(running: Installation) -> None:
+    """Whoever watches is back as soon as the API server is, however long it was away."""
+    cluster, name, person = running.cluster, "outage", "leaver@outage.example.com"
+    apply(cluster, policy(name, "access", f"{name}-*", role="view", namespace=name))
+    entra = running.client("access")
+    entra.provision_user(Person(person, "Outage", "Tester"))
+    entra.provision_group(f"{name}-group", [person])
+    becomes(partial(bindings, cluster, name), {(name, "view"): [person]})
+    api_server = cluster.processes["kube-apiserver"]
+    api_server.kill()
+    try:
+        time.sleep(13)  # by then kopf's own pauses would have grown to 8 s
+    finally:
+        api_server.restart()
+        cluster.wait_ready()
+    eventually(lambda: entra.set_active(person, False).status, lambda status: status == 200, 15)
+    becomes(lambda: cluster.can_list_pods(person, name), 403)
+    cluster.kubectl("delete", "accesspolicy", name)

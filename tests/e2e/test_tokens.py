@@ -22,7 +22,7 @@ from tests.installation import NAMESPACE, Installation
 Object = dict[str, Any]
 OTHERS = "a-token-that-somebody-else-has-made-0123"
 # A directory's status is looked at every 10 s.
-STATUS_SECONDS = 20.0
+STATUS_SECONDS = 40.0
 
 
 def token(operator: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:

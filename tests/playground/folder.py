@@ -19,15 +19,20 @@ def is_ours(state: Path) -> bool:
 
 
 def claim(state: Path) -> None:
-    """Make it, empty. Raises ClusterError when something of others is in it, or still runs."""
+    """Make it, empty. Raises ClusterError as `check_free` does."""
+    check_free(state)
+    # Keys and tokens live there.
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    empty_folder(state, MARKS)
+
+
+def check_free(state: Path) -> None:
+    """Raises ClusterError when something of others is in it, or still runs."""
     running = [process.name for process in processes(state).values() if process.is_alive]
     if running:
         raise ClusterError(f"{', '.join(running)} still run in {state}; stop them: make down")
     if state.exists() and any(state.iterdir()) and not is_ours(state):
         raise ClusterError(f"{state} is not empty and holds nothing of ours; move it away")
-    # Keys and tokens live there.
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    empty_folder(state, MARKS)
 
 
 def remove(state: Path) -> None:

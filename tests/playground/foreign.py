@@ -13,7 +13,7 @@ from tests.cluster.client import Client, CommandError
 from tests.cluster.cluster import stop_processes
 from tests.cluster.waiting import ClusterError
 from tests.installation import NAMESPACE, Installation
-from tests.playground.folder import claim
+from tests.playground.folder import check_free, claim
 from tests.playground.place import WithLocalOperator
 
 _STAYS = """\
@@ -79,7 +79,8 @@ class ForeignPlace(WithLocalOperator):
         return ForeignCluster(self.state, Path(self.record.kubeconfig))
 
     def prepare(self) -> None:
-        """It must answer, and must not have an operator already."""
+        """Ours must be free; theirs must answer, and must not have an operator already."""
+        check_free(self.state)
         asked = self.client().run("kubectl", "get", "namespaces", "-o", "name", timeout=30)
         if asked.returncode:
             raise ClusterError(f"{self.title} doesn't let us in: {asked.stderr.strip()}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import kopf
@@ -33,6 +34,16 @@ class NoDiffBase(kopf.DiffBaseStorage):
         """Nothing is stored."""
 
 
+class EverySecond(Iterable[float]):
+    """Seconds between two tries to reach the API server, without end.
+
+    kopf's own go up to 21 s: a leaver would wait that long after an outage.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.repeat(1.0)
+
+
 def settings() -> kopf.OperatorSettings:
     """Watch only: no posting, no peering, no scanning, nothing written to objects."""
     made = kopf.OperatorSettings()
@@ -43,6 +54,7 @@ def settings() -> kopf.OperatorSettings:
     made.watching.server_timeout = 290
     made.watching.chunk_size = 500
     made.networking.request_timeout = 30
+    made.networking.error_backoffs = EverySecond()
     made.queueing.idle_timeout = 1.0
     made.queueing.exit_timeout = 0.5
     for item in BINDINGS:
