@@ -113,9 +113,10 @@ class Operator:
             task.add_done_callback(self._ended)
         # In place of kopf's, which would tell us only when its watches have ended.
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._leave)
+            asyncio.get_running_loop().add_signal_handler(number, self._leave, number)
 
-    def _leave(self) -> None:
+    def _leave(self, number: signal.Signals) -> None:
+        log.info("stopping: requests under way are answered first", extra={"signal": number.name})
         self._leaving = True
         self._stop_flag.set()
 
@@ -164,6 +165,7 @@ async def run(options: Options) -> None:
     """The operator, until a signal ends it."""
     async with KubeClient(await load_credentials()) as client:
         await Operator(client, options).run()
+    log.info("stopped")
 
 
 def _now() -> str:

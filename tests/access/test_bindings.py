@@ -85,6 +85,7 @@ def test_namespace_has_our_labels_and_no_owner() -> None:
                 "scim-operator.io/policy": "teams",
                 "scim-operator.io/directory": "entra",
             },
+            "annotations": {"scim-operator.io/made": "true"},
         }
     }
 

@@ -204,6 +204,12 @@ def test_labels_stripped_from_our_namespace_come_back(number: int) -> None:
         assert plan(PLACE, bound_only) == Plan(binding=BINDING), "whoever only binds there labels nothing"
 
 
+def test_all_labels_stripped_from_our_namespace_come_back() -> None:
+    bare = namespace(annotations={"scim-operator.io/made": "true"})
+    planned = plan(PLACE, facts(namespace=bare))
+    assert (planned.binding, planned.relabel) == (BINDING, OURS)
+
+
 def test_labels_that_others_chose_are_left_alone() -> None:
     chosen = {**OURS, "app.kubernetes.io/managed-by": "Helm", "scim-operator.io/policy": "other"}
     planned = plan(PLACE, facts(namespace=namespace(chosen)))

@@ -24,6 +24,7 @@ def secret(
     return {
         "metadata": {
             "name": name,
+            "namespace": "operators",
             "labels": {"scim-operator.io/directory": directory},
             "creationTimestamp": created,
         },

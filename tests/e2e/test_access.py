@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.e2e.policies import DIRECTORY, apply, bindings, conditions, hire, policy, raised
+from tests.e2e.replay import Replay
 from tests.entra import EntraClient
 from tests.eventually import becomes, eventually
 from tests.installation import Installation
@@ -180,9 +181,11 @@ def test_labels_stripped_from_our_namespace_come_back(
         return {key: value for key, value in found.items() if key != "kubernetes.io/metadata.name"}
 
     whole = labels()
-    for label in whole:
-        cluster.kubectl("label", "namespace", name, f"{label}-")
+    replay = Replay(cluster)
+    for stripped in (*([label] for label in whole), list(whole)):
+        cluster.kubectl("label", "namespace", name, *(f"{label}-" for label in stripped))
         becomes(labels, whole)
+    assert all((person, "view", name) in moment for moment in replay.moments())
     assert cluster.can_list_pods(person, name) == 200
 
 

@@ -334,6 +334,9 @@ def test_unready_from_sigterm_on_while_a_request_ends(running: Installation, dir
         answer = slow.recv(65536)
     assert answer.startswith(b"HTTP/1.1 201 ")
     assert running.process.process.wait(10), "it ends by itself once the request has"
+    said = [json.loads(line)["message"] for line in running.process.log.read_text().splitlines()]
+    assert any(message.startswith("stopping: ") for message in said[-20:])
+    assert said[-1] == "stopped"
 
 
 def test_a_hanging_process_is_not_alive(running: Installation) -> None:

@@ -169,7 +169,7 @@ def test_revoke_touches_nothing_when_one_name_is_wrong(operator: Installation, d
         (("create", "scim", "--expires", "soon"), 2, "'soon' is neither 90d"),
         (("create", "scim", "--expires", "2020-01-01T00:00:00Z"), 2, "is not in the future"),
         (("create", "scim", "--expires", "2036-01-01T00:00:00"), 2, "has no time zone"),
-        (("create", "scim", "-n", "no-such-namespace"), 1, 'namespaces "no-such-namespace" not found'),
+        (("create", "scim", "-n", "no-such-namespace"), 1, "no scim-operator is installed in namespace"),
         (("revoke",), 2, "NAME"),
     ],
 )
@@ -270,6 +270,20 @@ BROKEN: dict[str, tuple[Object, Object, str]] = {
     ),
     "type": ({"token": OTHERS}, {"type": "Opaque"}, "its type is Opaque"),
 }
+
+
+def test_namespace_without_an_operator_is_refused(operator: Installation, directory: str) -> None:
+    """A token there would open nothing, and nobody would say so."""
+    where = ("-n", "default")
+    refused = operator.command("token", "create", directory, *where)
+    assert refused.returncode == 1
+    assert "no scim-operator is installed in namespace default" in refused.stderr
+    assert "--force" in refused.stderr
+    assert operator.command("token", "list", directory, *where).stdout == ""
+    forced = operator.command("token", "create", directory, *where, "--force", "-o", "json")
+    assert forced.returncode == 0, forced.stderr
+    name = json.loads(forced.stdout)["secret"].partition("/")[2]
+    assert operator.command("token", "revoke", name, *where).returncode == 0
 
 
 @pytest.mark.parametrize("fault", BROKEN)

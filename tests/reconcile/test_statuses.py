@@ -209,7 +209,7 @@ def test_token_that_ends_soon_is_said_without_alarm(scene: Scene) -> None:
     conditions = {item["type"]: item for item in scene.status(DIRECTORIES, "entra")["conditions"]}
     assert conditions["Ready"]["status"] == "True"
     assert "token soon expires at 2026-06-10T00:00:00Z" in conditions["TokenExpiring"]["message"]
-    assert "scim-operator token create entra" in conditions["TokenExpiring"]["message"]
+    assert "scim-operator token create entra -n operators" in conditions["TokenExpiring"]["message"]
 
 
 def test_directory_that_cannot_be_read_says_so(scene: Scene) -> None:

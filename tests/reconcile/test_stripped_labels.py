@@ -50,6 +50,17 @@ async def test_leaver_goes_although_the_namespace_cant_be_labelled(plant: Watche
         await plant.until(lambda: plant.subjects() == {"person1"}, 5)
 
 
+async def test_all_labels_stripped_at_once(plant: Watched) -> None:
+    key = NAMESPACES.plural, "", PLACE.namespace
+    async with plant.running():
+        await plant.until(lambda: plant.subjects() == {"person0", "person1"})
+        whole = plant.api.objects[key]["metadata"]
+        plant.moments.clear()
+        plant.put(NAMESPACES, PLACE.namespace, annotations=whole["annotations"])
+        await plant.until(lambda: plant.api.objects[key]["metadata"].get("labels") == whole["labels"])
+    assert plant.moments == [], "nobody lost access meanwhile"
+
+
 async def test_two_labels_stripped_at_once(plant: Watched) -> None:
     async with plant.running():
         await plant.until(lambda: plant.subjects() == {"person0", "person1"})

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from scim_operator.access.places import Place
 from scim_operator.api.kinds import (
     DIRECTORY_LABEL,
+    MADE_ANNOTATION,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     POLICY_LABEL,
@@ -81,8 +82,17 @@ def standing(binding: Mapping[str, Any] | None, kind: SubjectKind) -> frozenset[
 
 
 def desired_namespace(place: Place, directory: str) -> Object:
-    """A bare namespace. No owner reference: a policy's end must never delete workloads (rule 16)."""
-    return {"metadata": {"name": place.namespace, "labels": labels(place.policy, directory)}}
+    """A bare namespace. No owner reference: a policy's end must never delete workloads (rule 16).
+
+    Labels come and go by hand, as selectors; the annotation remembers that we made it.
+    """
+    return {
+        "metadata": {
+            "name": place.namespace,
+            "labels": labels(place.policy, directory),
+            "annotations": {MADE_ANNOTATION: "true"},
+        }
+    }
 
 
 def is_ours(binding: Mapping[str, Any]) -> bool:

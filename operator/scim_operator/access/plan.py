@@ -19,6 +19,7 @@ from scim_operator.access.problems import Problem
 from scim_operator.api.kinds import (
     ALLOW_POLICY_LABEL,
     DIRECTORY_LABEL,
+    MADE_ANNOTATION,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     POLICY_LABEL,
@@ -98,12 +99,15 @@ def _wanted(place: Place, facts: Facts) -> tuple[frozenset[str], tuple[Problem, 
 
 
 def is_made_by_us(namespace: Mapping[str, Any]) -> bool:
-    """True for namespaces the operator made, as long as one of its labels is left.
+    """True for namespaces the operator made, as long as one of its marks is left.
 
-    Another tool may have written its own name into managed-by, or somebody stripped the others: that must not
-    end anybody's access. Who may set these labels may set allow-policy as well.
+    Another tool may have written its own name into managed-by, or somebody stripped labels: that must not end
+    anybody's access. Who may set these marks may set allow-policy as well.
     """
-    present = (namespace["metadata"].get("labels") or {}).keys()
+    metadata = namespace["metadata"]
+    if MADE_ANNOTATION in (metadata.get("annotations") or {}):
+        return True
+    present = (metadata.get("labels") or {}).keys()
     return (
         bool(present & {POLICY_LABEL, DIRECTORY_LABEL}) or _label(namespace, MANAGED_BY_LABEL) == MANAGED_BY
     )
@@ -134,8 +138,8 @@ def _namespace_refusal(place: Place, opening: Opening, namespace: Mapping[str, A
     consent = _label(namespace, ALLOW_POLICY_LABEL)
     if opening.captured and not is_made_by_us(namespace) and consent not in (place.policy, "any"):
         message = (
-            f"namespace {place.namespace!r} wasn't made by scim-operator, and a group's name alone must not "
-            f"open it; to allow: kubectl label ns {place.namespace} {ALLOW_POLICY_LABEL}={place.policy}"
+            f"namespace {place.namespace!r} bears no mark of scim-operator, and a group's name alone must "
+            f"not open it; to allow: kubectl label ns {place.namespace} {ALLOW_POLICY_LABEL}={place.policy}"
         )
         return Problem("Conflict", "ForeignNamespace", message)
     return None

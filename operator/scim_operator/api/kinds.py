@@ -15,6 +15,7 @@ POLICY_LABEL = f"{GROUP}/policy"
 DIRECTORY_LABEL = f"{GROUP}/directory"
 SHARDS_LABEL = f"{GROUP}/shards"
 ALLOW_POLICY_LABEL = f"{GROUP}/allow-policy"
+MADE_ANNOTATION = f"{GROUP}/made"
 WRITTEN_ANNOTATION = f"{GROUP}/written"
 TOKEN_SECRET_TYPE = f"{GROUP}/token"
 

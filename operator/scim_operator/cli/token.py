@@ -42,6 +42,7 @@ def add(commands: Any) -> None:
     creating.add_argument(
         "--expires", type=expiry, metavar="WHEN", help="90d, 12h, or 2027-01-31T00:00:00Z (default: never)"
     )
+    creating.add_argument("--force", action="store_true", help="even where no operator seems to be installed")
 
     listing = _verb(verbs, "list", _list, "show tokens, their end and last use, and what is wrong with them")
     listing.add_argument("directory", nargs="?", help="of this ScimDirectory only")
@@ -80,6 +81,8 @@ async def _run(command: Command, arguments: argparse.Namespace) -> int:
 
 async def _create(client: KubeClient, arguments: argparse.Namespace) -> int:
     namespace, directory, expires = arguments.namespace, arguments.directory, arguments.expires
+    if not arguments.force:
+        await _refuse_wrong_namespace(client, namespace)
     token = new_token(directory, secrets.token_bytes(32))
     url = await _url(client, directory)
     name = f"scim-token-{directory[:40].rstrip('-')}-{secrets.token_hex(4)}"
@@ -95,7 +98,6 @@ async def _create(client: KubeClient, arguments: argparse.Namespace) -> int:
             f"\nThe token is shown only now. Secret {namespace}/{name} holds its hash; deleting it revokes."
             + (f" It expires at {end}." if end else "")
         )
-    await _warn_of_wrong_namespace(client, namespace)
     return 0
 
 
@@ -120,16 +122,16 @@ async def _directory(client: KubeClient, name: str) -> Object:
         ) from error
 
 
-async def _warn_of_wrong_namespace(client: KubeClient, namespace: str) -> None:
+async def _refuse_wrong_namespace(client: KubeClient, namespace: str) -> None:
     """A token in a namespace without an operator opens nothing, and nobody would say so."""
     try:
         found = await client.list(DEPLOYMENTS, namespace=namespace, selector=_OPERATOR)
     except ApiError:
         return  # whoever may make tokens need not be able to see Deployments
     if not found.items:
-        _warn(
-            f"no scim-operator is installed in namespace {namespace}; if it runs elsewhere, this token opens "
-            "nothing: revoke it and say where by -n"
+        raise CommandError(
+            f"no scim-operator is installed in namespace {namespace}, and a token there would open nothing; "
+            f"say by -n where it runs (kubectl get deployments -A -l {_OPERATOR}), or insist by --force"
         )
 
 

@@ -28,9 +28,10 @@ _SHORTEST = 32
 
 @dataclass(frozen=True)
 class Token:
-    """A token's proof. `name`: of its Secret; `created`: RFC 3339; `expires`: an aware datetime or None."""
+    """A token's proof. `name`, `namespace`: of its Secret; `created`: RFC 3339; `expires`: aware, or None."""
 
     name: str
+    namespace: str
     directory: str
     digest: str
     created: str
@@ -87,6 +88,7 @@ def token_of(secret: Mapping[str, Any]) -> Token:
     data = {key: _text(key, value) for key, value in (secret.get("data") or {}).items()}
     return Token(
         name=metadata["name"],
+        namespace=metadata.get("namespace", ""),
         directory=directory,
         digest=_proof(directory, data),
         created=metadata.get("creationTimestamp", ""),

@@ -46,7 +46,8 @@ def token_problems(directory: str, tokens: Tokens) -> list[Problem]:
     if (ending := tokens.ending_soon(directory)) and ending.expires:
         message = (
             f"token {ending.name} expires at {rfc3339(ending.expires)}: a provider that still shows it is "
-            f"refused from then on; make another one and paste it: scim-operator token create {directory}"
+            f"refused from then on; make another one and paste it: "
+            f"scim-operator token create {directory} -n {ending.namespace}"
         )
         problems.append(Problem("TokenExpiring", "Soon", message))
     return problems

@@ -118,7 +118,8 @@ class Statuses:
             "bindings": len(bound),
             "namespaces": len({place.namespace for place in bound if not place.cluster_wide}),
         }
-        ready = "access is in place" if places else "no policy matches this group"
+        ready = "access is in place" if bound else "nobody active is in the group: nothing to grant"
+        ready = ready if places else "no policy matches this group"
         return self._made(group.metadata, group.status, fields, problems, ready)
 
     def _policy(self, name: str) -> Wanted | None:
@@ -147,7 +148,8 @@ class Statuses:
             *(problem for key in matched for problem in self._refused_group(key, [name])),
             *([revocation_delayed()] if self._world.routes.subject_kind(name) == "Group" else []),
         ]
-        ready = "access is in place" if matched else "no group matches yet: nothing to grant"
+        ready = "access is in place" if bound else "nobody is in the groups yet: nothing to grant"
+        ready = ready if matched else "no group matches yet: nothing to grant"
         return self._made(policy["metadata"], policy.get("status") or {}, fields, problems, ready, remarks)
 
     def _directory(self, name: str) -> Wanted | None:
