@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test demo up down token-for bench crds snapshots clean
+.PHONY: help install lint test demo up down token-for bench crds snapshots transcript clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,7 +45,7 @@ down: $(READY) ## Stop what `make up` left running
 token-for: $(READY) ## Print a person's token for the API server: make -s token-for USER=alice@example.com
 	@$(BIN)/python -m tests.playground token-for $(call given,USER,user)
 
-bench: $(READY) ## Measure: SCIM beside the bare API server, and how soon a leaver is out (4 minutes)
+bench: $(READY) ## Measure: SCIM beside the bare API server, and how soon a leaver is out (about three minutes)
 	$(BIN)/python -m benchmarks
 
 crds: $(READY) ## Write the CRDs from the models into crds/ and the chart
@@ -54,6 +54,9 @@ crds: $(READY) ## Write the CRDs from the models into crds/ and the chart
 
 snapshots: $(READY) ## Write tests/chart/snapshots again, after a change of the chart
 	$(BIN)/python -m tests.chart.options
+
+transcript: $(READY) ## Write docs/demo.md again, from a run of the demo
+	$(BIN)/python -m tests.demo.page
 
 clean: ## Remove the Python environment and caches of the checkout (built binaries stay in ~/.cache)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

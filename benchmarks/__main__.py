@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: a cluster of its own, two sections, a table and a JSON file; under five minutes."""
+"""`python -m benchmarks`: a cluster of its own, two sections, a table and JSON; about three minutes."""
 
 from __future__ import annotations
 
