@@ -44,7 +44,11 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "directories": {
         "directories": [
-            {"name": "entra", "provider": "Entra", "subjects": {"user": "oid:{externalId}"}},
+            {
+                "name": "entra",
+                "provider": "Entra",
+                "subjects": {"user": "oid:{externalId}", "group": "team:{displayName}"},
+            },
             {"name": "okta", "provider": "Okta", "subjects": {"user": "{userName}", "lowercase": True}},
         ]
     },

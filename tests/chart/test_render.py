@@ -152,6 +152,14 @@ def test_every_role_is_not_grantable(chart: Renderer, entry: str) -> None:
             "directories[0].name=entra,directories[0].subjects.user=plain",
             "must hold exactly one of {userName}",
         ),
+        (
+            "directories[0].name=entra,directories[0].subjects.group=oid:{userName}",
+            'subjects.group "oid:{userName}" must hold exactly one of {externalId} and {displayName}',
+        ),
+        (
+            "directories[0].name=entra,directories[0].subjects.group=plain",
+            'subjects.group "plain" must hold exactly one of {externalId} and {displayName}',
+        ),
         ("directories[0].name=entra,directories[1].name=entra", '"entra" is listed twice'),
         ("externalURL=scim.example.com", "must be a scheme and a host, such as https://scim.example.com"),
         ("externalURL=https://a.example.com/?x=y", "must be a scheme and a host"),
@@ -192,6 +200,21 @@ def test_values_and_schema_and_readme_agree() -> None:
     readme = (CHART / "README.md").read_text()
     for key in values:
         assert f"`{key}" in readme, f"README.md lacks the value {key}"
+
+
+def test_directories_in_values_have_the_fields_of_their_kind() -> None:
+    def fields(schema: dict[str, Any]) -> set[str]:
+        """Paths of all properties."""
+        properties: dict[str, dict[str, Any]] = schema.get("properties", {})
+        below = {f"{key}.{path}" for key, value in properties.items() for path in fields(value)}
+        return set(properties) | below
+
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+    crd = yaml.safe_load((CHART / "crds" / "scim-operator.io_scimdirectories.yaml").read_text())
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    assert fields(schema["properties"]["directories"]["items"]) == {"name"} | fields(spec)
+    readme = (CHART / "README.md").read_text()
+    assert all(f"`{path}`" in readme for path in fields(spec) - {"subjects"})
 
 
 def test_the_pod_has_no_privileges(chart: Renderer) -> None:
