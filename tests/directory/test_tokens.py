@@ -289,3 +289,17 @@ def test_text_of_a_token_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
     assert TOKEN not in caplog.text
     assert OTHERS not in caplog.text
     assert OTHERS not in repr(vars(made))
+
+
+@pytest.mark.parametrize("expires", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00"])
+def test_end_that_no_clock_reaches_breaks_nothing(expires: str) -> None:
+    made = tokens(secret(sha256=HASH, expires=expires))
+    assert made.of("entra") == []
+    (why,) = made.unusable("entra")
+    assert "`expires`" in why
+
+
+def test_keys_of_others_are_not_read() -> None:
+    made = secret(token=OTHERS)
+    made["data"]["ca.crt"] = "//79"  # three bytes that are no text
+    assert opens(tokens(made), "entra", OTHERS)

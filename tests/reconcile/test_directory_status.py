@@ -103,3 +103,11 @@ def test_problems_name_the_secret_and_what_to_do() -> None:
     assert "token soon expires at 2026-06-10T00:00:00Z" in problems[2].message
     assert "scim-operator token create entra" in problems[2].message
     assert token_problems("okta", made.tokens) == []
+
+
+def test_directory_whose_tokens_have_all_expired_says_so() -> None:
+    over = secret("over", sha256=HASH, expires="2026-05-31T00:00:00Z")
+    (problem,) = token_problems("entra", Clock(over).tokens)
+    assert (problem.condition, problem.reason) == ("TokenExpiring", "Expired")
+    assert "scim-operator token create entra -n operators" in problem.message
+    assert token_problems("entra", Clock(over, secret("valid", sha256=HASH)).tokens) == []

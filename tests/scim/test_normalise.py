@@ -68,3 +68,9 @@ def test_nothing_that_a_put_may_not_change_is_stored() -> None:
             for attribute in schema.attributes.values():
                 parts = () if attribute.spec.keyed else attribute.sub_attributes.values()
                 assert "immutable" not in [part.spec.mutability for part in (attribute, *parts)]
+
+
+def test_whole_numbers_are_as_the_api_server_gives_them_back() -> None:
+    """It stores 1.0 as 1: kept as sent, the same PUT would be a change every time (rule 4)."""
+    made = normalise(USER, {"userName": "ada", CUSTOM_URN: {"level": 1.0}})
+    assert repr(made.document[CUSTOM_URN]["level"]) == "1"

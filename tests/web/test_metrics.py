@@ -146,3 +146,13 @@ async def test_no_person_is_named(endpoint: Endpoint, scraper: TestClient[Any, A
     await endpoint.ask("POST", "/Users", {"userName": "grace@example.com"})
     await endpoint.ask("GET", "/Users/grace@example.com")
     assert "grace" not in json.dumps([str(key) for key in await scrape(scraper)])
+
+
+async def test_every_spelling_of_a_call_is_counted_as_what_it_is(
+    endpoint: Endpoint, scraper: TestClient[Any, Any]
+) -> None:
+    before = await scrape(scraper)
+    await endpoint.ask("POST", "/Users/.search", {"filter": 'userName eq "ada"'})
+    await endpoint.ask("GET", "/serviceConfiguration")
+    counted = grown(before, await scrape(scraper))
+    assert counted == {("entra", "users", "filter", "200"): 1, ("entra", "", "discovery", "200"): 1}

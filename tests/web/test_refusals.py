@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable
@@ -9,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from scim_operator.directory.index import Index
 from scim_operator.directory.tokens import Tokens
@@ -259,3 +261,33 @@ async def test_log_tells_the_request_without_its_query(
     assert "ada@example.com" not in printed
     assert "wrong-token" not in printed
     assert TOKENS["entra"] not in printed
+
+
+async def test_body_that_cannot_be_unpacked_is_the_clients_fault(endpoint: Endpoint) -> None:
+    sent = endpoint.ask("POST", "/Users", '{"userName": "ada"}', headers={"Content-Encoding": "gzip"})
+    await refusal(sent, 400, "invalidSyntax")
+
+
+async def test_client_that_hangs_up_is_no_failure_of_ours(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = f"POST /scim/v2/entra/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKENS['entra']}\r\n"
+    runner = web.AppRunner(endpoint.scim.application())  # a test's server cancels what nobody waits for
+    await runner.setup()
+    await (site := web.TCPSite(runner, "127.0.0.1", 0)).start()
+    with caplog.at_level(logging.INFO):
+        _, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+        writer.write(f'{head}Content-Length: 100\r\n\r\n{{"userN'.encode())
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        writer.close()
+        await asyncio.sleep(0.2)
+    await site.stop()
+    await runner.cleanup()
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("path", ["/Users?filter=userName+eq+%22" + "%C3%A9" * 1500 + "%22"])
+async def test_filter_within_the_announced_length_is_answered(endpoint: Endpoint, path: str) -> None:
+    answer = await endpoint.ask("GET", path)
+    assert (answer.status, answer.content_type) == (200, "application/scim+json")

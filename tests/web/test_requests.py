@@ -340,3 +340,12 @@ async def test_member_of_another_directory_is_not_shown(endpoint: Endpoint) -> N
     stored["spec"]["members"] = [eve.id]
     endpoint.index.put(endpoint.api.put(GROUPS, stored))
     assert (await answered(endpoint, "GET", f"/Groups/{team.id}"))["members"] == []
+
+
+async def test_page_over_both_kinds_has_its_length(endpoint: Endpoint) -> None:
+    for name in ("u0", "u1"):
+        await endpoint.user(name)
+    for name in ("g0", "g1", "g2"):
+        await endpoint.group(name)
+    page = await answered(endpoint, "POST", "/.search", {"startIndex": 2, "count": 2})
+    assert [shown.get("userName") or shown["displayName"] for shown in page["Resources"]] == ["u1", "g0"]

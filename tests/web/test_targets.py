@@ -85,3 +85,15 @@ def test_any_path_means_something(path: str) -> None:
 def test_path_behind_the_flag(query: str, meant: str | None) -> None:
     assert rerouted(PREFIX + "/entra", query) == meant
     assert rerouted(PREFIX + "/entra/", query) == meant
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'aadOptscim062020=true&filter=displayName+eq+"a/b"',
+        'aadOptscim062020=&filter=displayName+eq+"a/b"',
+        'AzureAdScimPatch062020=true&excludedAttributes=members&filter=displayName eq "R/D"',
+    ],
+)
+def test_slash_in_a_filter_behind_the_flag_is_no_path(query: str) -> None:
+    assert rerouted("/scim/v2/entra/Groups", query) is None

@@ -23,6 +23,8 @@ Object = dict[str, Any]
 TOKEN_SELECTOR = DIRECTORY_LABEL
 # An identity admin may be on holiday.
 _WARN_BEFORE = timedelta(days=21)
+# What a Secret of ours holds; other keys are somebody else's business.
+_KEYS = ("token", "sha256", "expires")
 _SHORTEST = 32
 
 
@@ -85,7 +87,8 @@ def token_of(secret: Mapping[str, Any]) -> Token:
         raise ValueError(
             f"its type is {kind}, not {TOKEN_SECRET_TYPE}; types can't be changed: delete and make it again"
         )
-    data = {key: _text(key, value) for key, value in (secret.get("data") or {}).items()}
+    stored = secret.get("data") or {}
+    data = {key: _text(key, stored[key]) for key in _KEYS if key in stored}
     return Token(
         name=metadata["name"],
         namespace=metadata.get("namespace", ""),
@@ -142,6 +145,11 @@ class Tokens:
         """A directory's tokens, expired ones included, by name."""
         found = (token for token in self._by_secret.values() if token.directory == directory)
         return sorted(found, key=lambda token: token.name)
+
+    def opens(self, directory: str) -> bool:
+        """Whether any token of a directory is valid now."""
+        now = self._now()
+        return any(not token.over(now) for token in self.of(directory))
 
     def last_used(self, name: str) -> str | None:
         """When a token last opened its directory since this process began: RFC 3339."""
@@ -226,7 +234,10 @@ def _time(text: str | None) -> datetime | None:
         raise ValueError("key `expires` is no RFC 3339 time such as 2027-01-31T00:00:00Z") from error
     if moment.tzinfo is None:
         raise ValueError("key `expires` has no time zone; end it with Z")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("key `expires` is a time that no clock reaches") from error
 
 
 def _digest(token: str) -> str:

@@ -50,4 +50,11 @@ def token_problems(directory: str, tokens: Tokens) -> list[Problem]:
             f"scim-operator token create {directory} -n {ending.namespace}"
         )
         problems.append(Problem("TokenExpiring", "Soon", message))
+    known = tokens.of(directory)
+    if known and not tokens.opens(directory):
+        message = (
+            "every token of this directory has expired, and its provider is refused; make another one and "
+            f"paste it: scim-operator token create {directory} -n {known[0].namespace}"
+        )
+        problems.append(Problem("TokenExpiring", "Expired", message))
     return problems

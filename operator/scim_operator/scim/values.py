@@ -99,7 +99,12 @@ def one_primary(elements: list[dict[str, Any]], before: Any) -> list[dict[str, A
 
 
 def copy_json(value: Any, where: str, depth: int = MAX_DEPTH) -> Any:
-    """A deep copy of an undeclared value, kept as it is; 400 if it is nested without measure."""
+    """A deep copy of an undeclared value, kept as it is; 400 if it is nested without measure.
+
+    But for 1.0, which the API server gives back as 1: kept, the same value would be a change every time.
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if not isinstance(value, dict | list):
         return value
     if depth == 0:

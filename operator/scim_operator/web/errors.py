@@ -39,6 +39,9 @@ async def errors_as_scim(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPException as error:
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         return scim_response(ScimError(error.status, error.text or error.reason).body(), error.status, allow)
+    except ConnectionResetError:
+        # Nobody hears it; but the log tells what became of the request.
+        return scim_response(ScimError(400, "the client hung up before its request was whole").body(), 400)
     except Exception:
         log.exception("a request failed", extra={"request_id": request[REQUEST_ID]})
         detail = f"the operator failed; its log has the reason under request id {request[REQUEST_ID]}"

@@ -24,7 +24,8 @@ REQUEST_ID = web.RequestKey("request_id", str)
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 _RESOURCES = ("users", "groups")
-_DISCOVERY = ("", "serviceproviderconfig", "resourcetypes", "schemas")
+_SEARCH = ".search"
+_DISCOVERY = ("", "serviceproviderconfig", "serviceconfiguration", "resourcetypes", "schemas")
 _ON_ALL = {"GET": "list", "POST": "create"}
 _ON_ONE = {"GET": "get", "PUT": "replace", "PATCH": "patch", "DELETE": "delete"}
 
@@ -56,6 +57,8 @@ CURRENT: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 def operation(method: str, asked: Target, *, filtered: bool) -> str:
     """What a request wants, in one word: the metrics' and the log's name for it."""
+    if _SEARCH in (asked.endpoint, asked.identifier) and method == "POST":
+        return "filter"
     if asked.endpoint in _RESOURCES and not asked.rest:
         word = (_ON_ALL if asked.identifier is None else _ON_ONE).get(method, "other")
         return "filter" if word == "list" and filtered else word

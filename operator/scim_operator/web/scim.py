@@ -248,6 +248,8 @@ async def _json(request: web.Request) -> dict[str, Any]:
     """The body as an object, whatever Content-Type it claims (Entra, Okta and curl differ)."""
     try:
         body = orjson.loads(await request.read())
+    except web.RequestPayloadError as error:
+        raise invalid_syntax("the body can't be read: cut off, or not encoded as its headers say") from error
     except orjson.JSONDecodeError as error:
         raise invalid_syntax(f"the body is no JSON: {error}") from error
     if not isinstance(body, dict):

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 # The requests under way, then what aiohttp still has to end; the chart's grace period covers both.
 _DRAIN_SECONDS, _CLOSE_SECONDS = 10, 2
+# Bytes of a request's first line: a filter as long as we read, percent-encoded (aiohttp's limit: 8 KiB).
+MAX_LINE = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,11 @@ class _Served:
         listener.application.middlewares.insert(0, self._counted)
         # Our own request log replaces aiohttp's, which would print query strings.
         self._runner = web.AppRunner(
-            listener.application, access_log=None, shutdown_timeout=_CLOSE_SECONDS, handle_signals=False
+            listener.application,
+            access_log=None,
+            shutdown_timeout=_CLOSE_SECONDS,
+            handle_signals=False,
+            max_line_size=MAX_LINE,
         )
 
     async def start(self, taken: socket.socket) -> None:

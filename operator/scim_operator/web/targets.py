@@ -30,7 +30,8 @@ def rerouted(raw_path: str, raw_query: str) -> str | None:
     None when the URL means what it says.
     """
     flag, slash, rest = raw_query.partition("/")
-    if not slash or flag.partition("=")[0].casefold() not in _FLAGS:  # IBM writes it with `=true`
+    name, _, value = flag.partition("=")  # IBM writes it with `=true`
+    if not slash or name.casefold() not in _FLAGS or "&" in value:  # that slash stands in a filter
         return None
     return f"{raw_path.rstrip('/')}/{rest}"
 
