@@ -13,11 +13,12 @@ help: ## Show this list
 install: $(READY) ## Make the Python environment in .venv (done by every target that needs it)
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "'$(PYTHON)' is no Python 3.11 or newer; say which is: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Installing what is needed into $(VENV); once, about a minute"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	$(BIN)/python -m pip install --constraint constraints.txt --editable . --group dev
 	@touch $@
 
 lint: $(READY) ## Check style, types and the rooms' import rules
@@ -34,7 +35,8 @@ demo: $(READY) ## Play an Entra provisioning run against the installed chart, on
 
 # $(call given,NAME,option): the option, when NAME stands on make's own command line. The environment doesn't
 # count: every shell has a USER, and one that sourced .cluster/env a KUBECONFIG.
-given = $(if $(findstring command line,$(origin $1)),--$2 "$$$1")
+# Quoted for the shell, not taken from it: bash has a GROUPS of its own.
+given = $(if $(findstring command line,$(origin $1)),--$2 '$(subst ','\'',$(value $1))')
 
 up: $(READY) ## Leave the demo's system running, to try things on (or CLUSTER=kind, or KUBECONFIG=file)
 	@$(BIN)/python -m tests.playground up $(call given,CLUSTER,cluster) $(call given,KUBECONFIG,kubeconfig)
@@ -42,8 +44,8 @@ up: $(READY) ## Leave the demo's system running, to try things on (or CLUSTER=ki
 down: $(READY) ## Stop what `make up` left running
 	@$(BIN)/python -m tests.playground down
 
-token-for: $(READY) ## Print a person's token for the API server: make -s token-for USER=alice@example.com
-	@$(BIN)/python -m tests.playground token-for $(call given,USER,user)
+token-for: $(READY) ## Print a person's token: make -s token-for USER=alice@example.com (with groups: GROUPS=a,b)
+	@$(BIN)/python -m tests.playground token-for $(call given,USER,user) $(call given,GROUPS,groups)
 
 bench: $(READY) ## Measure: SCIM beside the bare API server, and how soon a leaver is out (about three minutes)
 	$(BIN)/python -m benchmarks

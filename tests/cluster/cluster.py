@@ -23,8 +23,8 @@ from tests.cluster.waiting import ClusterError, wait_for
 _REPOSITORY = Path(__file__).parents[2]
 _DESCRIPTION = "cluster.json"
 
-# Ends after all others, in this order: each is needed by those before it.
-_LAST = ("kube-controller-manager", "kube-apiserver", "etcd", "issuer")
+# In the order of their starts: each is needed by those after it. They end after all others, last one first.
+COMPONENTS = ("issuer", "etcd", "kube-apiserver", "kube-controller-manager")
 
 
 class Cluster(Client):
@@ -101,7 +101,7 @@ class Cluster(Client):
     def is_up(self) -> bool:
         """Whether all components run."""
         found = self.processes
-        return all(name in found and found[name].is_alive for name in _LAST)
+        return all(name in found and found[name].is_alive for name in COMPONENTS)
 
     def stop(self, grace: float = 10) -> None:
         """End its own processes, and no others; files and logs stay."""
@@ -164,10 +164,10 @@ def stop_processes(state: Path, grace: float = 10) -> list[str]:
     running = [name for name, process in found.items() if process.is_alive]
     # The watchdog first, or it would do the same at the same time (unless it is the one who runs this).
     first = [name for name in ("watchdog",) if name in found and found[name].pid != os.getpid()]
-    operators = [name for name in found if name not in (*_LAST, "watchdog")]
+    operators = [name for name in found if name not in (*COMPONENTS, "watchdog")]
     for name in operators:
         found[name].terminate()
-    for name in (*first, *operators, *_LAST):
+    for name in (*first, *operators, *reversed(COMPONENTS)):
         if name in found:
             found[name].stop(grace)
     return running

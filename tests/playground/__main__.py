@@ -30,7 +30,7 @@ def main() -> int:
         elif not options.user:
             parser.error("say whose token: make -s token-for USER=alice@example.com")
         else:
-            print(playground.token_for(state, options.user))
+            print(playground.token_for(state, options.user, options.groups))
     except (*BROKEN, ToolError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -49,16 +49,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     where = up.add_mutually_exclusive_group()
     where.add_argument("--cluster", choices=("own", "kind"), help="a control plane of its own, or kind's")
-    where.add_argument("--kubeconfig", type=Path, help="the cluster of this file instead")
+    where.add_argument("--kubeconfig", help="the cluster of this file instead")
     commands.add_parser("down", help="stop all of it")
     token = commands.add_parser("token-for", help="print a person's token for the API server")
     token.add_argument("--user", help="the user name that the API server will see")
+    token.add_argument("--groups", type=_names, default=[], help="for the claim of that name: a,b")
     return parser
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
 
 
 def _asked(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Record | None:
     if options.kubeconfig is not None:
-        path: Path = options.kubeconfig.expanduser().resolve()
+        if not options.kubeconfig:
+            parser.error("KUBECONFIG= is empty: name a file; plain `make up` makes a cluster of its own")
+        path = Path(options.kubeconfig).expanduser().resolve()
         if not path.is_file():
             parser.error(f"KUBECONFIG={options.kubeconfig}: there is no such file (one file, no list)")
         return Record("kubeconfig", kubeconfig=str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,22 @@ from tests.playground.folder import check_free, claim
 from tests.playground.place import WithLocalOperator
 
 _STAYS = """\
-As after any `helm uninstall`, people, policies and the access they gave stay. To remove these as well:
+People, policies and the access they gave stay, as after any `helm uninstall`. To remove these as well:
   kubectl delete rolebindings,clusterrolebindings -A -l app.kubernetes.io/managed-by=scim-operator
   kubectl delete validatingadmissionpolicybinding,validatingadmissionpolicy \\
     -l app.kubernetes.io/name=scim-operator
   kubectl delete namespaces -l app.kubernetes.io/managed-by=scim-operator   # with all that runs in them
   kubectl delete -f crds/"""
+
+# By the chart, under whatever release name.
+_OPERATORS = "app.kubernetes.io/name=scim-operator"
+
+_NAMESPACE_NAME_RELEASE = (
+    "jsonpath={range .items[*]}{.metadata.namespace} {.metadata.name} "
+    "{.metadata.labels.app\\.kubernetes\\.io/instance}{'\\n'}{end}"
+)
+# Severity, month and day: `E1125 04:01:00.123456 …`
+_KLOG = re.compile(r"[IWEF]\d{4} ")
 
 # No node has this label, so the Deployment's own pod stays Pending: one operator is enough, and that is ours.
 _NOWHERE = "nodeSelector.scim-operator\\.io/runs-on=a-checkout"
@@ -81,14 +92,16 @@ class ForeignPlace(WithLocalOperator):
     def prepare(self) -> None:
         """Ours must be free; theirs must answer, and must not have an operator already."""
         check_free(self.state)
-        asked = self.client().run("kubectl", "get", "namespaces", "-o", "name", timeout=30)
-        if asked.returncode:
-            raise ClusterError(f"{self.title} doesn't let us in: {asked.stderr.strip()}")
-        if f"namespace/{NAMESPACE}" in asked.stdout.split():
+        installed = self._asked("deployments", "-A", "-l", _OPERATORS, "-o", _NAMESPACE_NAME_RELEASE)
+        for namespace, name, release in map(str.split, installed.splitlines()):
             raise ClusterError(
-                f"{self.title} has a namespace {NAMESPACE} already: two operators would fight over their "
-                f"bindings. When that one may go: helm uninstall {NAMESPACE} -n {NAMESPACE}, then "
-                f"kubectl delete namespace {NAMESPACE}"
+                f"{self.title} has an operator already, Deployment {namespace}/{name}: two would fight over "
+                f"their bindings. When that one may go: helm uninstall {release} -n {namespace}"
+            )
+        if self._asked("namespace", NAMESPACE, "--ignore-not-found", "-o", "name"):
+            raise ClusterError(
+                f"{self.title} has a namespace {NAMESPACE} already, and `make down` would delete it with all "
+                f"that is in it. When it may go: kubectl delete namespace {NAMESPACE}"
             )
         claim(self.state)
 
@@ -97,15 +110,44 @@ class ForeignPlace(WithLocalOperator):
         self.record.save(self.state)
         return self._install(self.client(), _NOWHERE)
 
+    @property
+    def afresh(self) -> str:
+        """It is their cluster's data."""
+        return "people and policies stay in the cluster"
+
     def stop(self) -> list[str]:
         """Our process, our release, our namespace; the rest isn't ours to delete."""
         done = [f"stopped {name}" for name in stop_processes(self.state)]
         try:
-            self.client().helm("uninstall", NAMESPACE, "-n", NAMESPACE, "--ignore-not-found")
-            self.client().kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s")
+            return [*done, *self._clear()]
         except (CommandError, ClusterError) as error:
             raise ClusterError(
-                f"the operator is stopped, but {self.title} still has the chart: run `make down` again when "
-                f"it answers, or forget about it with `rm -r {self.state}`. It said: {error}"
+                f"no operator of ours runs any more, but what was installed in {self.title} may still be "
+                f"there: run `make down` again when it answers, or forget about it with "
+                f"`rm -r {self.state}`. It said: {readable(str(error))}"
             ) from error
-        return [*done, f"uninstalled the chart from {self.title}, with namespace {NAMESPACE}", _STAYS]
+
+    def _clear(self) -> list[str]:
+        """-> what was there and is gone, and what stays."""
+        done = []
+        if self.client().helm("list", "-n", NAMESPACE, "-q", "--filter", f"^{NAMESPACE}$").strip():
+            self.client().helm("uninstall", NAMESPACE, "-n", NAMESPACE)
+            done.append(f"uninstalled the chart from {self.title}")
+        if self._asked("namespace", NAMESPACE, "--ignore-not-found", "-o", "name"):
+            self.client().kubectl("delete", "namespace", NAMESPACE, "--timeout=60s")
+            done.append(f"deleted namespace {NAMESPACE} there")
+        if ".scim-operator.io" in self._asked("customresourcedefinitions", "-o", "name"):
+            done.append(_STAYS)
+        return done
+
+    def _asked(self, *what: str) -> str:
+        """`kubectl get`; raises ClusterError with what it said."""
+        asked = self.client().run("kubectl", "get", *what, timeout=30)
+        if asked.returncode:
+            raise ClusterError(f"{self.title} doesn't let us in: {readable(asked.stderr)}")
+        return asked.stdout
+
+
+def readable(said: str) -> str:
+    """What kubectl said to people: without klog's lines, which say the same several times before."""
+    return "\n".join(line for line in said.splitlines() if not _KLOG.match(line)).strip()

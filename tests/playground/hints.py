@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from tests.demo.cast import DIRECTORY
 from tests.playground.folder import short
 from tests.playground.place import Place
 
 _HINTS = """\
 Up: {title}; the operator{pid}.
-Directory `entra` waits for people. Policy `teams`: group k8s-TEAM-ROLE gives ROLE in namespace TEAM.
+{people} Policy `teams`: group k8s-TEAM-ROLE gives ROLE in namespace TEAM.
 
 Try it, line by line (the README's "By hand" goes further):
 
@@ -22,7 +23,7 @@ Try it, line by line (the README's "By hand" goes further):
     -d "{{\\"displayName\\": \\"k8s-payments-edit\\", \\"members\\": [{{\\"value\\": \\"$ALICE\\"}}]}}"
   kubectl get scim
 {person}
-  curl -sS "$METRICS_URL"
+  curl -sS "$METRICS_URL"; curl -sS "$HEALTH_URL/readyz"
 
 Logs: {logs}. The end: make down (stops all, removes {state} with the logs)."""
 
@@ -34,12 +35,20 @@ _OWN = """\
 _ELSEWHERE = """\
   kubectl --as alice@example.com get pods -n payments"""
 
+_OF_THE_DIRECTORY = f'jsonpath={{.items[?(@.spec.directory=="{DIRECTORY}")].metadata.name}}'
+_PEOPLE = {
+    0: f"Directory `{DIRECTORY}` has no people yet.",
+    1: f"Directory `{DIRECTORY}` has one person.",
+}
+
 
 def hints(place: Place) -> str:
     """For the place as it runs."""
     pid = place.settings()["OPERATOR_PID"]
+    known = place.client().kubectl("get", "scimusers", "-o", _OF_THE_DIRECTORY).split()
     return _HINTS.format(
         title=place.title,
+        people=_PEOPLE.get(len(known), f"Directory `{DIRECTORY}` has {len(known)} people."),
         pid=f" runs as process {pid}" if pid else " runs in a pod",
         env=short(place.state / "env"),
         logs=short(place.state / "logs"),

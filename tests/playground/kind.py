@@ -20,7 +20,7 @@ from tests.cluster.waiting import ClusterError, wait_for
 from tests.demo.cast import DIRECTORY
 from tests.installation import NAMESPACE, Installation
 from tests.playground.folder import claim
-from tests.playground.place import BROKEN, Place
+from tests.playground.place import BROKEN, LOST, Place
 
 NAME = "scim-operator-playground"
 _IMAGE, _TAG = "scim-operator", "playground"
@@ -109,6 +109,11 @@ class KindPlace(Place):
             return False
         return True
 
+    @property
+    def afresh(self) -> str:
+        """The cluster goes with its containers."""
+        return LOST
+
     def stop(self) -> list[str]:
         """The port-forward and the whole cluster; the image stays in Docker."""
         done = [f"stopped {name}" for name in stop_processes(self.state)]
@@ -117,11 +122,12 @@ class KindPlace(Place):
 
     def settings(self) -> dict[str, str]:
         """No process of ours to name: the operator is a pod."""
-        metrics = self.installation().process.port("metrics")
+        operator = self.installation().process
         return {
             **self.client().settings(),
             "OPERATOR_PID": "",
-            "METRICS_URL": f"http://127.0.0.1:{metrics}/metrics",
+            "METRICS_URL": f"http://127.0.0.1:{operator.port('metrics')}/metrics",
+            "HEALTH_URL": f"http://127.0.0.1:{operator.port('health')}",
         }
 
     def _forward(self, installation: Installation[Client]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.cluster.build import say
 from tests.cluster.client import Client, CommandError
-from tests.cluster.cluster import Cluster, stop_processes
+from tests.cluster.cluster import COMPONENTS, Cluster, stop_processes
 from tests.cluster.waiting import ClusterError
 from tests.demo.cast import DIRECTORY
 from tests.installation import NAMESPACE, Installation
@@ -18,6 +18,8 @@ from tests.playground.record import Record
 ADMIN = "admin@example.com"
 # As long as the cluster's own certificates are valid.
 _ADMIN_SECONDS = 365 * 24 * 3600
+# Of a control plane that is given up.
+LOST = "people and policies in it are lost"
 # What an earlier run's cluster may answer with, when it is half dead.
 BROKEN = (ClusterError, CommandError, OSError, subprocess.TimeoutExpired)
 
@@ -53,13 +55,18 @@ class Place(ABC):
     def mend(self) -> bool:
         """Start again what ended, keeping the data. False: only a new start helps."""
 
+    @property
+    @abstractmethod
+    def afresh(self) -> str:
+        """What becomes of people and policies when `stop` and `start` must follow each other."""
+
     @abstractmethod
     def stop(self) -> list[str]:
         """Take down what `start` put up. -> what was done, for people."""
 
     @abstractmethod
     def settings(self) -> dict[str, str]:
-        """KUBECONFIG, OPERATOR_PID, METRICS_URL and whatever else a shell needs."""
+        """KUBECONFIG, OPERATOR_PID, METRICS_URL, HEALTH_URL and whatever else a shell needs."""
 
     def installation(self) -> Installation[Client]:
         """The chart's release, as an earlier command left it. Raises one of BROKEN."""
@@ -96,6 +103,7 @@ class WithLocalOperator(Place):
             **self.client().settings(),
             "OPERATOR_PID": str(operator.pid),
             "METRICS_URL": f"{operator.url('metrics')}/metrics",
+            "HEALTH_URL": operator.url("health"),
         }
 
     def _install(self, client: Client, *values: str) -> Installation[Client]:
@@ -123,6 +131,8 @@ class OwnPlace(WithLocalOperator):
         """On the cluster that `python -m tests.cluster up` started, if there is one and it is empty."""
         cluster = self._bare()
         if cluster is None:
+            if (self.state / "etcd").exists():
+                say(f"the control plane of an earlier run can't be used: {LOST}")
             stop_processes(self.state)
             began = time.monotonic()
             cluster = Cluster.start(self.state)
@@ -144,8 +154,13 @@ class OwnPlace(WithLocalOperator):
         return self._cluster_is_up() and super().is_ready()
 
     def mend(self) -> bool:
-        """Not when a component is gone: without waiting for the disk, etcd may have lost anything."""
-        return self._cluster_is_up() and super().mend()
+        """Not when etcd is gone: without waiting for the disk, it may have lost anything."""
+        return self._mend_components() and (super().is_ready() or super().mend())
+
+    @property
+    def afresh(self) -> str:
+        """All was in etcd."""
+        return LOST
 
     def stop(self) -> list[str]:
         """All processes; the files are the caller's."""
@@ -164,6 +179,22 @@ class OwnPlace(WithLocalOperator):
             return self.client().is_up
         except ClusterError:
             return False
+
+    def _mend_components(self) -> bool:
+        """Those around etcd keep nothing: started again, they go on where they were."""
+        try:
+            cluster = self.client()
+            found = cluster.processes
+            if not (set(COMPONENTS) <= set(found) and found["etcd"].is_alive):
+                return False
+            for name in (name for name in COMPONENTS if not found[name].is_alive):
+                say(f"{name} was gone: starting it again; people and policies are kept, in etcd")
+                found[name].restart()
+            cluster.wait_ready()
+        except BROKEN as error:
+            say(f"the control plane doesn't get ready: {error}")
+            return False
+        return True
 
     def _bare(self) -> Cluster | None:
         if not self._cluster_is_up():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def up(state: Path, asked: Record | None) -> str:
             _write_env(place)
         else:
             if left:
-                say("what an earlier run left is not whole: taking it down and starting afresh")
+                say(f"what an earlier run left is not whole: {_consequences(state, left)}")
                 _place(state, left).stop()
                 folder.remove(state)
             place = _begin(state, Record(wanted.place, wanted.kubeconfig))
@@ -58,18 +58,19 @@ def down(state: Path) -> list[str]:
         return [*done, f"removed {folder.short(state)}"]
 
 
-def token_for(state: Path, user_name: str) -> str:
+def token_for(state: Path, user_name: str, groups: Sequence[str]) -> str:
     """What the identity provider would give this person to show to the API server."""
     left = Record.load(state)
     if left and left.place != "own":
+        words = " ".join([f"--as {user_name}", *(f"--as-group {group}" for group in groups)])
         raise ClusterError(
             f"people's tokens for {_place(state, left).title} come from the issuer that its API server "
-            f"trusts, and that isn't ours; as the admin you can act as them: kubectl --as {user_name} …"
+            f"trusts, and that isn't ours; as the admin you can act as them: kubectl {words} …"
         )
     with contextlib.suppress(ClusterError):
         cluster = Cluster.load(state)
         if cluster.is_up:
-            return cluster.person_token(user_name)
+            return cluster.person_token(user_name, groups)
     raise ClusterError("nothing is up whose API server would take a token; start it: make up")
 
 
@@ -92,6 +93,16 @@ def _begin(state: Path, record: Record) -> Place:
             place.stop()
         raise
     return place
+
+
+def _consequences(state: Path, left: Record) -> str:
+    """Of starting afresh; said before it is done."""
+    if not left.is_complete:
+        return "taking it down and starting afresh"
+    return (
+        f"taking it down and starting afresh; {_place(state, left).afresh}. URL and token change: "
+        f"`. {folder.short(state / 'env')}` again in every shell"
+    )
 
 
 def _place(state: Path, record: Record) -> Place:

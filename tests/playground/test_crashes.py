@@ -11,7 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.cluster import Cluster
+from tests.entra import EntraClient, Person
 from tests.playground.checkout import Checkout, interrupt, wait_for_file
+
+ALICE = "alice@example.com"
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +40,36 @@ def test_two_at_once_make_one(checkout: Checkout) -> None:
     assert len(checkout.pids()) == 5
 
 
-def test_a_control_plane_that_lost_a_part_is_made_anew(checkout: Checkout) -> None:
+@pytest.mark.parametrize(
+    "names", [("kube-apiserver",), ("kube-controller-manager", "issuer"), ("kube-apiserver", "operator")]
+)
+def test_a_control_plane_that_lost_a_part_goes_on_with_its_people(
+    checkout: Checkout, names: tuple[str, ...]
+) -> None:
+    succeeds(checkout)
+    before, pids = checkout.env(), checkout.pids()
+    EntraClient(before["SCIM_URL"], before["SCIM_TOKEN"]).provision_user(Person(ALICE, "Alice", "Nguyen"))
+    for name in names:
+        checkout.processes()[name].kill()
+    said = succeeds(checkout)
+    assert "afresh" not in said
+    assert f"{names[0]} was gone: starting it again" in said
+    after = checkout.env()
+    assert {name: pid for name, pid in checkout.pids().items() if name not in names} == {
+        name: pid for name, pid in pids.items() if name not in names
+    }
+    assert EntraClient(after["SCIM_URL"], after["SCIM_TOKEN"]).find("Users", "userName", ALICE) is not None
+    token = checkout.make("-s", "token-for", f"USER={ALICE}").stdout.strip()
+    assert ALICE in checkout.shell(f"kubectl --token {token} auth whoami").stdout
+
+
+def test_without_its_etcd_a_control_plane_is_made_anew_and_says_what_is_lost(checkout: Checkout) -> None:
     succeeds(checkout)
     before = checkout.pids()
     checkout.processes()["etcd"].kill()
-    assert "starting afresh" in succeeds(checkout)
+    said = succeeds(checkout)
+    assert "starting afresh; people and policies in it are lost" in said
+    assert "`. .cluster/env` again" in said
     assert not set(checkout.pids().values()) & set(before.values())
 
 
@@ -65,7 +93,7 @@ def test_files_that_a_power_cut_tore(checkout: Checkout) -> None:
         process.kill()
     for torn in ("cluster.json", "playground.json", "processes/operator.json"):
         (checkout.state / torn).write_text("")
-    succeeds(checkout)
+    assert "people and policies in it are lost" in succeeds(checkout)
 
 
 def test_ctrl_c_takes_down_what_was_started(checkout: Checkout) -> None:

@@ -13,13 +13,15 @@ import yaml
 
 from tests.chart.renderer import Renderer
 from tests.cluster.cluster import Cluster
+from tests.cluster.kubeconfig import write_kubeconfig
 from tests.entra import EntraClient, Person
 from tests.eventually import becomes
-from tests.installation import set_values
+from tests.installation import CHART, set_values
 from tests.playground import kind
 from tests.playground.checkout import ROOT, Checkout
 
 ALICE = "alice@example.com"
+_FITTING = ("externalURL=http://127.0.0.1:8080",)
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +98,52 @@ def test_up_once_more_after_down(there: Checkout, theirs: Cluster) -> None:
     assert there.make("down").returncode == 0
 
 
-def test_an_operator_of_theirs_is_not_joined(checkout: Checkout, theirs: Cluster) -> None:
+def test_a_namespace_of_theirs_is_not_taken(checkout: Checkout, theirs: Cluster) -> None:
     theirs.kubectl("create", "namespace", "scim-operator")
     done = checkout.make("up", f"KUBECONFIG={theirs.kubeconfig}")
     assert done.returncode != 0
-    assert "two operators" in done.stderr
+    assert "has a namespace scim-operator already" in done.stderr
     assert not checkout.state.exists()
     theirs.kubectl("delete", "namespace", "scim-operator")
+
+
+@pytest.fixture
+def elsewhere_installed(theirs: Cluster) -> Iterator[None]:
+    """The chart under another release's name in another namespace."""
+    place = ("-n", "identity")
+    theirs.helm("install", "scim", str(CHART), *place, "--create-namespace", *set_values(_FITTING))
+    yield
+    theirs.helm("uninstall", "scim", *place)
+    theirs.kubectl("delete", "namespace", "identity")
+
+
+@pytest.mark.usefixtures("elsewhere_installed")
+def test_an_operator_of_theirs_is_not_joined(checkout: Checkout, theirs: Cluster) -> None:
+    done = checkout.make("up", f"KUBECONFIG={theirs.kubeconfig}")
+    assert done.returncode != 0
+    assert "Deployment identity/scim" in done.stderr
+    assert "helm uninstall scim -n identity" in done.stderr
+    assert not checkout.state.exists()
+
+
+def test_down_says_only_what_it_did(checkout: Checkout, theirs: Cluster) -> None:
+    """helm refuses to install over objects that it doesn't own."""
+    theirs.kubectl("create", "clusterrole", "scim-operator", "--verb=get", "--resource=pods")
+    assert checkout.make("up", f"KUBECONFIG={theirs.kubeconfig}").returncode != 0
+    done = checkout.make("down")
+    assert done.returncode == 0, done.stderr
+    assert "uninstalled" not in done.stdout.replace("helm uninstall", "")
+    assert not checkout.state.exists()
+    theirs.kubectl("delete", "clusterrole", "scim-operator")
+
+
+def test_an_api_server_that_is_gone_is_said_in_one_line(checkout: Checkout, tmp_path: Path) -> None:
+    nobody = {"server": "https://127.0.0.1:1"}
+    done = checkout.make("up", f"KUBECONFIG={write_kubeconfig(tmp_path / 'config', nobody, token='none')}")
+    assert done.returncode != 0
+    assert "refused" in done.stderr
+    assert len(done.stderr.splitlines()) == 2, done.stderr
+    assert not checkout.state.exists()
 
 
 def test_a_cluster_that_is_gone_does_not_keep_down_from_stopping(checkout: Checkout, tmp_path: Path) -> None:
@@ -119,6 +160,7 @@ def test_a_cluster_that_is_gone_does_not_keep_down_from_stopping(checkout: Check
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
+        (("KUBECONFIG=",), "KUBECONFIG= is empty"),
         (("KUBECONFIG=/nowhere/config",), "there is no such file"),
         (("KUBECONFIG=Makefile",), "no usable kubeconfig"),
         (("CLUSTER=minikube",), "invalid choice: 'minikube'"),

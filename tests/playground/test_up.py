@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import urllib.request
@@ -12,7 +13,7 @@ from tests.cluster.ports import listens
 from tests.entra import EntraClient, Person
 from tests.playground.checkout import Checkout
 
-NAMES = ("KUBECONFIG", "SCIM_URL", "SCIM_TOKEN", "OPERATOR_PID", "METRICS_URL")
+NAMES = ("KUBECONFIG", "SCIM_URL", "SCIM_TOKEN", "OPERATOR_PID", "METRICS_URL", "HEALTH_URL")
 ALICE = "alice@example.com"
 
 
@@ -39,6 +40,7 @@ def test_the_env_file_is_plain_and_private(up: Checkout) -> None:
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/scim/v2/entra", env["SCIM_URL"])
     assert env["OPERATOR_PID"] == str(up.pids()["operator"])
     assert "python_info" in get(env["METRICS_URL"])
+    assert "ok" in get(f"{env['HEALTH_URL']}/readyz")
 
 
 def test_a_shell_that_sourced_it_has_the_clusters_programs(up: Checkout) -> None:
@@ -74,6 +76,15 @@ def test_a_persons_token_alone_is_printed(up: Checkout) -> None:
     assert who.stdout == ALICE
 
 
+def test_a_token_with_groups(up: Checkout) -> None:
+    done = up.make("-s", "token-for", f"USER={ALICE}", "GROUPS=it's-a,b c")
+    assert done.returncode == 0, done.stderr
+    who = up.shell(
+        f"kubectl --token={done.stdout.strip()} auth whoami -o jsonpath='{{.status.userInfo.groups}}'"
+    )
+    assert json.loads(who.stdout) == ["it's-a", "b c", "system:authenticated"]
+
+
 @pytest.mark.parametrize("words", [("token-for",), ("-s", "token-for", "USER=")])
 def test_the_shells_own_user_is_nobodys_token(up: Checkout, words: tuple[str, ...]) -> None:
     done = up.make(*words)
@@ -84,10 +95,12 @@ def test_the_shells_own_user_is_nobodys_token(up: Checkout, words: tuple[str, ..
 
 def test_a_killed_operator_is_started_again_and_nothing_is_lost(up: Checkout) -> None:
     before, pids = up.env(), up.pids()
+    assert "Directory `entra` has no people yet." in up.make("up").stdout
     entra(up).provision_user(Person("kept@example.com", "Ke", "Pt"))
     up.processes()["operator"].kill()
     done = up.make("up")
     assert done.returncode == 0, done.stderr
+    assert "Directory `entra` has one person." in done.stdout
     after = up.env()
     assert after["OPERATOR_PID"] != before["OPERATOR_PID"]
     changed = {name for name in NAMES if after[name] != before[name]}
