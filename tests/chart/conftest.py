@@ -17,13 +17,21 @@ from tests.installation import CHART
 Object = dict[str, Any]
 
 
+@pytest.fixture(scope="package")
+def cluster(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster for the chart's tests: the one of the others holds a release, and helm refuses a second."""
+    cluster = Cluster.start(tmp_path_factory.mktemp("chart") / "state", tied=True)
+    yield cluster
+    cluster.stop()
+
+
 @pytest.fixture
 def chart(cluster: Cluster) -> Renderer:
     """The chart, rendered without touching the cluster."""
     return Renderer(cluster)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def release(cluster: Cluster) -> Iterator[Release]:
     """The chart as it is, installed once for the tests that only look at what the API server makes of it."""
     release = Release(cluster, "chart-tests")
@@ -35,14 +43,14 @@ def release(cluster: Cluster) -> Iterator[Release]:
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def fresh(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster that nothing of ours was installed in, for tests of what is there once for all: the CRDs."""
     cluster = Cluster.start(tmp_path_factory.mktemp("fresh") / "state", tied=True)
     yield cluster
     cluster.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def people(cluster: Cluster) -> Iterator[dict[str, Person]]:
     """Three authors of policies, by the ClusterRoles that they may bind: none, view, or any."""
     write = {

@@ -9,19 +9,24 @@ from typing import Any
 
 import pytest
 
+from tests.chart.pasting import heredocs, paste
 from tests.chart.release import Release
 from tests.cluster.cluster import Cluster
 from tests.eventually import becomes, eventually
+from tests.installation import CHART
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 DIRECTORIES = "/apis/scim-operator.io/v1alpha1/scimdirectories"
 
 
 @pytest.fixture
-def mine(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Release]:
-    """A release for one test that changes it; a namespace on its way out can't be used by the next."""
+def mine(fresh: Cluster, request: pytest.FixtureRequest) -> Iterator[Release]:
+    """A release for one test that changes it, in a cluster without another.
+
+    A namespace on its way out can't be used by the next.
+    """
     name = f"chart-{request.function.__name__.split('_')[1]}"
-    release = Release(cluster, name)
+    release = Release(fresh, name)
     try:
         yield release
     finally:
@@ -152,3 +157,38 @@ def test_directories_outlive_their_value_and_the_release(mine: Release) -> None:
     mine.install(*both)
     after = cluster.request("GET", f"{DIRECTORIES}/{first}").body["metadata"]["uid"]
     assert after == before
+
+
+def test_second_release_is_refused(mine: Release) -> None:
+    """Two operators would take turns in undoing each other's work."""
+    mine.install()
+    refusal = f'this cluster has release "{mine.name}" of scim-operator in namespace "{mine.name}" already'
+    for name, namespace in ((f"{mine.name}-2", f"{mine.name}-2"), (f"{mine.name}-2", mine.name)):
+        command = ("install", name, str(CHART), "-n", namespace, "--create-namespace")
+        said = mine.cluster.helm(*command, check=False)
+        assert refusal in said
+        assert f"helm uninstall {mine.name} -n {mine.name}" in said
+    assert mine.cluster.helm("list", "-A", "-q").split() == [mine.name]
+
+    mine.upgrade("logLevel=debug")
+    mine.cluster.helm("rollback", mine.name, "1", "-n", mine.name)
+    mine.uninstall()
+    mine.install()
+
+
+def test_notes_are_pasted_into_a_shell(mine: Release, root: Path) -> None:
+    """Lines as the terminal shows them: an indented EOF would never end its command."""
+    cluster = mine.cluster
+    mine.install()
+    notes = cluster.helm("get", "notes", mine.name, "-n", mine.name)
+    assert notes.count("<<") == len(heredocs(notes)) == 2
+    made = "".join(paste(cluster, block) for block in heredocs(notes))
+    assert made.split() == [
+        *("scimdirectory.scim-operator.io/entra", "created"),
+        *("accesspolicy.scim-operator.io/teams", "created"),
+    ]
+    for path in (*root.glob("*.md"), *root.glob("docs/*.md"), CHART / "README.md"):
+        text = path.read_text()
+        assert text.count("<<") == len(heredocs(text))
+        for block in heredocs(text):
+            assert "accesspolicy.scim-operator.io/" in paste(cluster, block)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import textwrap
+from pathlib import Path
 
 import pytest
 
-from tests.chart.release import Release
 from tests.chart.renderer import Renderer
+from tests.installation import CHART
 
 DIRECTORY = "directories[0].name=corp"
 NOT_READY = "NOT READY for Microsoft Entra ID"
-# Every field of Entra's form, and what is to be put there.
+# Every field of Entra's form, in its order, and what is to be put there.
 FORM = {
     "Authentication method": "Bearer authentication",
     "Tenant URL": "https://scim.example.com/scim/v2/corp",
     "Secret Token": "the token of step 2",
     "Test Connection": "must succeed; then Create",
-    "Attribute mapping": "keep the defaults; `active` above all stays Switch([IsSoftDeleted], …)",
+    "Notification email": "whoever should know when provisioning stops (quarantine)",
+    "Prevent accidental deletion": "on, with a low threshold such as 20: this release has no guard yet,",
+    "Attribute mapping": "works with the defaults. `active` of users must stay",
+    "  externalId of users": "recommended: change the source from mailNickname to objectId before",
     "Scope": "Sync only assigned users and groups",
+    "Provision on demand": "try one person first, then a group with that person",
     "Provisioning Status": "On (Start provisioning)",
 }
 
@@ -27,10 +31,34 @@ def test_every_field_to_paste(chart: Renderer) -> None:
     notes = chart.notes("--set", f"externalURL=https://scim.example.com/,{DIRECTORY}")
     assert NOT_READY not in notes
     assert "     scim-operator token create corp -n scim-system\n" in notes
-    lines = [line.strip() for line in notes.splitlines()]
-    for field, value in FORM.items():
-        assert f"{field:<22}  {value}" in lines
-    assert "curl -i https://scim.example.com/scim/v2/corp/Users" in lines
+    lines = notes.splitlines()
+    rows = [f"     {field:<28}  {value}" for field, value in FORM.items()]
+    assert [line for line in lines if line in rows] == rows
+    assert "     curl -i https://scim.example.com/scim/v2/corp/Users" in lines
+
+
+def test_where_to_begin_and_where_the_command_is_from(chart: Renderer) -> None:
+    notes = " ".join(chart.notes().split())
+    assert "Integrate any other application you don't find in the gallery" in notes
+    assert "assign users and groups" in notes
+    assert "`make install` puts it into .venv/bin" in notes
+
+
+def test_notes_and_readme_give_the_same_advice(root: Path) -> None:
+    """An identity admin reads one, the platform team the other."""
+    notes = (CHART / "templates" / "NOTES.txt").read_text()
+    readme = (root / "README.md").read_text()
+    section = readme.split("\n## On a real cluster\n", 1)[1].split("\n## ", 1)[0]
+    fields = [field.strip().removesuffix(" of users") for field in FORM]
+    for word in (
+        *fields,
+        '"False", "True", "True", "False"',
+        "recommended",
+        "needed",
+        "threshold such as 20",
+    ):
+        assert word in notes
+        assert word.lower() in section.lower()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +80,7 @@ def test_what_entra_cannot_use_is_never_called_ready(chart: Renderer, url: str, 
     assert why in notes
     assert "--set externalURL=https://scim.example.com" in notes
     # For tries with a client of one's own.
-    assert f"     Tenant URL              {url or 'https://YOUR-HOST'}/scim/v2/corp\n" in notes
+    assert f"     {'Tenant URL':<28}  {url or 'https://YOUR-HOST'}/scim/v2/corp\n" in notes
     assert "curl" not in notes
 
 
@@ -70,12 +98,17 @@ def test_an_ingress_with_tls_is_a_url(chart: Renderer) -> None:
 
 def test_an_ingress_without_tls_is_none(chart: Renderer) -> None:
     values = "ingress.enabled=true,ingress.host=scim.example.com,ingress.tls.enabled=false"
-    assert f"{NOT_READY}: externalURL is empty" in chart.notes("--set", values)
+    notes = chart.notes("--set", values)
+    assert (
+        f"{NOT_READY}: the Ingress has no TLS (ingress.tls.enabled is false), and externalURL is empty"
+        in notes
+    )
+    assert "--reset-then-reuse-values --set ingress.tls.enabled=true\n" in notes
 
 
 def test_object_ids_as_names_need_another_mapping(chart: Renderer) -> None:
     """Entra's default sends mailNickname as externalId."""
-    advice = "map externalId from objectId instead of mailNickname"
+    advice = "needed, as subjects.user asks for it: change the source from mailNickname to objectId"
     assert advice not in chart.notes("--set", DIRECTORY)
     directories = '[{"name": "corp", "subjects": {"user": "oid:{externalId}"}}]'
     assert advice in chart.notes("--set-json", f"directories={directories}")
@@ -107,12 +140,3 @@ def test_the_example_policy_names_grantable_roles(chart: Renderer) -> None:
 def test_no_grantable_role_is_said_plainly(chart: Renderer) -> None:
     notes = chart.notes("--set-json", "grantableClusterRoles=[]")
     assert "Grantable ClusterRoles: none" in notes
-
-
-def test_what_is_to_be_applied_can_be(chart: Renderer, release: Release) -> None:
-    """The notes' own text, taken by the real API server."""
-    notes = chart.notes()
-    commands = [part.split("EOF\n", 1)[1].split("     EOF", 1)[0] for part in notes.split("<<")[1:]]
-    assert len(commands) == 2
-    for text in commands:
-        release.cluster.kubectl("apply", "--dry-run=server", "-f", "-", input=textwrap.dedent(text))

@@ -28,6 +28,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* Refuses a second release, which would fight over the same objects. Without a cluster, as in `helm template`,
+the look-up finds nothing. */}}
+{{- define "scim-operator.onlyRelease" -}}
+{{- range (lookup "apps/v1" "Deployment" "" "").items -}}
+{{- $labels := .metadata.labels | default dict -}}
+{{- $instance := get $labels "app.kubernetes.io/instance" -}}
+{{- $mine := and (eq .metadata.namespace $.Release.Namespace) (eq $instance $.Release.Name) -}}
+{{- if and (eq (get $labels "app.kubernetes.io/name") $.Chart.Name) (not $mine) -}}
+{{- fail (printf "this cluster has release %q of scim-operator in namespace %q already (Deployment %s), and two would fight over the same objects: upgrade that one, or `helm uninstall %s -n %s` first, which takes nobody's access away" $instance .metadata.namespace .metadata.name $instance .metadata.namespace) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* By tag, or by digest, which says all that a tag says and can't be moved. */}}
 {{- define "scim-operator.image" -}}
 {{- with .Values.image -}}
@@ -59,7 +72,9 @@ and a certificate that everybody trusts. */}}
 {{- define "scim-operator.notForEntra" -}}
 {{- $url := include "scim-operator.externalURL" . -}}
 {{- $host := regexReplaceAll "^https?://([^/:]*).*$" $url "${1}" -}}
-{{- if not $url -}}
+{{- if and (not $url) .Values.ingress.enabled -}}
+the Ingress has no TLS (ingress.tls.enabled is false), and externalURL is empty
+{{- else if not $url -}}
 externalURL is empty
 {{- else if hasPrefix "http://" $url -}}
 externalURL is {{ $url }}, which is not HTTPS
