@@ -5,16 +5,26 @@ from __future__ import annotations
 import itertools
 from typing import Any, cast
 
+import pytest
+
 from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, RESOURCES, USERS, Record
 from scim_operator.directory.store import Store
 from scim_operator.kube.client import KubeClient
+from scim_operator.kube.errors import ApiError
 from scim_operator.scim.attributes import ResourceType
+from scim_operator.scim.errors import ScimError
 from scim_operator.scim.schemas import GROUP, USER
 from tests.directory.api_server import ApiServer
 
 Object = dict[str, Any]
+AWAY = ApiError(503, "ServiceUnavailable", "apiserver is shutting down")
+
+
+def uniqueness(caught: pytest.ExceptionInfo[ScimError]) -> bool:
+    """A value is taken: 409 with the scimType that providers look for."""
+    return (caught.value.status, caught.value.scim_type) == (409, "uniqueness")
 
 
 class Provider:
