@@ -179,15 +179,6 @@ def test_mistakes_are_told(operator: Installation, arguments: tuple[str, ...], c
     assert said in done.stderr
 
 
-def test_token_where_no_operator_is_warns(operator: Installation, directory: str) -> None:
-    done = operator.command("token", "create", directory, "-n", "kube-public")
-    assert done.returncode == 0
-    assert "no scim-operator is installed in namespace kube-public" in done.stderr
-    operator.cluster.kubectl(
-        "delete", "secret", "-n", "kube-public", "-l", f"scim-operator.io/directory={directory}"
-    )
-
-
 def test_without_rights_the_needed_ones_are_named(operator: Installation, directory: str) -> None:
     cluster = operator.cluster
     mine = cluster.kubeconfig_for(cluster.person_token("nobody@example.com"))
