@@ -51,3 +51,8 @@ def test_refused(text: str, said: str) -> None:
 def test_longest_spans_do_not_overflow() -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="too far"):
         expiry("99999w", datetime(9000, 1, 1, tzinfo=UTC))
+
+
+def test_moment_that_is_none_in_utc_is_refused() -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="too far"):
+        expiry("9999-12-31T23:59:59-05:00", NOW)

@@ -81,7 +81,6 @@ def test_anything_else_does_not(presented: str) -> None:
         {"sha256": HASH + "\n"},
         {"token": TOKEN},
         {"token": TOKEN + "\n"},
-        {"token": TOKEN, "expires": ""},
         {"token": TOKEN, "expires": "2026-06-01T12:00:01Z"},
         {"token": TOKEN, "expires": "2026-06-01T14:00:01+02:00"},
     ],
@@ -135,7 +134,8 @@ def test_warning_names_the_first_that_ends_within_three_weeks() -> None:
 def test_next_end_is_that_of_a_valid_token_while_there_is_one(
     ends: dict[str, str], shown: str | None
 ) -> None:
-    made = tokens(*(secret(name, sha256=HASH, expires=end) for name, end in ends.items()))
+    held = {name: {"expires": end} if end else {} for name, end in ends.items()}
+    made = tokens(*(secret(name, sha256=HASH, **data) for name, data in held.items()))
     assert made.next_end("entra") == (datetime.fromisoformat(shown) if shown else None)
 
 
@@ -303,3 +303,11 @@ def test_keys_of_others_are_not_read() -> None:
     made = secret(token=OTHERS)
     made["data"]["ca.crt"] = "//79"  # three bytes that are no text
     assert opens(tokens(made), "entra", OTHERS)
+
+
+@pytest.mark.parametrize("expires", ["", " "])
+def test_empty_end_is_no_endless_token(expires: str) -> None:
+    """A template whose value is missing writes this; it must not open for ever."""
+    made = tokens(secret(sha256=HASH, expires=expires))
+    assert not opens(made, "entra", TOKEN)
+    assert "`expires`" in made.unusable("entra")[0]

@@ -349,3 +349,12 @@ async def test_page_over_both_kinds_has_its_length(endpoint: Endpoint) -> None:
         await endpoint.group(name)
     page = await answered(endpoint, "POST", "/.search", {"startIndex": 2, "count": 2})
     assert [shown.get("userName") or shown["displayName"] for shown in page["Resources"]] == ["u1", "g0"]
+
+
+@pytest.mark.parametrize("number", ["1e21", "-1e19", "1e300"])
+async def test_number_beyond_64_bits_under_an_unknown_urn_is_kept(endpoint: Endpoint, number: str) -> None:
+    body = f'{{"userName": "ada", "urn:example:ext": {{"n": {number}}}}}'
+    ada = await answered(endpoint, "POST", "/Users", body, 201)
+    assert ada["urn:example:ext"]["n"] == float(number)
+    again = await answered(endpoint, "PUT", f"/Users/{ada['id']}", body)
+    assert again["meta"]["version"] == ada["meta"]["version"]

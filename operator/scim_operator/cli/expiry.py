@@ -26,6 +26,10 @@ def expiry(text: str, now: datetime | None = None) -> datetime:
             raise argparse.ArgumentTypeError(f"{text!r} is neither {_FORMS}") from None
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} has no time zone; end it with Z")
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise argparse.ArgumentTypeError(f"{text!r} is too far away") from None
     if moment <= now:
         raise argparse.ArgumentTypeError(f"{text!r} is not in the future")
     return moment

@@ -175,7 +175,12 @@ async def _revoke(client: KubeClient, arguments: argparse.Namespace) -> int:
     else:
         for name in names:
             print(f"revoked {name}")
-    left = {row.directory for row in await _rows(client, namespace) if row.state == "valid"}
+    try:
+        left = {row.directory for row in await _rows(client, namespace) if row.state == "valid"}
+    except ApiError as error:
+        # They are revoked, whatever else may not be seen.
+        _warn(f"whether other tokens are left can't be told: {error.message}")
+        return 0
     for directory in sorted({secret["metadata"]["labels"][DIRECTORY_LABEL] for secret in found} - left):
         _warn(
             f"directory {directory} has no valid token any more, its provider is refused; make one: "

@@ -226,8 +226,10 @@ def _text(key: str, value: str) -> str:
 
 
 def _time(text: str | None) -> datetime | None:
-    if not text:
+    if text is None:
         return None
+    if not text:
+        raise ValueError("key `expires` is empty; leave it out for a token without end")
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

@@ -14,6 +14,8 @@ from scim_operator.scim.attributes import Attribute, fold
 from scim_operator.scim.errors import invalid_value
 
 MAX_VALUES = 200
+# Up to here a float holds every whole number.
+_EXACT = 2**53
 MAX_DEPTH = 20
 
 _BOOLEANS = {"true": True, "false": False}
@@ -103,7 +105,7 @@ def copy_json(value: Any, where: str, depth: int = MAX_DEPTH) -> Any:
 
     But for 1.0, which the API server gives back as 1: kept, the same value would be a change every time.
     """
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
     if not isinstance(value, dict | list):
         return value
