@@ -15,6 +15,7 @@ from scim_operator.access.bindings import (
     desired_namespace,
     is_ours,
     merged,
+    own_place,
     place_of,
     short_hash,
 )
@@ -122,7 +123,9 @@ def test_stripped_annotation_leaves_it_ours_by_its_labels_and_name() -> None:
 
 def test_place_of_a_binding() -> None:
     assert place_of(actual()) == PLACE
-    assert place_of({**actual(), "roleRef": {"kind": "Role", "name": "edit"}}) is None
+    of_a_role = {**actual(), "roleRef": {"kind": "Role", "name": "edit"}}
+    assert place_of(of_a_role) == PLACE._replace(kind="Role")
+    assert own_place(of_a_role) is None, "another kind of role is another name"
     assert place_of({"metadata": {"namespace": "a"}, "roleRef": {"kind": "ClusterRole", "name": "x"}}) is None
 
 

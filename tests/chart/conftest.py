@@ -52,17 +52,17 @@ def fresh(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clu
 
 @pytest.fixture(scope="package")
 def people(cluster: Cluster) -> Iterator[dict[str, Person]]:
-    """Three authors of policies, by the ClusterRoles that they may bind: none, view, or any."""
+    """Three authors of policies, by the roles that they may bind: none, ClusterRole view, or any."""
     write = {
         "apiGroups": ["scim-operator.io"],
         "resources": ["accesspolicies"],
         "verbs": ["get", "create", "update", "delete"],
     }
 
-    def bind(names: Sequence[str]) -> Object:
+    def bind(names: Sequence[str], kinds: Sequence[str] = ("clusterroles",)) -> Object:
         rule: Object = {
             "apiGroups": ["rbac.authorization.k8s.io"],
-            "resources": ["clusterroles"],
+            "resources": list(kinds),
             "verbs": ["bind"],
         }
         return {**rule, "resourceNames": list(names)} if names else rule
@@ -70,7 +70,7 @@ def people(cluster: Cluster) -> Iterator[dict[str, Person]]:
     rules: dict[str, list[Object]] = {
         "nobody": [write],
         "viewer": [write, bind(["view"])],
-        "admin": [write, bind([])],
+        "admin": [write, bind([], ["clusterroles", "roles"])],
     }
     path = "/apis/rbac.authorization.k8s.io/v1"
     for name, granted in rules.items():

@@ -16,8 +16,12 @@ POLICIES = "/apis/scim-operator.io/v1alpha1/accesspolicies"
 NAME = "chart-tests-admission"
 
 
-def policy(roles: Sequence[str], where: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
-    """A policy with one grant per role."""
+def policy(
+    roles: Sequence[str],
+    where: Mapping[str, Sequence[str]] | None = None,
+    kinds: Sequence[str] = ("clusterRole",),
+) -> dict[str, Any]:
+    """A policy with one grant per role and kind."""
     groups: dict[str, Any] = {"directory": "chart-tests", "displayName": "k8s-{team}-{role}"}
     if where is not None:
         groups["where"] = where
@@ -27,7 +31,9 @@ def policy(roles: Sequence[str], where: Mapping[str, Sequence[str]] | None = Non
         "metadata": {"name": NAME},
         "spec": {
             "groups": groups,
-            "grants": [{"clusterRole": role, "namespaces": {"name": "team-{team}"}} for role in roles],
+            "grants": [
+                {kind: role, "namespaces": {"name": "team-{team}"}} for role in roles for kind in kinds
+            ],
         },
     }
 
@@ -141,12 +147,26 @@ def test_the_last_of_twenty_roles_is_checked(release: Release, people: dict[str,
         assert status == 201, body
 
 
+@pytest.mark.parametrize("role", ["view", "{role}"])
+def test_right_to_bind_a_cluster_role_is_none_on_a_role(people: dict[str, Person], role: str) -> None:
+    where = {"role": ["view"]}
+    assert people["viewer"].request("POST", f"{POLICIES}?dryRun=All", policy([role], where))[0] == 201
+    for kinds in (("role",), ("clusterRole", "role")):
+        body = policy([role], where, kinds)
+        status, answer = people["viewer"].request("POST", f"{POLICIES}?dryRun=All", body)
+        assert status == 403
+        assert 'may not grant Role "view"' in answer["message"]
+        assert "resources [roles], verbs [bind], resourceNames [view]" in answer["message"]
+        assert people["admin"].request("POST", f"{POLICIES}?dryRun=All", body)[0] == 201
+
+
 def test_more_than_twenty_roles_are_refused(people: dict[str, Person]) -> None:
     roles = [f"r{number}" for number in range(21)]
-    for body in (policy(roles), policy(["{role}"], {"role": roles})):
+    halves = policy(roles[:11], kinds=("clusterRole", "role"))
+    for body in (policy(roles), policy(["{role}"], {"role": roles}), halves):
         status, answer = people["admin"].request("POST", f"{POLICIES}?dryRun=All", body)
         assert status == 422
-        assert "at most 20 different ClusterRoles" in answer["message"]
+        assert "at most 20 different roles" in answer["message"]
 
 
 @pytest.mark.parametrize("who", ["viewer", "admin"])

@@ -368,5 +368,5 @@ def test_admission_uses_what_kubernetes_1_30_knows(chart: Renderer) -> None:
     code = re.sub(r"'[^']*'", "''", "\n".join(texts))
     comprehensions = {"has", "all", "filter", "map"}
     authorizer = {"group", "resource", "name", "check", "allowed"}
-    strings = {"matches", "contains", "substring", "join", "split"}
+    strings = {"matches", "contains", "startsWith", "indexOf", "substring", "join", "split"}
     assert set(re.findall(r"(\w+)\(", code)) - {"in"} <= comprehensions | authorizer | strings | {"size"}

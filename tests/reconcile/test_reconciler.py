@@ -309,7 +309,7 @@ async def test_joiner_who_cannot_be_added_leaves_the_others_alone(plant: Plant) 
         (ApiError(403, "Forbidden", "because it is being terminated"), "NamespaceMissing"),
         (ApiError(422, "Invalid", "subjects: odd"), "Stalled"),
         (ApiError(404, "NotFound", 'namespaces "team-red" not found'), "NamespaceMissing"),
-        (ApiError(404, "NotFound", 'clusterroles "edit" not found'), "RoleMissing"),
+        (ApiError(404, "NotFound", 'clusterrole.rbac.authorization.k8s.io "edit" not found'), "RoleMissing"),
     ],
 )
 async def test_refusal_says_what_it_is(plant: Plant, error: ApiError, reason: str) -> None:

@@ -128,17 +128,31 @@ def user(number: int, *, active: bool = True, directory: str = "entra", name: st
 
 
 def group(
-    name: str, members: Iterable[int] = (), *, identifier: str = "group-0", directory: str = "entra"
+    name: str,
+    members: Iterable[int | str] = (),
+    *,
+    identifier: str = "group-0",
+    directory: str = "entra",
 ) -> Object:
-    """The spec of a group."""
+    """The spec of a group. Members: numbers of users, ids of groups."""
     return {
         "directory": directory,
         "id": identifier,
         "displayName": name,
         "externalId": f"oid-{identifier}",
-        "members": [f"user-{number}" for number in members],
+        "members": [member if isinstance(member, str) else f"user-{member}" for member in members],
         "meta": META,
     }
+
+
+def over_people(*grants: Object, text: str, directory: str = "entra", **more: Any) -> Object:
+    """The spec of a policy over the people that a filter finds."""
+    return {"people": {"directory": directory, "filter": text}, "grants": list(grants), **more}
+
+
+def by_id(*grants: Object, ids: Iterable[str], directory: str = "entra", **more: Any) -> Object:
+    """The spec of a policy over groups by their externalId."""
+    return {"groups": {"directory": directory, "externalIds": list(ids)}, "grants": list(grants), **more}
 
 
 def policy(

@@ -47,9 +47,7 @@ def short_hash(*parts: str) -> str:
 
 def binding_name(place: Place) -> str:
     """`scim-<policy>-<hash>`; another role is another name, since a binding's role can't change."""
-    return (
-        f"scim-{place.policy[:40].rstrip('-')}-{short_hash(place.policy, 'ClusterRole', place.role, _SHARD)}"
-    )
+    return f"scim-{place.policy[:40].rstrip('-')}-{short_hash(place.policy, place.kind, place.role, _SHARD)}"
 
 
 def labels(policy: str, directory: str) -> dict[str, str]:
@@ -69,7 +67,7 @@ def desired_binding(
             "labels": {**labels(place.policy, directory), SHARDS_LABEL: "1"},
             "annotations": {WRITTEN_ANNOTATION: ",".join(_written(kind, name) for name in names)},
         },
-        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": place.role},
+        "roleRef": {"apiGroup": RBAC, "kind": place.kind, "name": place.role},
         "subjects": [{"apiGroup": RBAC, "kind": kind, "name": name} for name in names],
     }
 
@@ -114,9 +112,9 @@ def place_of(binding: Mapping[str, Any]) -> Place | None:
     """The place a binding stands for, by its label; None when it isn't one of ours."""
     policy = (binding["metadata"].get("labels") or {}).get(POLICY_LABEL)
     role = binding["roleRef"]
-    if policy is None or role["kind"] != "ClusterRole":
+    if policy is None:
         return None
-    return Place(policy, role["name"], binding["metadata"].get("namespace", ""))
+    return Place(policy, role["name"], binding["metadata"].get("namespace", ""), role["kind"])
 
 
 def own_place(binding: Mapping[str, Any]) -> Place | None:

@@ -33,7 +33,8 @@ class Facts:
     `directory_exists` False: nobody can be named, so nothing may change. `opening` None: no group opens it
     any more. `subjects`: active members, or the groups, without the refused. `anybody`: a member is active.
     `namespace` and `binding`: objects or None. `moving`: who stands in the binding, isn't wanted here any
-    more, and is about to be put into another binding in the same namespace.
+    more, and is about to be put into another binding in the same namespace. `limit`: the policy's
+    maxNamespaces, when this namespace is one too many; else None.
     """
 
     directory: str
@@ -46,6 +47,7 @@ class Facts:
     role_exists: bool
     binding: Mapping[str, Any] | None
     moving: frozenset[str] = frozenset()
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _wanted(place: Place, facts: Facts) -> tuple[frozenset[str], tuple[Problem, 
     """Who should stand in the binding, and what keeps others from it."""
     if facts.opening is None or not facts.subjects:
         return frozenset(), ()
-    refused = None if place.cluster_wide else _namespace_refusal(place, facts.opening, facts.namespace)
+    refused = None if place.cluster_wide else _namespace_refusal(place, facts.opening, facts)
     if refused is not None:
         return frozenset(), (refused,)
     if facts.namespace is None and not place.cluster_wide and not facts.anybody:
@@ -94,7 +96,7 @@ def _wanted(place: Place, facts: Facts) -> tuple[frozenset[str], tuple[Problem, 
     if not facts.role_exists:
         # What is there stays: it gives nothing now, and the access is back as soon as the role is.
         kept = facts.subjects if facts.binding is not None else frozenset()
-        return kept, (_role_missing(place),)
+        return kept, (role_missing(place),)
     return facts.subjects, ()
 
 
@@ -126,11 +128,18 @@ def _stripped(place: Place, facts: Facts) -> dict[str, str]:
     return {key: value for key, value in wanted.items() if key not in present}
 
 
-def _namespace_refusal(place: Place, opening: Opening, namespace: Mapping[str, Any] | None) -> Problem | None:
+def _namespace_refusal(place: Place, opening: Opening, facts: Facts) -> Problem | None:
+    namespace = facts.namespace
+    if facts.limit is not None:
+        message = (
+            f"namespace {place.namespace!r} would be more than the {facts.limit} that the policy may reach; "
+            "raise spec.maxNamespaces if that is meant"
+        )
+        return Problem("Stalled", "TooManyNamespaces", message)
     if namespace is None:
         if opening.create:
             return None
-        message = f"namespace {place.namespace!r} doesn't exist; make it, or set `create: {{}}` in the grant"
+        message = f"namespace {place.namespace!r} doesn't exist; make it, or set `create: {{}}` by its name"
         return Problem("NamespaceMissing", "NotFound", message)
     if namespace["metadata"].get("deletionTimestamp"):
         message = f"namespace {place.namespace!r} is being deleted; access follows when it is back"
@@ -172,7 +181,8 @@ def _foreign_binding(place: Place, binding: Mapping[str, Any]) -> Problem:
     return Problem("Conflict", "ForeignBinding", message)
 
 
-def _role_missing(place: Place) -> Problem:
-    return Problem(
-        "RoleMissing", "NotFound", f"ClusterRole {place.role!r} doesn't exist; nothing is granted yet"
-    )
+def role_missing(place: Place) -> Problem:
+    """The role isn't there to be given."""
+    where = f" in namespace {place.namespace!r}" if place.kind == "Role" else ""
+    message = f"{place.kind} {place.role!r} doesn't exist{where}; nothing is granted yet"
+    return Problem("RoleMissing", "NotFound", message)

@@ -109,7 +109,7 @@ ACCESS_POLICY = Kind(
     "accesspolicies",
     "acp",
     (
-        Column("Directory", ".spec.groups.directory"),
+        Column("Directory", ".spec['groups','people'].directory"),
         Column("Pattern", ".spec.groups.displayName"),
         Column("Groups", ".status.groups", "integer"),
         Column("People", ".status.people", "integer"),

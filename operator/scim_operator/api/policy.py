@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
@@ -11,12 +11,44 @@ from scim_operator.api.base import LABEL_NAME, ApiModel, ObjectName, Status, rul
 CaptureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
 CaptureValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+
+# CEL: the pattern over group names, empty when there is none.
+_PATTERN = "(has(self.groups) && has(self.groups.displayName) ? self.groups.displayName : '')"
+
+
+def _role(what: str) -> Any:
+    return Field(
+        None,
+        min_length=1,
+        max_length=253,
+        description=f"{what}: its name, or exactly one capture that `where` limits, such as {{role}}.",
+        json_schema_extra=rules(
+            rule(
+                "self.matches('^[^{}]+$') || self.matches('^[{][a-z][a-z0-9_]*[}]$')",
+                "a role's name, or exactly one capture such as {role}",
+            )
+        ),
+    )
+
 
 class GroupSelector(ApiModel):
-    """Which groups a policy speaks of."""
+    """Which groups a policy speaks of: by a pattern over their names, or by their ids in the provider."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.displayName) != has(self.externalIds)",
+                "groups needs exactly one of displayName and externalIds",
+            ),
+            rule("!has(self.where) || has(self.displayName)", "where limits captures of displayName"),
+        )
+    )
 
     directory: ObjectName = Field(description="The ScimDirectory whose groups are meant.")
-    display_name: str = Field(
+    display_name: str | None = Field(
+        None,
         min_length=1,
         max_length=256,
         pattern=r"^([^{}]|[{][a-z][a-z0-9_]*[}])+$",
@@ -25,6 +57,13 @@ class GroupSelector(ApiModel):
             "lower-cased and must be usable as part of a namespace's name. No regular expressions."
         ),
     )
+    external_ids: list[ExternalId] | None = Field(
+        None,
+        min_length=1,
+        max_length=256,
+        description="The groups by externalId, Entra's object id: these, whatever they are called.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
     where: dict[CaptureName, Annotated[list[CaptureValue], Field(min_length=1, max_length=64)]] = Field(
         default_factory=dict,
         description="The values allowed for a capture; another value means that the group is not matched.",
@@ -32,14 +71,80 @@ class GroupSelector(ApiModel):
     )
 
 
+class PeopleSelector(ApiModel):
+    """Which people a policy speaks of, where the provider pushes no groups."""
+
+    directory: ObjectName = Field(description="The ScimDirectory whose people are meant.")
+    filter: str = Field(
+        min_length=1,
+        max_length=1024,
+        description=(
+            'A SCIM filter over users (RFC 7644, section 3.4.2.2), such as: department eq "Data" and '
+            "active eq true."
+        ),
+    )
+
+
 class NamespaceCreation(ApiModel):
     """How a missing namespace is made. Empty for now: a bare namespace with our labels."""
+
+
+class SelectorExpression(ApiModel):
+    """One requirement on a label, as everywhere in Kubernetes."""
+
+    key: str = Field(min_length=1, max_length=317, description="The label.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
+        description="NotIn and DoesNotExist also hold where the label is absent."
+    )
+    values: list[Annotated[str, StringConstraints(max_length=63)]] = Field(
+        default_factory=list,
+        max_length=64,
+        description="For In and NotIn.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
+class NamespaceSelector(ApiModel):
+    """Namespaces by their labels. They are followed: as they come, are relabelled and go, so does access."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.matchLabels) && size(self.matchLabels) > 0 || "
+                "has(self.matchExpressions) && size(self.matchExpressions) > 0",
+                "an empty selector would mean every namespace",
+            )
+        )
+    )
+
+    match_labels: dict[str, Annotated[str, StringConstraints(max_length=63)]] = Field(
+        default_factory=dict,
+        description="Labels with exactly these values.",
+        json_schema_extra={"maxProperties": 16},
+    )
+    match_expressions: list[SelectorExpression] = Field(
+        default_factory=list,
+        max_length=16,
+        description="Further requirements; all must hold.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
 
 
 class NamespaceTarget(ApiModel):
     """In which namespaces a role is granted."""
 
-    name: str = Field(
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "[has(self.name), has(self.names), has(self.selector)].filter(x, x).size() == 1",
+                "namespaces needs exactly one of name, names and selector",
+            ),
+            rule("!has(self.create) || has(self.name)", "create needs a name, or a template of one"),
+        )
+    )
+
+    name: str | None = Field(
+        None,
         min_length=1,
         max_length=253,
         pattern=r"^([a-z0-9-]|[{][a-z][a-z0-9_]*[}])+$",
@@ -47,6 +152,16 @@ class NamespaceTarget(ApiModel):
             "The namespace's name; may hold captures. A captured name binds only in namespaces that the "
             "operator made or that carry the label scim-operator.io/allow-policy: the policy's name or `any`."
         ),
+    )
+    names: list[NamespaceName] | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="Several namespaces by name.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    selector: NamespaceSelector | None = Field(
+        None, description="All namespaces with these labels, protected ones aside."
     )
     create: NamespaceCreation | None = Field(
         None,
@@ -62,27 +177,22 @@ class Grant(ApiModel):
             rule(
                 "has(self.namespaces) != (has(self.cluster) && self.cluster)",
                 "a grant needs exactly one of namespaces and cluster: true",
-            )
+            ),
+            rule(
+                "has(self.clusterRole) != has(self.role)", "a grant needs exactly one of clusterRole and role"
+            ),
+            rule("!has(self.role) || has(self.namespaces)", "a Role lives in a namespace: name one"),
         )
     )
 
-    cluster_role: str = Field(
-        min_length=1,
-        max_length=253,
-        description="A ClusterRole's name, or exactly one capture that `where` limits, such as {role}.",
-        json_schema_extra=rules(
-            rule(
-                "self.matches('^[^{}]+$') || self.matches('^[{][a-z][a-z0-9_]*[}]$')",
-                "a ClusterRole's name, or exactly one capture such as {role}",
-            )
-        ),
-    )
+    cluster_role: str | None = _role("A ClusterRole")
+    role: str | None = _role("A Role in the same namespace")
     namespaces: NamespaceTarget | None = None
     cluster: bool = Field(
         False,
         description=(
-            "Grant the role in the whole cluster, by a ClusterRoleBinding. Only with a groups.displayName "
-            "that is one group's exact name."
+            "Grant the role in the whole cluster, by a ClusterRoleBinding. Only with groups.externalIds or a "
+            "groups.displayName that is one group's exact name."
         ),
     )
 
@@ -92,26 +202,33 @@ class PolicySpec(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
+            rule("has(self.groups) != has(self.people)", "a policy needs exactly one of groups and people"),
             rule(
-                "self.grants.all(g, !has(g.namespaces) || g.namespaces.name.findAll('[{][a-z0-9_]*[}]')"
-                ".all(c, self.groups.displayName.contains(c)))",
+                f"self.grants.all(g, !has(g.namespaces) || !has(g.namespaces.name) || "
+                f"g.namespaces.name.findAll('[{{][a-z0-9_]*[}}]').all(c, {_PATTERN}.contains(c)))",
                 "grants[].namespaces.name uses a capture that groups.displayName doesn't have",
             ),
             rule(
                 "!self.grants.exists(g, has(g.cluster) && g.cluster) || "
-                "!self.groups.displayName.matches('[*{]')",
-                "a grant with cluster: true needs one group's exact name as groups.displayName, "
-                "without * and captures",
+                "has(self.groups) && (has(self.groups.externalIds) || "
+                "!self.groups.displayName.matches('[*{]'))",
+                "a grant with cluster: true needs groups.externalIds, or one group's exact name as "
+                "groups.displayName, without * and captures",
             ),
             rule(
-                "!has(self.groups.where) || self.groups.where.all(c, "
-                "self.groups.displayName.contains('{' + c + '}'))",
+                "!has(self.people) || !has(self.subjects) || self.subjects == 'Users'",
+                "people stand in bindings by name: subjects must be Users",
+            ),
+            rule(
+                "!has(self.groups) || !has(self.groups.where) || self.groups.where.all(c, "
+                f"{_PATTERN}.contains('{{' + c + '}}'))",
                 "groups.where names a capture that groups.displayName doesn't have",
             ),
         )
     )
 
-    groups: GroupSelector
+    groups: GroupSelector | None = None
+    people: PeopleSelector | None = None
     subjects: Literal["Users", "Group"] = Field(
         "Users",
         description=(
@@ -126,6 +243,31 @@ class PolicySpec(ApiModel):
         description="What the members of the groups get.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
+    max_namespaces: int = Field(
+        100,
+        ge=1,
+        le=10000,
+        description=(
+            "In how many namespaces the policy may give access. Where it does already, it goes on; further "
+            "ones are refused."
+        ),
+    )
+
+    @property
+    def directory(self) -> str:
+        """The ScimDirectory whose groups or people are meant."""
+        selector = self.groups or self.people
+        return selector.directory if selector else ""
+
+    @property
+    def pattern(self) -> str:
+        """The pattern over group names; empty when groups are meant by id, or people by a filter."""
+        return (self.groups.display_name or "") if self.groups else ""
+
+    @property
+    def where(self) -> dict[str, list[str]]:
+        """The values allowed for captures."""
+        return self.groups.where if self.groups else {}
 
 
 class PolicyStatus(Status):

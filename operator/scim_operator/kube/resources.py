@@ -39,9 +39,10 @@ NAMESPACES = Resource("", "v1", "namespaces", "Namespace")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", namespaced=True)
 SECRETS = Resource("", "v1", "secrets", "Secret", namespaced=True)
 CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole")
+ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role", namespaced=True)
 ROLE_BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", namespaced=True)
 CLUSTER_ROLE_BINDINGS = Resource(
     "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding"
 )
-EVENTS = Resource("events.k8s.io", "v1", "events", "Event", namespaced=True)
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
+EVENTS = Resource("events.k8s.io", "v1", "events", "Event", namespaced=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from scim_operator.access.bindings import Change, Object, compare, is_ours, merged
 from scim_operator.access.places import Place
-from scim_operator.access.plan import Plan
+from scim_operator.access.plan import Plan, role_missing
 from scim_operator.access.problems import Problem
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
@@ -28,8 +28,6 @@ from scim_operator.reconcile.world import World
 log = logging.getLogger(__name__)
 
 _WHOLE_BINDING = "; the whole binding was deleted, since the leaver in it could not be taken out alone"
-GRANTABLE_VALUE = "grantableClusterRoles"
-
 
 Saw = Callable[[Resource, str | None, Mapping[str, Any]], None]
 
@@ -193,8 +191,8 @@ def _problem(place: Place, error: ApiError) -> Problem | None:
     if "being terminated" in error.message:
         message = f"namespace {place.namespace!r} is being deleted; access follows when it is back"
         return Problem("NamespaceMissing", "Terminating", message)
-    if error.not_found and "clusterroles" in error.message:
-        return Problem("RoleMissing", "NotFound", f"ClusterRole {place.role!r} has just vanished")
+    if error.not_found and not error.message.startswith("namespaces "):
+        return role_missing(place)
     if error.not_found:
         return Problem("NamespaceMissing", "NotFound", f"namespace {place.namespace!r} has just vanished")
     if error.status in (400, 403, 422):
@@ -205,7 +203,7 @@ def _problem(place: Place, error: ApiError) -> Problem | None:
 
 def _not_allowed(place: Place, reason: str = "NotGrantable", more: str = "") -> Problem:
     message = (
-        f"ClusterRole {place.role!r} is not among the roles that the operator may grant; to allow it, "
-        f"add it to the chart's value `{GRANTABLE_VALUE}`{more}"
+        f"{place.kind} {place.role!r} is not among the roles that the operator may grant; to allow it, "
+        f"add it to the chart's value `grantable{place.kind}s`{more}"
     )
     return Problem("RoleNotAllowed", reason, message)

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain
 
 from scim_operator.access.bindings import own_place
+from scim_operator.access.grants import GroupNames
 from scim_operator.access.places import Place
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.feed import list_identities, take_in
@@ -146,7 +147,7 @@ class Inputs:
         self._planned[record.type, record.uid] = record.generation
         if record.type == USER.name:
             return self._user(record)
-        return self._group(record, record.label, record.members)
+        return self._group(record, _names(record), record.members)
 
     def _record_gone(self, record: Record) -> Concerned:
         self._planned.pop((record.type, record.uid), None)
@@ -155,29 +156,35 @@ class Inputs:
             return self._user(record)
         successor = self._world.group((record.directory, record.id))
         if successor is not None:  # restored under the same id
-            return self._group(successor, successor.label, successor.members)
+            return self._group(successor, _names(successor), successor.members)
         return self._group(record, None, {})
 
     def _user(self, user: Record) -> Concerned:
         self._name(user)
-        groups = [_key(group) for group in self._world.index.groups_of(user.directory, user.id)]
-        places = {place for group in groups for place in self._world.routes.of_group(group)}
-        policies = {policy for group in groups for policy in self._binding_groups(group)}
+        routes, people = self._world.routes, self._world.people
+        found = people.look_at(user.directory, user.id, routes.over_people(user.directory))
+        groups = people.groups_around(user.directory, user.id)
+        places = {place for group in groups for place in routes.of_group(group)}
+        places |= {place for policy in found for place in routes.of_policy(policy)}
+        policies = found | {policy for group in groups for policy in self._binding_groups(group)}
         return Concerned(
             places,
             {Subject(USERS, user.name), Subject(DIRECTORIES, user.directory)}
             | {Subject(POLICIES, policy) for policy in policies},
         )
 
-    def _group(self, group: Record, display_name: str | None, members: Mapping[str, None]) -> Concerned:
+    def _group(self, group: Record, names: GroupNames | None, members: Mapping[str, None]) -> Concerned:
         self._name(group)
         key = _key(group)
         before = self._members.pop(key, {})
-        if display_name is not None:
+        if names is not None:
             self._members[key] = members
-        policies, bound = self._world.routes.policies_of(key), self._binding_groups(key)
-        places = self._world.routes.set_group(key, display_name)
-        policies ^= self._world.routes.policies_of(key)
+        routes = self._world.routes
+        around = self._world.people.groups_around(group.directory, group.id)
+        policies, bound = routes.policies_of(key), self._binding_groups(key)
+        places = {place for other in around for place in routes.of_group(other)}
+        places |= routes.set_group(key, names)
+        policies ^= routes.policies_of(key)
         policies |= bound | self._binding_groups(key)
         people = (
             self._world.index.get(group.directory, USER.name, member)
@@ -232,7 +239,10 @@ class Inputs:
         return Concerned(places, {Subject(POLICIES, name), *self._group_statuses(groups)})
 
     def _namespace(self, key: Key) -> Concerned:
-        return Concerned(self._world.routes.in_namespace(key[1]))
+        namespace = self._world.namespaces.get(key[1])
+        labels = (namespace["metadata"].get("labels") or {}) if namespace else None
+        places = self._world.routes.set_namespace(key[1], labels)
+        return Concerned(places, {Subject(POLICIES, place.policy) for place in places})
 
     def _role(self, key: Key) -> Concerned:
         return Concerned(self._world.routes.with_role(key[1]))
@@ -248,6 +258,10 @@ class Inputs:
     def _group_statuses(self, groups: Iterable[GroupKey]) -> set[Subject]:
         found = (self._world.group(key) for key in groups)
         return {Subject(GROUPS, group.name) for group in found if group is not None}
+
+
+def _names(group: Record) -> GroupNames:
+    return GroupNames(group.label, str(group.document.get("externalId") or ""))
 
 
 def _key(group: Record) -> GroupKey:

@@ -47,16 +47,15 @@ class Moving:
 
     def _wanted_at(self, name: str, kind: SubjectKind) -> Iterable[Place]:
         """The places that somebody of that name belongs to."""
+        routes, people = self._world.routes, self._world.people
         for record in self._world.naming.called(name, kind):
+            groups = {(record.directory, record.id)}
             if record.type == USER.name:
-                groups = [
-                    (group.directory, group.id)
-                    for group in self._world.index.groups_of(record.directory, record.id)
-                ]
-            else:
-                groups = [(record.directory, record.id)]
+                groups = people.groups_around(record.directory, record.id)
+                for policy in people.policies_of(record.id):
+                    yield from routes.of_policy(policy)
             for group in groups:
-                yield from self._world.routes.of_group(group)
+                yield from routes.of_group(group)
 
 
 def _related(place: Place, other: Place) -> bool:

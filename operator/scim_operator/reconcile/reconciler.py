@@ -19,7 +19,7 @@ from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
-from scim_operator.kube.resources import Resource
+from scim_operator.kube.resources import ROLES, Resource
 from scim_operator.reconcile.applier import AgainError, Applier
 from scim_operator.reconcile.events import Recorder, warning
 from scim_operator.reconcile.inputs import Concerned, Inputs
@@ -135,8 +135,10 @@ class Reconciler:
         while True:
             place = await self._places.get()
             try:
-                await self._reconcile(place)
-                self._places.done(place)
+                if await self._reconcile(place):
+                    self._places.done(place)
+                else:
+                    self._places.failed(place)
             except AgainError:
                 self._places.add(place)
                 self._places.done(place)
@@ -150,8 +152,10 @@ class Reconciler:
                 pause = self._places.failed(place)
                 log.exception("a place failed", extra={"place": place._asdict(), "again_in_seconds": pause})
 
-    async def _reconcile(self, place: Place) -> None:
-        facts = self._world.facts(place, self._moving_from(place))
+    async def _reconcile(self, place: Place) -> bool:
+        """-> False when something is waited for that no event will tell."""
+        asked = await self._role_exists(place) if place.kind == "Role" else None
+        facts = self._world.facts(place, self._moving_from(place), asked)
         planned = plan(place, facts)
         refused = await self._applier.apply(place, planned, facts.binding)
         if refused is not None and facts.moving:
@@ -173,6 +177,18 @@ class Reconciler:
         self._conclude(place, facts, Outcome(*self._standing(place), problems))
         if refused is not None and refused.reason == "LeaverNotRemovable":
             await self._tell(place, refused.message)
+        return not (asked is False and any(problem.condition == "RoleMissing" for problem in problems))
+
+    async def _role_exists(self, place: Place) -> bool:
+        """Namespaces hold many Roles, and few are granted: these are asked for, instead of watching all."""
+        try:
+            await self._client.get(ROLES, place.role, namespace=place.namespace)
+        except ApiError as error:
+            if error.not_found:
+                return False
+            if error.status != 403:  # a role outside the list: binding it says so better
+                raise
+        return True
 
     def _moving_from(self, place: Place) -> frozenset[str]:
         """Who moves to another binding; nobody once that has taken long: its turn may never come."""

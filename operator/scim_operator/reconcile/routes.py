@@ -1,4 +1,4 @@
-"""From a change to the places it concerns: which group opens which place under which policy.
+"""From a change to the places it concerns: which group, or which people, open which place under which policy.
 
 Former places count as concerned too: a group that was renamed leaves its old place, and somebody must look
 at it. The result after any sequence of changes equals what a fresh build from the final state gives; a
@@ -7,65 +7,87 @@ property test says so.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from scim_operator.access.bindings import SubjectKind
-from scim_operator.access.places import Opened, Opening, Place, Settings, places_of
+from scim_operator.access.grants import GroupNames, places_of_group, places_of_people
+from scim_operator.access.places import Opened, Opening, Place, Settings
 from scim_operator.access.problems import Problem
-from scim_operator.api.policy import PolicySpec
+from scim_operator.access.selectors import selects
+from scim_operator.api.policy import NamespaceSelector, PolicySpec
 
-# (directory, id)
+K = TypeVar("K")
+# (directory, id); no id: the people that the policy at hand means
 GroupKey = tuple[str, str]
 
 
 class Routes:
-    """The openings of all groups under all policies."""
+    """The openings of all groups and people under all policies."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._policies: dict[str, PolicySpec] = {}
-        self._names: dict[GroupKey, str] = {}
+        self._names: dict[GroupKey, GroupNames] = {}
+        self._labels: dict[str, Mapping[str, str]] = {}
         self._opened: dict[tuple[str, GroupKey], Opened] = {}
         self._openers: dict[Place, dict[GroupKey, Opening]] = defaultdict(dict)
         self._in_namespace: dict[str, set[Place]] = defaultdict(set)
-        self._with_role: dict[str, set[Place]] = defaultdict(set)
+        self._with_role: dict[tuple[str, str], set[Place]] = defaultdict(set)
+        self._spaces: dict[str, Counter[str]] = defaultdict(Counter)
+
+    # --- changes -------------------------------------------------------------------------------------------
 
     def set_policy(self, name: str, spec: PolicySpec | None) -> set[Place]:
         """A policy is new, changed, or gone (None). -> the places concerned."""
-        concerned = self.of_policy(name)
-        if spec is None:
-            self._policies.pop(name, None)
-        else:
+        concerned, crowded = self.of_policy(name), self._crowded()
+        before = self._policies.pop(name, None)
+        if spec is not None:
             self._policies[name] = spec
-        for group in list(self._names):
-            self._reopen(name, group)
-        return concerned | self.of_policy(name)
+        people = {(known.directory, "") for known in (before, spec) if known is not None and known.people}
+        for source in [*self._names, *people]:
+            self._reopen(name, source)
+        return concerned | self.of_policy(name) | self._displaced(crowded)
 
-    def set_group(self, group: GroupKey, display_name: str | None) -> set[Place]:
+    def set_group(self, group: GroupKey, names: GroupNames | None) -> set[Place]:
         """A group is new, changed, or gone (None). -> the places concerned."""
-        concerned = self.of_group(group)
-        if display_name == self._names.get(group):
+        concerned, crowded = self.of_group(group), self._crowded()
+        if names == self._names.get(group):
             return concerned
-        if display_name is None:
+        if names is None:
             self._names.pop(group, None)
         else:
-            self._names[group] = display_name
+            self._names[group] = names
         for policy in list(self._policies):
             self._reopen(policy, group)
-        return concerned | self.of_group(group)
+        return concerned | self.of_group(group) | self._displaced(crowded)
+
+    def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> set[Place]:
+        """A namespace is new, relabelled, or gone (None). -> the places concerned."""
+        concerned, crowded = self.in_namespace(name), self._crowded()
+        before = self._labels.pop(name, None)
+        if labels is not None:
+            self._labels[name] = dict(labels)
+        for policy, spec in self._policies.items():
+            if any(_selected(item, before) != _selected(item, labels) for item in _selectors(spec)):
+                for source in self._sources(policy):
+                    self._reopen(policy, source)
+        return concerned | self.in_namespace(name) | self._displaced(crowded)
+
+    # --- questions -----------------------------------------------------------------------------------------
 
     def openers(self, place: Place) -> Mapping[GroupKey, Opening]:
-        """The groups that open a place."""
+        """The groups, or people, that open a place."""
         return self._openers.get(place, {})
 
     def places(self) -> set[Place]:
-        """All places that some group opens."""
+        """All places that are opened."""
         return set(self._openers)
 
     def of_policy(self, name: str) -> set[Place]:
         """The places of a policy."""
-        return {place for place in self._openers if place.policy == name}
+        return {place for source in self._sources(name) for place, _ in self._of(name, source).places}
 
     def of_group(self, group: GroupKey) -> set[Place]:
         """The places a group opens."""
@@ -76,8 +98,13 @@ class Routes:
         return {policy for policy in self._policies if self._of(policy, group).matched}
 
     def in_directory(self, directory: str) -> set[str]:
-        """The policies over the groups of a directory."""
-        return {name for name, spec in self._policies.items() if spec.groups.directory == directory}
+        """The policies over the groups or people of a directory."""
+        return {name for name, spec in self._policies.items() if spec.directory == directory}
+
+    def over_people(self, directory: str) -> Mapping[str, str]:
+        """Policy -> filter, of the policies over the people of a directory."""
+        specs = self._policies.items()
+        return {name: s.people.filter for name, s in specs if s.people and s.directory == directory}
 
     def subject_kind(self, policy: str) -> SubjectKind | None:
         """What stands in a policy's bindings; None when there is no such policy."""
@@ -86,13 +113,26 @@ class Routes:
             return None
         return "User" if spec.subjects == "Users" else "Group"
 
+    def limit(self, policy: str) -> int:
+        """In how many namespaces a policy may give access."""
+        spec = self._policies.get(policy)
+        return spec.max_namespaces if spec else 0
+
+    def namespaces_of(self, policy: str) -> set[str]:
+        """The namespaces that a policy opens places in."""
+        return set(self._spaces.get(policy, ()))
+
+    def is_crowded(self, policy: str) -> bool:
+        """True when a policy opens more namespaces than it may."""
+        return len(self._spaces.get(policy, ())) > self.limit(policy)
+
     def in_namespace(self, namespace: str) -> set[Place]:
         """The places in a namespace; those in the whole cluster for an empty one."""
         return set(self._in_namespace.get(namespace, ()))
 
-    def with_role(self, role: str) -> set[Place]:
+    def with_role(self, role: str, kind: str = "ClusterRole") -> set[Place]:
         """The places that give a role."""
-        return set(self._with_role.get(role, ()))
+        return set(self._with_role.get((kind, role), ()))
 
     def matched(self, policy: str) -> list[GroupKey]:
         """The groups a policy means."""
@@ -106,38 +146,87 @@ class Routes:
         """The same for one group under all policies."""
         return [problem for policy in self._policies for problem in self._of(policy, group).problems]
 
-    def _of(self, policy: str, group: GroupKey) -> Opened:
-        return self._opened.get((policy, group), _NOTHING)
+    # --- inside --------------------------------------------------------------------------------------------
 
-    def _reopen(self, policy: str, group: GroupKey) -> None:
-        before = self._opened.pop((policy, group), _NOTHING)
-        for place, _ in before.places:
-            self._close(place, group)
-        spec, name = self._policies.get(policy), self._names.get(group)
-        if spec is None or name is None or spec.groups.directory != group[0]:
-            return
-        opened = places_of(policy, spec, name, self._settings)
+    def _crowded(self) -> dict[str, set[str]]:
+        """Policies that open more namespaces than they may, with these."""
+        return {name: self.namespaces_of(name) for name in self._spaces if self.is_crowded(name)}
+
+    def _displaced(self, before: Mapping[str, set[str]]) -> set[Place]:
+        """The places of policies in which one namespace's coming or going decides about others."""
+        after = self._crowded()
+        policies = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        return {place for name in policies for place in self.of_policy(name)}
+
+    def _of(self, policy: str, source: GroupKey) -> Opened:
+        return self._opened.get((policy, source), _NOTHING)
+
+    def _sources(self, policy: str) -> list[GroupKey]:
+        """The groups a policy means, or its people."""
+        spec = self._policies.get(policy)
+        return [*self.matched(policy), *([(spec.directory, "")] if spec is not None and spec.people else [])]
+
+    def _reopen(self, policy: str, source: GroupKey) -> None:
+        for place, _ in self._opened.pop((policy, source), _NOTHING).places:
+            self._close(place, source)
+        opened = self._open(policy, source)
         if not opened.matched:
             return
-        self._opened[policy, group] = opened
+        self._opened[policy, source] = opened
         for place, opening in opened.places:
-            self._openers[place][group] = opening
-            self._in_namespace[place.namespace].add(place)
-            self._with_role[place.role].add(place)
+            if place not in self._openers:
+                self._in_namespace[place.namespace].add(place)
+                self._with_role[place.kind, place.role].add(place)
+                if not place.cluster_wide:
+                    self._spaces[policy][place.namespace] += 1
+            self._openers[place][source] = opening
 
-    def _close(self, place: Place, group: GroupKey) -> None:
+    def _open(self, policy: str, source: GroupKey) -> Opened:
+        spec, names = self._policies.get(policy), self._names.get(source)
+        if spec is None or spec.directory != source[0]:
+            return _NOTHING
+        if not source[1]:
+            return places_of_people(policy, spec, self._settings, self._select)
+        if names is None:
+            return _NOTHING
+        return places_of_group(policy, spec, names, self._settings, self._select)
+
+    def _select(self, selector: NamespaceSelector) -> list[str]:
+        return [name for name, labels in self._labels.items() if selects(selector, labels)]
+
+    def _close(self, place: Place, source: GroupKey) -> None:
         openers = self._openers[place]
-        openers.pop(group, None)
-        if not openers:
-            del self._openers[place]
-            _discard(self._in_namespace, place.namespace, place)
-            _discard(self._with_role, place.role, place)
+        openers.pop(source, None)
+        if openers:
+            return
+        del self._openers[place]
+        _discard(self._in_namespace, place.namespace, place)
+        _discard(self._with_role, (place.kind, place.role), place)
+        if not place.cluster_wide:
+            self._leave(place)
+
+    def _leave(self, place: Place) -> None:
+        spaces = self._spaces[place.policy]
+        spaces[place.namespace] -= 1
+        if not spaces[place.namespace]:
+            del spaces[place.namespace]
+        if not spaces:
+            del self._spaces[place.policy]
 
 
 _NOTHING = Opened()
 
 
-def _discard(index: dict[str, set[Place]], key: str, place: Place) -> None:
+def _selectors(spec: PolicySpec) -> list[NamespaceSelector]:
+    targets = [grant.namespaces for grant in spec.grants if grant.namespaces is not None]
+    return [target.selector for target in targets if target.selector is not None]
+
+
+def _selected(selector: NamespaceSelector, labels: Mapping[str, str] | None) -> bool:
+    return labels is not None and selects(selector, labels)
+
+
+def _discard(index: dict[K, set[Place]], key: K, place: Place) -> None:
     index[key].discard(place)
     if not index[key]:
         del index[key]

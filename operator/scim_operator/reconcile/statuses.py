@@ -132,7 +132,8 @@ class Statuses:
         problems = self._problems(places)
         if wrong := self._world.invalid_policies.get(name):
             problems.append(Problem("Stalled", "InvalidSpec", wrong))
-        directory = policy["spec"]["groups"]["directory"]
+        spec = policy["spec"]
+        directory = (spec.get("groups") or spec.get("people") or {}).get("directory", "")
         if self._world.directories.get(directory) is None:
             problems.append(directory_missing(directory))
         matched = self._world.routes.matched(name)
@@ -180,8 +181,12 @@ class Statuses:
         if self._world.kind(place) == "User":
             return self._outcome(place).subjects
         openers = self._world.routes.openers(place)
-        standing = [key for key in openers if self._world.subjects_of(key, "Group")]
-        return [(user.directory, user.id) for key in standing for user in self._world.active_members(key)]
+        standing = [key for key in openers if self._world.subjects_of(place.policy, key, "Group")]
+        return [
+            (user.directory, user.id)
+            for key in standing
+            for user in self._world.people.active(place.policy, key)
+        ]
 
     def _refused_group(self, key: GroupKey, policies: Iterable[str]) -> list[Problem]:
         """That a group can't stand in the bindings of those policies that would put it there."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from scim_operator.access.bindings import SubjectKind, binding_name
-from scim_operator.access.places import Place, Settings, invalid, widest
+from scim_operator.access.bindings import SubjectKind, binding_name, is_ours
+from scim_operator.access.places import Place, Settings, widest
 from scim_operator.access.plan import Facts
 from scim_operator.access.subjects import Refused
+from scim_operator.access.validity import invalid
 from scim_operator.api.kinds import DIRECTORY_LABEL
 from scim_operator.api.policy import PolicySpec
 from scim_operator.directory.directories import Directories
@@ -19,8 +20,9 @@ from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record
 from scim_operator.kube.cache import Cache, metadata_only
 from scim_operator.reconcile.naming import Naming
+from scim_operator.reconcile.people import People
 from scim_operator.reconcile.routes import GroupKey, Routes
-from scim_operator.scim.schemas import GROUP, USER
+from scim_operator.scim.schemas import GROUP
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class World:
         self.directories = directories
         self.naming = Naming(index, directories)
         self.routes = Routes(settings)
+        self.people = People(index)
         self.policies = Cache()
         self.namespaces = Cache(metadata_only)
         self.roles = Cache(metadata_only)
@@ -50,18 +53,9 @@ class World:
         """How a person or group is named in bindings; Refused when they can't be, or lack their directory."""
         return self.naming.name(record)
 
-    def active_members(self, key: GroupKey) -> Iterator[Record]:
-        """The users of a group who aren't disabled."""
-        group = self.group(key)
-        for member in group.members if group else ():
-            user = self.index.get(key[0], USER.name, member)
-            if user is not None and user.active:
-                yield user
-
-    def subjects_of(self, key: GroupKey, kind: SubjectKind) -> set[str]:
+    def subjects_of(self, policy: str, source: GroupKey, kind: SubjectKind) -> set[str]:
         """Who stands in bindings for a group: its active members, or itself; without those refused."""
-        group = self.group(key)
-        records = self.active_members(key) if kind == "User" else filter(None, [group])
+        records = self.people.active(policy, source) if kind == "User" else filter(None, [self.group(source)])
         return {name for record in records if isinstance(name := self.subject(record), str)}
 
     # --- policies ------------------------------------------------------------------------------------------
@@ -71,6 +65,7 @@ class World:
         obj = self.policies.get(name)
         self.invalid_policies.pop(name, None)
         if obj is None:
+            self.people.look_for(name, None)
             return self.routes.set_policy(name, None)
         try:
             spec = PolicySpec.model_validate(obj["spec"])
@@ -82,13 +77,19 @@ class World:
             # The CRD's rules let next to nothing of this through.
             log.warning("AccessPolicy %s is invalid and grants nothing: %s", name, wrong)
             self.invalid_policies[name] = wrong
-            return self.routes.set_policy(name, None)
+            spec = None
+        self.people.look_for(name, spec)
         return self.routes.set_policy(name, spec)
 
     # --- places --------------------------------------------------------------------------------------------
 
-    def facts(self, place: Place, moving: frozenset[str] = frozenset()) -> Facts:
-        """What is known about a place at this moment. `moving`: who stays there for a moment longer."""
+    def facts(
+        self, place: Place, moving: frozenset[str] = frozenset(), role_exists: bool | None = None
+    ) -> Facts:
+        """What is known about a place at this moment.
+
+        `moving`: who stays there for a moment longer. `role_exists`: asked just now; None: as watched.
+        """
         openers = self.routes.openers(place)
         binding = self.binding(place)
         directory = next((key[0] for key in openers), None) or _directory_of(binding)
@@ -100,12 +101,27 @@ class World:
             opening=opening,
             kind=self.kind(place),
             subjects=self.subjects_at(place),
-            anybody=any(True for key in openers for _ in self.active_members(key)),
+            anybody=any(True for key in openers for _ in self.people.active(place.policy, key)),
             namespace=self.namespaces.get(place.namespace),
-            role_exists=place.role in self.roles,
+            role_exists=place.role in self.roles if role_exists is None else role_exists,
             binding=binding,
             moving=moving,
+            limit=self._limit(place) if self.routes.is_crowded(place.policy) else None,
         )
+
+    def _limit(self, place: Place) -> int | None:
+        """The policy's maxNamespaces when the place's namespace is beyond it.
+
+        Where access is given already it goes on; then names decide, so that every pass decides alike.
+        """
+        limit, spaces = self.routes.limit(place.policy), self.routes.namespaces_of(place.policy)
+        bound = {name for name in spaces if self._is_bound(place.policy, name)}
+        allowed = bound | set(sorted(spaces - bound)[: max(0, limit - len(bound))])
+        return None if place.cluster_wide or place.namespace in allowed else limit
+
+    def _is_bound(self, policy: str, namespace: str) -> bool:
+        places = (place for place in self.routes.in_namespace(namespace) if place.policy == policy)
+        return any((binding := self.binding(place)) is not None and is_ours(binding) for place in places)
 
     def bindings_of(self, place: Place) -> Cache:
         """Where the binding of a place is kept."""
@@ -122,7 +138,9 @@ class World:
     def subjects_at(self, place: Place) -> frozenset[str]:
         """Who should stand in the place's binding, as far as people and groups are concerned."""
         kind = self.kind(place)
-        return frozenset(name for key in self.routes.openers(place) for name in self.subjects_of(key, kind))
+        return frozenset(
+            name for key in self.routes.openers(place) for name in self.subjects_of(place.policy, key, kind)
+        )
 
 
 def _kind_in(binding: Mapping[str, Any] | None) -> SubjectKind:

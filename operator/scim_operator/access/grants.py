@@ -1,0 +1,115 @@
+"""Which places a policy opens for one group, or for the people it means. Nothing here looks at a cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from scim_operator.access.patterns import AmbiguousError, capture_names, fill, match
+from scim_operator.access.places import Opened, Opening, Place, RoleKind, Settings, widest
+from scim_operator.access.problems import Problem
+from scim_operator.api.policy import Grant, GroupSelector, NamespaceSelector, NamespaceTarget, PolicySpec
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+
+Captures = Mapping[str, str]
+# The names of the namespaces that a selector selects now.
+Select = Callable[[NamespaceSelector], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class GroupNames:
+    """What a policy knows a group by."""
+
+    display_name: str
+    external_id: str = ""
+
+
+def places_of_group(
+    policy: str, spec: PolicySpec, group: GroupNames, settings: Settings, select: Select
+) -> Opened:
+    """The places that a group opens under a valid policy over groups."""
+    if spec.groups is None:
+        return Opened()
+    shown = f"group {group.display_name!r}"
+    try:
+        captures = _captures(spec.groups, group)
+    except AmbiguousError as error:
+        message = f"{shown} can be read in two ways ({error}) and grants nothing"
+        return Opened(True, (), (Problem("Ambiguous", "TwoSplits", message),))
+    if captures is None:
+        return Opened()
+    return _opened(policy, spec, shown, captures, settings, select)
+
+
+def places_of_people(policy: str, spec: PolicySpec, settings: Settings, select: Select) -> Opened:
+    """The places that a valid policy over people opens for them."""
+    if spec.people is None:
+        return Opened()
+    return _opened(policy, spec, "people.filter", {}, settings, select)
+
+
+def _captures(selector: GroupSelector, group: GroupNames) -> Captures | None:
+    if selector.external_ids is not None:
+        return {} if group.external_id in selector.external_ids else None
+    return match(selector.display_name or "", selector.where, group.display_name)
+
+
+def _opened(
+    policy: str, spec: PolicySpec, shown: str, captures: Captures, settings: Settings, select: Select
+) -> Opened:
+    places: dict[Place, Opening] = {}
+    problems = []
+    for grant in spec.grants:
+        kind, role = _role(grant, captures)
+        for target in _targets(grant, shown, captures, settings, select):
+            if isinstance(target, Problem):
+                problems.append(target)
+                continue
+            namespace, opening = target
+            place = Place(policy, role, namespace, kind)
+            places[place] = widest([opening, *([places[place]] if place in places else [])])
+    return Opened(True, tuple(places.items()), tuple(problems))
+
+
+def _targets(
+    grant: Grant, shown: str, captures: Captures, settings: Settings, select: Select
+) -> Iterator[tuple[str, Opening] | Problem]:
+    target = grant.namespaces
+    if target is None:
+        yield "", Opening(captured=False, create=False)
+    elif target.name is not None:
+        yield _named(target, target.name, shown, captures, settings)
+    elif target.names is not None:
+        for name in target.names:
+            yield name, Opening(captured=False, create=False)
+    elif target.selector is not None:
+        for name in select(target.selector):
+            if not settings.is_protected(name):
+                yield name, Opening(captured=False, create=False)
+
+
+def _named(
+    target: NamespaceTarget, template: str, shown: str, captures: Captures, settings: Settings
+) -> tuple[str, Opening] | Problem:
+    namespace = fill(template, captures)
+    captured = bool(capture_names(template))
+    if len(namespace) > 63 or not _NAMESPACE.fullmatch(namespace):
+        message = f"{shown} would need a namespace {namespace!r}, which is no valid name"
+        return Problem("NamespaceMissing", "InvalidName", message)
+    if captured and settings.is_protected(namespace):
+        message = (
+            f"{shown} names the protected namespace {namespace!r} and grants nothing there; "
+            "rename the group in the provider"
+        )
+        return Problem("Conflict", "ProtectedNamespace", message)
+    return namespace, Opening(captured=captured, create=target.create is not None)
+
+
+def _role(grant: Grant, captures: Captures) -> tuple[RoleKind, str]:
+    """A literal name is taken as it stands: role names are case-sensitive."""
+    kind: RoleKind = "ClusterRole" if grant.role is None else "Role"
+    template = grant.role or grant.cluster_role or ""
+    names = capture_names(template)
+    return kind, captures[next(iter(names))] if names else template

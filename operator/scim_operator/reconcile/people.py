@@ -1,0 +1,91 @@
+"""Who is meant: the members of groups, through nested groups too, and those whom a policy's filter finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from scim_operator.api.policy import PolicySpec
+from scim_operator.directory.index import Index, filterable
+from scim_operator.directory.records import Record
+from scim_operator.reconcile.routes import GroupKey
+from scim_operator.scim.filters import compile_filter
+from scim_operator.scim.predicates import Predicate
+from scim_operator.scim.schemas import GROUP, USER
+
+
+class People:
+    """Membership as the directory has it now."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        # Policy -> the ids of those whom its people.filter means.
+        self._found: dict[str, set[str]] = {}
+
+    def active(self, policy: str, source: GroupKey) -> Iterator[Record]:
+        """The users of a group, or those a policy's filter means, who aren't disabled."""
+        directory, group = source
+        for identifier in self._members(directory, group) if group else self._found.get(policy, ()):
+            user = self._index.get(directory, USER.name, identifier)
+            if user is not None and user.active:
+                yield user
+
+    def groups_around(self, directory: str, member: str) -> set[GroupKey]:
+        """The groups that a user or group is in, directly or through other groups."""
+        found: set[GroupKey] = set()
+        ahead = [member]
+        while ahead:
+            for group in self._index.groups_of(directory, ahead.pop()):
+                if (directory, group.id) not in found:
+                    found.add((directory, group.id))
+                    ahead.append(group.id)
+        return found
+
+    def look_for(self, policy: str, spec: PolicySpec | None) -> None:
+        """Ask everybody for one policy, which is new, changed or gone (None)."""
+        self._found.pop(policy, None)
+        if spec is not None and spec.people is not None:
+            users = self._index.all(spec.directory, USER.name)
+            self._found[policy] = {user.id for user in users if _means(spec.people.filter, user)}
+
+    def look_at(self, directory: str, identifier: str, filters: Mapping[str, str]) -> set[str]:
+        """Ask for one user, who is new, changed or gone. `filters`: policy -> filter.
+
+        -> the policies that mean or meant them.
+        """
+        user = self._index.get(directory, USER.name, identifier)
+        concerned = set()
+        for policy, text in filters.items():
+            found = self._found.setdefault(policy, set())
+            before = identifier in found
+            found.discard(identifier)
+            if user is not None and _means(text, user):
+                found.add(identifier)
+            if before or identifier in found:
+                concerned.add(policy)
+        return concerned
+
+    def policies_of(self, identifier: str) -> list[str]:
+        """The policies whose filter finds a user."""
+        return [policy for policy, found in self._found.items() if identifier in found]
+
+    def _members(self, directory: str, group: str) -> Iterator[str]:
+        """The ids in a group and in the groups in it; groups that hold each other are read once."""
+        seen, ahead = {group}, [group]
+        while ahead:
+            record = self._index.get(directory, GROUP.name, ahead.pop())
+            for member in record.members if record else ():
+                if self._index.get(directory, GROUP.name, member) is None:
+                    yield member
+                elif member not in seen:
+                    seen.add(member)
+                    ahead.append(member)
+
+
+def _means(text: str, user: Record) -> bool:
+    return _predicate(text)(filterable(user), ())
+
+
+@lru_cache(maxsize=256)
+def _predicate(text: str) -> Predicate:
+    return compile_filter(USER, text)
