@@ -220,4 +220,7 @@ def test_leaver_right_after_an_outage(running: Installation) -> None:
         cluster.wait_ready()
     eventually(lambda: entra.set_active(person, False).status, lambda status: status == 200, 15)
     becomes(lambda: cluster.can_list_pods(person, name), 403)
+    # Tokens are watched too: a new one opens, and so a revoked one would not.
+    new = running.client("access")
+    becomes(lambda: new.test_connection().status, 200)
     cluster.kubectl("delete", "accesspolicy", name)

@@ -15,7 +15,8 @@ from scim_operator.kube.resources import Resource
 
 log = logging.getLogger(__name__)
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+# Short: whoever was away for long must not be deaf to a revocation when it is back.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 1.0
 
 
 async def reflect(
