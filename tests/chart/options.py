@@ -54,6 +54,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "one-grantable-role": {"grantableClusterRoles": ["view"]},
     "no-grantable-roles": {"grantableClusterRoles": []},
+    "grantable-roles-of-namespaces": {"grantableRoles": ["deployer", "reader"]},
     "protected-namespaces": {"protectedNamespaces": ["prod", "infra"]},
     "ports": {"ports": {"scim": 18080, "health": 18081, "metrics": 19090}, "bindAddress": "127.0.0.1"},
     "log-level": {"logLevel": "debug"},

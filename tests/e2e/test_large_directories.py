@@ -88,7 +88,9 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     cluster = Cluster.start(tmp_path_factory.mktemp("big") / "state", tied=True)
     installation = Installation.install(cluster, ["big"])
     asyncio.run(_fill(cluster, request.param))
-    apply(cluster, policy("big", "big", "big-{team}-{role}", namespace="big-{team}"))
+    many = policy("big", "big", "big-{team}-{role}", namespace="big-{team}")
+    many["spec"]["maxNamespaces"] = 1000
+    apply(cluster, many)
     installation.start()
     yield Filled(installation, request.param)
     installation.process.terminate()
