@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from scim_operator.access.bindings import binding_name
 from scim_operator.access.places import Place
@@ -16,6 +16,7 @@ from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.client import KubeClient
+from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
@@ -35,6 +36,9 @@ Object = dict[str, Any]
 PLACE = Place("teams", "edit", "team-red")
 NAME = binding_name(PLACE)
 OURS = {"app.kubernetes.io/managed-by": "scim-operator"}
+ROLE_REFUSED = ApiError(
+    403, "Forbidden", 'user "x" is attempting to grant RBAC permissions not currently held'
+)
 
 
 class Plant:
@@ -71,6 +75,15 @@ class Plant:
         """Make or change an object, as an admin does; `labels` and `annotations` are metadata."""
         metadata = {key: fields.pop(key) for key in ("labels", "annotations") if key in fields}
         return self.api.put(resource, {"metadata": {"name": name, **metadata}, **fields}, namespace)
+
+    @classmethod
+    def usual_one(cls) -> Self:
+        """With the usual content, of whose making nobody heard: it was there before the start."""
+        made = cls()
+        made.api.watcher, hear = None, made.api.watcher
+        made.usual()
+        made.api.watcher = hear
+        return made
 
     def usual(self) -> None:
         """Two people in k8s-red-edit, and the policy that makes team-red for them."""

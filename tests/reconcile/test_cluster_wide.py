@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from scim_operator.access.bindings import binding_name, desired_binding
 from scim_operator.access.places import Place
 from scim_operator.directory.records import USERS
@@ -11,14 +9,6 @@ from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.resources import BINDINGS, POLICIES
 from tests.reconcile.watched import Watched
 from tests.reconcile.worlds import policy, user
-
-VIEW = binding_name(Place("teams", "view", "team-red"))
-REFUSED = ApiError(403, "Forbidden", 'user "x" is attempting to grant RBAC permissions not currently held')
-
-
-@pytest.fixture
-def plant() -> Watched:
-    return Watched.usual_one()
 
 
 async def test_cluster_wide_binding_comes_back_and_goes_with_its_policy(plant: Watched) -> None:

@@ -10,8 +10,7 @@ from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.resources import NAMESPACES, ROLE_BINDINGS
 from scim_operator.reconcile.resources import POLICIES
-from tests.reconcile.test_incremental import begun
-from tests.reconcile.worlds import Event, Observer, Universe, group, over_people, policy, user
+from tests.reconcile.worlds import Event, Observer, Universe, begun, group, over_people, policy, user
 
 
 def place(role: str = "edit", namespace: str = "team-red") -> Place:

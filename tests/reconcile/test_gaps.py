@@ -17,17 +17,11 @@ from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import CLUSTER_ROLES
 from scim_operator.reconcile.resources import POLICIES
-from tests.reconcile.plant import NAME, Plant
+from tests.reconcile.plant import NAME, ROLE_REFUSED, Plant
 from tests.reconcile.watched import SLOW, Permission, Watched
 from tests.reconcile.worlds import group, policy, user
 
 VIEW = binding_name(Place("teams", "view", "team-red"))
-REFUSED = ApiError(403, "Forbidden", 'user "x" is attempting to grant RBAC permissions not currently held')
-
-
-@pytest.fixture
-def plant() -> Watched:
-    return Watched.usual_one()
 
 
 def _renamed_group(plant: Plant) -> None:
@@ -131,8 +125,8 @@ async def test_swap_of_two_groups_whose_roles_left_the_list(plant: Watched) -> N
     async with plant.running():
         await plant.until(lambda: (plant.subjects(NAME), plant.subjects(VIEW)) == ({"person0"}, {"person1"}))
         await asyncio.sleep(0.2)
-        plant.api.refuse["replace", "rolebindings"] = REFUSED
-        plant.api.refuse["create", "rolebindings"] = REFUSED
+        plant.api.refuse["replace", "rolebindings"] = ROLE_REFUSED
+        plant.api.refuse["create", "rolebindings"] = ROLE_REFUSED
         plant.put(GROUPS, "g", spec=group("k8s-red-view", [0]))
         plant.put(GROUPS, "h", spec=group("k8s-red-edit", [1], identifier="h"))
         await plant.until(
@@ -157,7 +151,7 @@ async def test_mover_with_a_refused_joiner_is_out_within_seconds(plant: Watched)
 
         async def picky(resource: Any, body: Any, **more: Any) -> Any:
             if body["roleRef"]["name"] == "edit":
-                raise REFUSED
+                raise ROLE_REFUSED
             return await replace(resource, body, **more)
 
         plant.api.replace = picky  # type: ignore[method-assign]

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from scim_operator.access.bindings import binding_name
 from scim_operator.access.places import Place
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
-from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import NAMESPACES
 from scim_operator.reconcile.resources import POLICIES
+from tests.reconcile.plant import ROLE_REFUSED
 from tests.reconcile.watched import Watched
 from tests.reconcile.worlds import group, policy, user
-
-VIEW = binding_name(Place("teams", "view", "team-red"))
-REFUSED = ApiError(403, "Forbidden", 'user "x" is attempting to grant RBAC permissions not currently held')
-
-
-@pytest.fixture
-def plant() -> Watched:
-    return Watched.usual_one()
 
 
 async def test_group_itself_is_bound_and_its_policy_says_what_that_means(plant: Watched) -> None:
@@ -90,7 +80,7 @@ async def test_refused_group_remark_goes_with_a_put_of_name_and_members(plant: W
     plant.put(POLICIES, "teams", spec=policy(subjects="Group"))
     unnamed = group("k8s-red-edit", [0])
     del unnamed["externalId"]
-    plant.api.refuse["create", "rolebindings"] = REFUSED
+    plant.api.refuse["create", "rolebindings"] = ROLE_REFUSED
     plant.put(GROUPS, "g", spec=unnamed)
     async with plant.running():
         await plant.until(lambda: plant.condition(POLICIES, "teams", "SubjectRefused") != {})

@@ -8,12 +8,21 @@ from collections.abc import Callable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scim_operator.access.places import Place
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES, Resource
 from scim_operator.reconcile.resources import POLICIES
-from tests.reconcile.worlds import Event, Observer, Universe, by_id, fresh, group, over_people, policy, user
+from tests.reconcile.worlds import (
+    Event,
+    Universe,
+    begun,
+    by_id,
+    fresh,
+    group,
+    over_people,
+    policy,
+    user,
+)
 
 Change = Callable[[Universe], list[Event]]
 Step = tuple[str, Change]
@@ -187,24 +196,6 @@ DROPS = st.one_of(
     st.builds(lambda name: drop(CLUSTER_ROLES, name), st.sampled_from(["edit", "view"])),
 )
 STEPS = PEOPLE | GROUP_CHANGES | POLICY_CHANGES | OTHERS | DROPS
-
-# Something to change: without it most random steps concern nobody.
-BEGINNING: list[Step] = [
-    put(DIRECTORIES, "entra", spec={}),
-    put(CLUSTER_ROLES, "edit"),
-    put(POLICIES, "teams", spec=policy()),
-    put(USERS, "u0-entra", spec=user(0)),
-    put(USERS, "u1-entra", spec=user(1)),
-    put(GROUPS, "g0-entra", spec=group("k8s-red-edit", [0, 1])),
-]
-
-
-def begun() -> tuple[Universe, Observer]:
-    universe, observer = Universe(), Observer()
-    for _, change in BEGINNING:
-        observer.see(change(universe))
-    assert Place("teams", "edit", "team-red") in observer.all_plans()
-    return universe, observer
 
 
 @settings(max_examples=400, deadline=None)

@@ -16,23 +16,16 @@ from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS, Resource
 from scim_operator.reconcile.resources import POLICIES
-from tests.reconcile.plant import NAME, OURS, PLACE, Plant
+from tests.reconcile.plant import NAME, OURS, PLACE, ROLE_REFUSED, Plant
 from tests.reconcile.worlds import group, policy, user
 
 EVERYBODY = {"person0", "person1"}
-ROLE_REFUSED = ApiError(
-    403, "Forbidden", 'user "x" is attempting to grant RBAC permissions not currently held'
-)
 
 
 @pytest.fixture
 def plant() -> Plant:
     """Two people in k8s-red-edit, and the policy that makes team-red for them."""
-    made = Plant()
-    watcher, made.api.watcher = made.api.watcher, None  # nobody hears what was before the start
-    made.usual()
-    made.api.watcher = watcher
-    return made
+    return Plant.usual_one()
 
 
 # --- the usual ---------------------------------------------------------------------------------------------

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
-from scim_operator.access.bindings import binding_name
-from scim_operator.access.places import Place
 from scim_operator.directory.records import USERS
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import NAMESPACES, ROLE_BINDINGS
@@ -15,14 +11,6 @@ from scim_operator.reconcile.resources import POLICIES
 from tests.reconcile.plant import NAME, PLACE
 from tests.reconcile.watched import Watched
 from tests.reconcile.worlds import policy, user
-
-VIEW = binding_name(Place("teams", "view", "team-red"))
-REFUSED = ApiError(403, "Forbidden", 'user "x" is attempting to grant RBAC permissions not currently held')
-
-
-@pytest.fixture
-def plant() -> Watched:
-    return Watched.usual_one()
 
 
 async def test_labels_stripped_from_our_namespace_come_back(plant: Watched) -> None:

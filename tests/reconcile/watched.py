@@ -41,12 +41,3 @@ class Watched(Plant):
                         binding["roleRef"]["name"],
                         binding["metadata"].get("namespace", ""),
                     )
-
-    @classmethod
-    def usual_one(cls) -> Watched:
-        """Two people in k8s-red-edit, and the policy that makes team-red for them."""
-        made = cls()
-        made.api.watcher, hear = None, made.api.watcher
-        made.usual()
-        made.api.watcher = hear
-        return made

@@ -11,11 +11,13 @@ from typing import Any
 
 from scim_operator.access.places import Place, Settings
 from scim_operator.access.plan import Plan, plan
-from scim_operator.directory.directories import Directories
+from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
+from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import Listing
-from scim_operator.kube.resources import Resource
+from scim_operator.kube.resources import CLUSTER_ROLES, Resource
 from scim_operator.reconcile.inputs import Concerned, Inputs
+from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.world import World
 
 Object = dict[str, Any]
@@ -113,6 +115,22 @@ def fresh(universe: Universe) -> Observer:
     observer = Observer()
     observer.see(universe.events())
     return observer
+
+
+def begun() -> tuple[Universe, Observer]:
+    """Something to change, seen by an operator: without it most random steps concern nobody."""
+    universe, observer = Universe(), Observer()
+    for resource, name, spec in (
+        (DIRECTORIES, "entra", {}),
+        (POLICIES, "teams", policy()),
+        (USERS, "u0-entra", user(0)),
+        (USERS, "u1-entra", user(1)),
+        (GROUPS, "g0-entra", group("k8s-red-edit", [0, 1])),
+    ):
+        observer.see(universe.put(resource, name, spec=spec))
+    observer.see(universe.put(CLUSTER_ROLES, "edit"))
+    assert Place("teams", "edit", "team-red") in observer.all_plans()
+    return universe, observer
 
 
 def user(number: int, *, active: bool = True, directory: str = "entra", name: str = "") -> Object:

@@ -13,6 +13,9 @@ from scim_operator.api.policy import Grant, GroupSelector, NamespaceSelector, Na
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
+# The author's own word.
+_LITERAL = Opening(captured=False, create=False)
+
 Captures = Mapping[str, str]
 # The names of the namespaces that a selector selects now.
 Select = Callable[[NamespaceSelector], Iterable[str]]
@@ -78,16 +81,16 @@ def _targets(
 ) -> Iterator[tuple[str, Opening] | Problem]:
     target = grant.namespaces
     if target is None:
-        yield "", Opening(captured=False, create=False)
+        yield "", _LITERAL
     elif target.name is not None:
         yield _named(target, target.name, shown, captures, settings)
     elif target.names is not None:
         for name in target.names:
-            yield name, Opening(captured=False, create=False)
+            yield name, _LITERAL
     elif target.selector is not None:
         for name in select(target.selector):
             if not settings.is_protected(name):
-                yield name, Opening(captured=False, create=False)
+                yield name, _LITERAL
 
 
 def _named(

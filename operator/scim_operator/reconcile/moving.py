@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from scim_operator.access.bindings import SubjectKind, standing
 from scim_operator.access.places import Place
+from scim_operator.access.plan import Facts
 from scim_operator.reconcile.world import World
 from scim_operator.scim.schemas import USER
 
@@ -21,19 +22,15 @@ class Moving:
         self._world = world
         self._pending = pending
 
-    def from_place(self, place: Place) -> frozenset[str]:
+    def from_place(self, place: Place, facts: Facts) -> frozenset[str]:
         """The names that stand in a place's binding for a moment longer.
 
         They are wanted in another binding of the same namespace, or of the whole cluster: another role after
         an edit or a group's new name, the same role by another policy, a wider or a narrower grant.
         """
-        kind = self._world.kind(place)
-        leaving = standing(self._world.binding(place), kind)
-        if not leaving:
-            return leaving
-        leaving -= self._world.subjects_at(place)
+        leaving = standing(facts.binding, facts.kind) - facts.subjects
         there: dict[Place, frozenset[str]] = {}
-        return frozenset(name for name in leaving if self._comes(name, kind, place, there))
+        return frozenset(name for name in leaving if self._comes(name, facts.kind, place, there))
 
     def _comes(self, name: str, kind: SubjectKind, place: Place, there: dict[Place, frozenset[str]]) -> bool:
         for other in self._wanted_at(name, kind):

@@ -15,6 +15,7 @@ from typing import Any
 from scim_operator.access.bindings import is_ours, standing
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, plan
+from scim_operator.access.problems import Problem
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import KubeClient
@@ -155,15 +156,13 @@ class Reconciler:
     async def _reconcile(self, place: Place) -> bool:
         """-> False when something is waited for that no event will tell."""
         asked = await self._role_exists(place) if place.kind == "Role" else None
-        facts = self._world.facts(place, self._moving_from(place), asked)
-        planned = plan(place, facts)
-        refused = await self._applier.apply(place, planned, facts.binding)
+        facts = self._world.facts(place, asked)
+        facts = replace(facts, moving=self._moving_from(place, facts))
+        problems, refused = await self._carry_out(place, facts)
         if refused is not None and facts.moving:
             # Who comes is refused; that must not keep those who go.
             facts = replace(facts, moving=frozenset())
-            planned = plan(place, facts)
-            refused = await self._applier.apply(place, planned, facts.binding)
-        problems = (*planned.problems, refused) if refused else planned.problems
+            problems, refused = await self._carry_out(place, facts)
         if refused is not None:
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
         if facts.binding is not None and not is_ours(facts.binding):
@@ -179,6 +178,12 @@ class Reconciler:
             await self._tell(place, refused.message)
         return not (asked is False and any(problem.condition == "RoleMissing" for problem in problems))
 
+    async def _carry_out(self, place: Place, facts: Facts) -> tuple[tuple[Problem, ...], Problem | None]:
+        """-> all problems, and the one among them that only the API server could tell."""
+        planned = plan(place, facts)
+        refused = await self._applier.apply(place, planned, facts.binding)
+        return (*planned.problems, *filter(None, [refused])), refused
+
     async def _role_exists(self, place: Place) -> bool:
         """Namespaces hold many Roles, and few are granted: these are asked for, instead of watching all."""
         try:
@@ -190,9 +195,9 @@ class Reconciler:
                 raise
         return True
 
-    def _moving_from(self, place: Place) -> frozenset[str]:
+    def _moving_from(self, place: Place, facts: Facts) -> frozenset[str]:
         """Who moves to another binding; nobody once that has taken long: its turn may never come."""
-        moving = self._moving.from_place(place)
+        moving = self._moving.from_place(place, facts)
         if not moving:
             return moving
         since = self._moving_since.setdefault(place, self._monotonic())

@@ -52,9 +52,10 @@ class Routes:
 
     def set_group(self, group: GroupKey, names: GroupNames | None) -> set[Place]:
         """A group is new, changed, or gone (None). -> the places concerned."""
-        concerned, crowded = self.of_group(group), self._crowded()
+        concerned = self.of_group(group)
         if names == self._names.get(group):
             return concerned
+        crowded = self._crowded()
         if names is None:
             self._names.pop(group, None)
         else:

@@ -83,13 +83,8 @@ class World:
 
     # --- places --------------------------------------------------------------------------------------------
 
-    def facts(
-        self, place: Place, moving: frozenset[str] = frozenset(), role_exists: bool | None = None
-    ) -> Facts:
-        """What is known about a place at this moment.
-
-        `moving`: who stays there for a moment longer. `role_exists`: asked just now; None: as watched.
-        """
+    def facts(self, place: Place, role_exists: bool | None = None) -> Facts:
+        """What is known about a place at this moment. `role_exists`: asked just now; None: as watched."""
         openers = self.routes.openers(place)
         binding = self.binding(place)
         directory = next((key[0] for key in openers), None) or _directory_of(binding)
@@ -105,7 +100,6 @@ class World:
             namespace=self.namespaces.get(place.namespace),
             role_exists=place.role in self.roles if role_exists is None else role_exists,
             binding=binding,
-            moving=moving,
             limit=self._limit(place) if self.routes.is_crowded(place.policy) else None,
         )
 

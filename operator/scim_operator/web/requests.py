@@ -16,7 +16,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from scim_operator.web.metrics import counted
-from scim_operator.web.targets import Target
+from scim_operator.web.targets import CONFIG, SEARCH, Target
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +24,7 @@ REQUEST_ID = web.RequestKey("request_id", str)
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 _RESOURCES = ("users", "groups")
-_SEARCH = ".search"
-_DISCOVERY = ("", "serviceproviderconfig", "serviceconfiguration", "resourcetypes", "schemas")
+_DISCOVERY = (*CONFIG, "resourcetypes", "schemas")
 _ON_ALL = {"GET": "list", "POST": "create"}
 _ON_ONE = {"GET": "get", "PUT": "replace", "PATCH": "patch", "DELETE": "delete"}
 
@@ -57,7 +56,7 @@ CURRENT: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 def operation(method: str, asked: Target, *, filtered: bool) -> str:
     """What a request wants, in one word: the metrics' and the log's name for it."""
-    if _SEARCH in (asked.endpoint, asked.identifier) and method == "POST":
+    if SEARCH in (asked.endpoint, asked.identifier) and method == "POST":
         return "filter"
     if asked.endpoint in _RESOURCES and not asked.rest:
         word = (_ON_ALL if asked.identifier is None else _ON_ONE).get(method, "other")

@@ -23,7 +23,7 @@ from scim_operator.web.errors import errors_as_scim, scim_response
 from scim_operator.web.queries import Query, query_of
 from scim_operator.web.rendering import Renderer
 from scim_operator.web.requests import CALL, REQUEST_ID, identified, operation, resource
-from scim_operator.web.targets import PREFIX, Target, rerouted, target
+from scim_operator.web.targets import CONFIG, PREFIX, SEARCH, Target, rerouted, target
 
 # A whole group of 20,000, each member with $ref, type and display, is about 5 MiB.
 MAX_BODY = 10 * 1024 * 1024
@@ -31,9 +31,6 @@ MAX_BODY = 10 * 1024 * 1024
 _MEMBERS_IN_PATCH = 1000
 
 _RESOURCES = {"users": USER, "groups": GROUP}
-# The last one is Microsoft's collection's.
-_CONFIG = ("", "serviceproviderconfig", "serviceconfiguration")
-_SEARCH = ".search"
 # Optional parts of RFC 7644 (sections 3.7 and 3.11).
 _NOT_OFFERED = {"bulk", "me"}
 
@@ -82,7 +79,7 @@ class ScimApi:
             allowed = sorted(handlers)
             said = f"{request.method} isn't possible here; possible are {', '.join(allowed)}"
             raise web.HTTPMethodNotAllowed(request.method, allowed, text=said)
-        if asked.endpoint in (*_RESOURCES, _SEARCH) and not self._index.synced:
+        if asked.endpoint in (*_RESOURCES, SEARCH) and not self._index.synced:
             raise UnavailableError("the operator is still reading the cluster", retry_after=2)
         return await handlers[request.method](request, asked)
 
@@ -103,15 +100,15 @@ class ScimApi:
             raise ScimError(501, "this part of SCIM is not offered; /ServiceProviderConfig says what is")
         if asked.rest:
             raise not_found("no such endpoint")
-        if (asked.endpoint, asked.identifier) == (_SEARCH, None):
+        if (asked.endpoint, asked.identifier) == (SEARCH, None):
             return {"POST": self._search}
-        if asked.endpoint in _RESOURCES and asked.identifier == _SEARCH:
+        if asked.endpoint in _RESOURCES and asked.identifier == SEARCH:
             return {"POST": self._search}
         if asked.endpoint in _RESOURCES and asked.identifier is None:
             return {"GET": self._list, "POST": self._create}
         if asked.endpoint in _RESOURCES:
             return {"GET": self._get, "PUT": self._put, "PATCH": self._patch, "DELETE": self._delete}
-        if asked.endpoint in _CONFIG and asked.identifier is None:
+        if asked.endpoint in CONFIG and asked.identifier is None:
             return {"GET": self._service_provider_config}
         if asked.endpoint == "resourcetypes":
             return {"GET": self._resource_types}

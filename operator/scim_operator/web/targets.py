@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 PREFIX = "/scim/v2"
+SEARCH = ".search"
+# The last one is an alias in Microsoft's collection.
+CONFIG = ("", "serviceproviderconfig", "serviceconfiguration")
 # The flag of today and its older name, which Microsoft's pages mix up (azure-docs#73841).
 _FLAGS = ("aadoptscim062020", "azureadscimpatch062020")
 
