@@ -241,8 +241,15 @@ class Inputs:
     def _namespace(self, key: Key) -> Concerned:
         namespace = self._world.namespaces.get(key[1])
         labels = (namespace["metadata"].get("labels") or {}) if namespace else None
-        places = self._world.routes.set_namespace(key[1], labels)
-        return Concerned(places, {Subject(POLICIES, place.policy) for place in places})
+        routes = self._world.routes
+        before = routes.in_namespace(key[1])
+        openers = {group for place in before for group in routes.openers(place)}
+        places = routes.set_namespace(key[1], labels)
+        if before == routes.in_namespace(key[1]):
+            return Concerned(places)
+        # A selector has found or lost it: a place that nobody opens any more leads to no group.
+        openers |= {group for place in places for group in routes.openers(place)}
+        return Concerned(places, self._group_statuses(openers))
 
     def _role(self, key: Key) -> Concerned:
         return Concerned(self._world.routes.with_role(key[1]))

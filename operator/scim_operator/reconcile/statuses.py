@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -149,8 +149,9 @@ class Statuses:
             *(problem for key in matched for problem in self._refused_group(key, [name])),
             *([revocation_delayed()] if self._world.routes.subject_kind(name) == "Group" else []),
         ]
-        ready = "access is in place" if bound else "nobody is in the groups yet: nothing to grant"
-        ready = ready if matched else "no group matches yet: nothing to grant"
+        ready = (
+            "access is in place" if bound else _nothing_granted(over_people="people" in spec, matched=matched)
+        )
         return self._made(policy["metadata"], policy.get("status") or {}, fields, problems, ready, remarks)
 
     def _directory(self, name: str) -> Wanted | None:
@@ -224,6 +225,14 @@ class Statuses:
         status = {key: value for key, value in fields.items() if value is not None}
         status |= {"observedGeneration": generation, "conditions": conditions}
         return Wanted(str(metadata["name"]), known, status)
+
+
+def _nothing_granted(*, over_people: bool, matched: Sequence[GroupKey]) -> str:
+    """Why a policy without any fault binds nobody."""
+    if over_people:
+        return "the filter finds nobody active: nothing to grant"
+    whom = "nobody is in the groups" if matched else "no group matches"
+    return f"{whom} yet: nothing to grant"
 
 
 NOTHING = Outcome()
