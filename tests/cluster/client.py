@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,11 +118,21 @@ class Client:
         """Run helm and return what it printed; with ``check=False`` its complaints are part of that."""
         return self._checked("helm", args, input, check, token, timeout)
 
-    def kubeconfig_for(self, token: str, path: Path | None = None, namespace: str = "default") -> Path:
-        """Write a kubeconfig that uses this bearer token alone (in the state folder unless told where)."""
-        digest = hashlib.sha256(f"{token} {namespace}".encode()).hexdigest()[:16]
+    def kubeconfig_for(
+        self,
+        token: str,
+        path: Path | None = None,
+        namespace: str = "default",
+        endpoint: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Write a kubeconfig that uses this bearer token alone (in the state folder unless told where).
+
+        endpoint: something in front of the API server, for a client that is to go through it.
+        """
+        endpoint = endpoint or self.endpoint
+        digest = hashlib.sha256(f"{token} {namespace} {endpoint['server']}".encode()).hexdigest()[:16]
         path = path or self.state / "kubeconfigs" / f"{digest}.yaml"
-        return write_kubeconfig(path, self.endpoint, token=token, namespace=namespace)
+        return write_kubeconfig(path, endpoint, token=token, namespace=namespace)
 
     def person_token(self, username: str, groups: Sequence[str] = (), seconds: int = 3600) -> str:
         """A token as the people's identity provider would issue it."""

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.cluster.client import Client
 from tests.cluster.deployment import PodPlan, plan_pod
@@ -34,6 +35,8 @@ class OperatorProcess:
         self.name = name
         self._ip = ip
         self._extra = dict(extra)
+        # What it takes for the API server: the cluster's own, unless a test puts something in front of that.
+        self.endpoint: Mapping[str, Any] = cluster.endpoint
         # One that an earlier command started is found again.
         self._process = processes(cluster.state).get(name)
 
@@ -95,7 +98,9 @@ class OperatorProcess:
         token = self.cluster.service_account_token(
             self.plan.service_account, self.plan.namespace, _TOKEN_SECONDS
         )
-        kubeconfig = self.cluster.kubeconfig_for(token, folder / "kubeconfig", self.plan.namespace)
+        kubeconfig = self.cluster.kubeconfig_for(
+            token, folder / "kubeconfig", self.plan.namespace, self.endpoint
+        )
         environment = {
             # The kubelet's and the image's part first, so that the Deployment may override it.
             "PATH": f"{_environment_bin()}:/usr/local/bin:/usr/bin:/bin",
