@@ -32,14 +32,14 @@ def test_namespace_beyond_the_limit_gets_its_turn_when_another_one_goes() -> Non
     universe, observer = begun()
     limited(universe, observer, 1)
     planned = observer.all_plans()
-    assert planned[place(namespace="team-blue")].binding is not None
+    assert planned[place(namespace="team-blue")].subjects
     (problem,) = planned[place()].problems
     assert (problem.condition, problem.reason) == ("Stalled", "TooManyNamespaces")
     assert "more than the 1 " in problem.message
     assert "maxNamespaces" in problem.message
     concerned = observer.see(universe.drop(GROUPS, "g1"))
     assert place() in concerned.places
-    assert observer.all_plans()[place()].binding is not None
+    assert observer.all_plans()[place()].subjects
 
 
 def test_namespace_with_a_binding_keeps_it_when_others_crowd_in() -> None:
@@ -47,7 +47,7 @@ def test_namespace_with_a_binding_keeps_it_when_others_crowd_in() -> None:
     observer.see(binding(universe, ["person0"]))
     limited(universe, observer, 1)
     planned = observer.all_plans()
-    assert planned[place()].binding is not None
+    assert planned[place()].subjects
     assert planned[place(namespace="team-blue")].problems[0].reason == "TooManyNamespaces"
 
 

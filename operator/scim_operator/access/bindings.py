@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Literal
 
 from scim_operator.access.places import Place
@@ -19,13 +21,15 @@ from scim_operator.api.kinds import (
     MANAGED_BY,
     MANAGED_BY_LABEL,
     POLICY_LABEL,
+    REQUEST_ANNOTATION,
     SHARDS_LABEL,
     WRITTEN_ANNOTATION,
 )
 
 RBAC = "rbac.authorization.k8s.io"
 _WRITTEN = re.compile(r"([0-9a-f]{10}(,[0-9a-f]{10})*)?")
-_SHARD = "0"
+# 262,144 people in one place; a policy over more of them still works, with larger objects.
+MOST_SHARDS = 1024
 
 Object = dict[str, Any]
 # What stands in a binding: people by name, or a group that people's tokens name.
@@ -45,9 +49,20 @@ def short_hash(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
 
 
-def binding_name(place: Place) -> str:
+@lru_cache(maxsize=65536)
+def subject_hash(kind: SubjectKind, name: str) -> str:
+    """What `written` holds for a subject. A person and a group of one name are two subjects."""
+    return short_hash(name) if kind == "User" else short_hash(kind, name)
+
+
+@lru_cache(maxsize=65536)
+def _name(policy: str, kind: str, role: str, shard: int) -> str:
+    return f"scim-{policy[:40].rstrip('-')}-{short_hash(policy, kind, role, str(shard))}"
+
+
+def binding_name(place: Place, shard: int = 0) -> str:
     """`scim-<policy>-<hash>`; another role is another name, since a binding's role can't change."""
-    return f"scim-{place.policy[:40].rstrip('-')}-{short_hash(place.policy, place.kind, place.role, _SHARD)}"
+    return _name(place.policy, place.kind, place.role, shard)
 
 
 def labels(policy: str, directory: str) -> dict[str, str]:
@@ -56,27 +71,39 @@ def labels(policy: str, directory: str) -> dict[str, str]:
 
 
 def desired_binding(
-    place: Place, directory: str, subjects: Iterable[str], kind: SubjectKind = "User"
+    place: Place,
+    directory: str,
+    subjects: Iterable[str],
+    kind: SubjectKind = "User",
+    *,
+    shard: int = 0,
+    shards: int = 1,
 ) -> Object:
-    """The RoleBinding of a place, or its ClusterRoleBinding, for these subject names."""
+    """A RoleBinding of a place, or a ClusterRoleBinding, for these subject names: one shard of several."""
     names = sorted(set(subjects))
     return {
         "metadata": {
-            "name": binding_name(place),
+            "name": binding_name(place, shard),
             **({} if place.cluster_wide else {"namespace": place.namespace}),
-            "labels": {**labels(place.policy, directory), SHARDS_LABEL: "1"},
-            "annotations": {WRITTEN_ANNOTATION: ",".join(_written(kind, name) for name in names)},
+            "labels": {**labels(place.policy, directory), SHARDS_LABEL: str(shards)},
+            "annotations": {WRITTEN_ANNOTATION: ",".join(subject_hash(kind, name) for name in names)},
         },
         "roleRef": {"apiGroup": RBAC, "kind": place.kind, "name": place.role},
         "subjects": [{"apiGroup": RBAC, "kind": kind, "name": name} for name in names],
     }
 
 
-def standing(binding: Mapping[str, Any] | None, kind: SubjectKind) -> frozenset[str]:
-    """The names of that kind in a binding of ours; none when there is no such binding."""
-    if binding is None or not is_ours(binding):
-        return frozenset()
-    return frozenset(item["name"] for item in binding.get("subjects") or () if item["kind"] == kind)
+def standing(bindings: Iterable[Mapping[str, Any]], kind: SubjectKind) -> frozenset[str]:
+    """The names of that kind in those of these bindings that are ours."""
+    ours = filter(is_ours, bindings)
+    return frozenset(name for binding in ours for name in _names(binding, kind))
+
+
+def written(binding: Mapping[str, Any], kind: SubjectKind) -> frozenset[str]:
+    """The names of that kind that we put there: without the strangers that somebody added."""
+    annotations = binding["metadata"].get("annotations") or {}
+    hashes = set(annotations.get(WRITTEN_ANNOTATION, "").split(","))
+    return frozenset(name for name in _names(binding, kind) if subject_hash(kind, name) in hashes)
 
 
 def desired_namespace(place: Place, directory: str) -> Object:
@@ -117,11 +144,34 @@ def place_of(binding: Mapping[str, Any]) -> Place | None:
     return Place(policy, role["name"], binding["metadata"].get("namespace", ""), role["kind"])
 
 
+def gives(binding: Mapping[str, Any], place: Place) -> bool:
+    """True when a binding gives the role of a place, which can't be changed afterwards."""
+    role = binding["roleRef"]
+    return (role.get("kind"), role.get("name")) == (place.kind, place.role)
+
+
 def own_place(binding: Mapping[str, Any]) -> Place | None:
     """The place a binding stands for, if it bears the name we give: a copy under another name is no one's."""
     place = place_of(binding)
-    named = place is not None and binding_name(place) == binding["metadata"]["name"]
-    return place if named else None
+    return None if place is None or shard_of(place, binding) is None else place
+
+
+def shard_of(place: Place, binding: Mapping[str, Any]) -> int | None:
+    """Which shard of a place a binding is, by its name; None when it is none of them."""
+    name = binding["metadata"]["name"]
+    if not name.startswith("scim-"):
+        return None
+    # By its label first, which somebody may have changed.
+    likely = shards_label(binding)
+    order = chain(range(likely), range(likely, MOST_SHARDS))
+    return next((shard for shard in order if binding_name(place, shard) == name), None)
+
+
+def shards_label(binding: Mapping[str, Any]) -> int:
+    """Over how many shards the place was spread when the binding was written; 1 when nobody can tell."""
+    value = (binding["metadata"].get("labels") or {}).get(SHARDS_LABEL, "")
+    count = int(value) if re.fullmatch(r"[0-9]{1,4}", value) else 1
+    return count if 0 < count <= MOST_SHARDS and count.bit_count() == 1 else 1
 
 
 def compare(actual: Mapping[str, Any], desired: Mapping[str, Any]) -> Change:
@@ -147,9 +197,20 @@ def merged(actual: Mapping[str, Any], desired: Mapping[str, Any]) -> Object:
     return {**desired, "metadata": metadata}
 
 
-def _written(kind: SubjectKind, name: str) -> str:
-    """A person and a group of one name are two subjects."""
-    return short_hash(name) if kind == "User" else short_hash(kind, name)
+def stamped(binding: Object, request: str | None) -> Object:
+    """With the id of the SCIM request that led to this write, or none: never an older one's.
+
+    It is no part of what is compared: a binding isn't written for its sake.
+    """
+    metadata = binding["metadata"]
+    annotations = {key: value for key, value in metadata["annotations"].items() if key != REQUEST_ANNOTATION}
+    if request:
+        annotations[REQUEST_ANNOTATION] = request
+    return {**binding, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _names(binding: Mapping[str, Any], kind: SubjectKind) -> Iterator[str]:
+    return (item["name"] for item in binding.get("subjects") or () if item["kind"] == kind)
 
 
 def _covers(actual: Mapping[str, Any], desired: Mapping[str, Any], field: str) -> bool:

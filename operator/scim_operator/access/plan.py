@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scim_operator.access.bindings import (
     Object,
     SubjectKind,
-    desired_binding,
+    binding_name,
     desired_namespace,
     is_ours,
     labels,
 )
 from scim_operator.access.places import Opening, Place
 from scim_operator.access.problems import Problem
+from scim_operator.access.shards import shard_count, spread
 from scim_operator.api.kinds import (
     ALLOW_POLICY_LABEL,
     DIRECTORY_LABEL,
@@ -32,8 +33,9 @@ class Facts:
 
     `directory_exists` False: nobody can be named, so nothing may change. `opening` None: no group opens it
     any more. `subjects`: active members, or the groups, without the refused. `anybody`: a member is active.
-    `namespace` and `binding`: objects or None. `moving`: who stands in the binding, isn't wanted here any
-    more, and is about to be put into another binding in the same namespace. `limit`: the policy's
+    `namespace`: an object or None. `bindings`: those under the names of the place's shards, whoever made
+    them; `shards`: over how many it is spread. `moving`: who stands in a binding, isn't wanted here any more,
+    and is about to be put into a binding of another place in the same namespace. `limit`: the policy's
     maxNamespaces, when this namespace is one too many; else None.
     """
 
@@ -45,21 +47,29 @@ class Facts:
     anybody: bool
     namespace: Mapping[str, Any] | None
     role_exists: bool
-    binding: Mapping[str, Any] | None
+    bindings: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    shards: int = 1
     moving: frozenset[str] = frozenset()
     limit: int | None = None
+
+    @property
+    def ours(self) -> dict[int, Mapping[str, Any]]:
+        """The bindings that we made."""
+        return {shard: binding for shard, binding in self.bindings.items() if is_ours(binding)}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do. `binding` None: there must be none of ours. `keep`: leave the binding as it is.
+    """What to do. `subjects`: who should stand in the bindings of the place, spread over so many `shards`;
+    nobody: there must be none of ours. `keep`: leave the bindings as they are.
 
     `namespace`: to be made; `relabel`: labels of ours that somebody stripped from the namespace.
     """
 
     namespace: Object | None = None
     relabel: Mapping[str, str] = field(default_factory=dict)
-    binding: Object | None = None
+    subjects: frozenset[str] = frozenset()
+    shards: int = 1
     keep: bool = False
     problems: tuple[Problem, ...] = ()
 
@@ -68,19 +78,19 @@ def plan(place: Place, facts: Facts) -> Plan:
     """The plan of a place."""
     if not facts.directory_exists:
         return Plan(keep=True, problems=(directory_missing(facts.directory),))
-    if facts.binding is not None and not is_ours(facts.binding):
-        return Plan(keep=True, problems=(_foreign_binding(place, facts.binding),))
     wanted, problems = _wanted(place, facts)
     # Nobody loses one binding before the other one is there (rule 12).
     names = wanted | facts.moving
     if not names:
         return Plan(problems=problems)
     missing = facts.namespace is None and not place.cluster_wide
+    shards = shard_count(facts.shards, facts.kind, names)
     return Plan(
         namespace=desired_namespace(place, facts.directory) if missing and wanted else None,
         relabel=_stripped(place, facts),
-        binding=desired_binding(place, facts.directory, names, facts.kind),
-        problems=problems,
+        subjects=names,
+        shards=shards,
+        problems=(*problems, *_foreign_bindings(place, facts, names, shards)),
     )
 
 
@@ -95,7 +105,7 @@ def _wanted(place: Place, facts: Facts) -> tuple[frozenset[str], tuple[Problem, 
         return frozenset(), ()  # a namespace is made for somebody (rule 14)
     if not facts.role_exists:
         # What is there stays: it gives nothing now, and the access is back as soon as the role is.
-        kept = facts.subjects if facts.binding is not None else frozenset()
+        kept = facts.subjects if facts.ours else frozenset()
         return kept, (role_missing(place),)
     return facts.subjects, ()
 
@@ -174,8 +184,15 @@ def revocation_delayed() -> Problem:
     return Problem("RevocationDelayed", "GroupSubjects", message)
 
 
-def _foreign_binding(place: Place, binding: Mapping[str, Any]) -> Problem:
-    name = binding["metadata"]["name"]
+def _foreign_bindings(place: Place, facts: Facts, subjects: frozenset[str], shards: int) -> Iterator[Problem]:
+    ours = facts.ours
+    if len(ours) < len(facts.bindings):
+        needed = spread(facts.kind, subjects, shards).keys() - ours.keys()
+        yield from (_foreign_binding(place, shard) for shard in sorted(needed & facts.bindings.keys()))
+
+
+def _foreign_binding(place: Place, shard: int) -> Problem:
+    name = binding_name(place, shard)
     what = f"ClusterRoleBinding {name}" if place.cluster_wide else f"RoleBinding {place.namespace}/{name}"
     message = f"{what} exists and wasn't made by scim-operator; it is left alone: rename or delete it"
     return Problem("Conflict", "ForeignBinding", message)

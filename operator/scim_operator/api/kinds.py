@@ -17,6 +17,7 @@ SHARDS_LABEL = f"{GROUP}/shards"
 ALLOW_POLICY_LABEL = f"{GROUP}/allow-policy"
 MADE_ANNOTATION = f"{GROUP}/made"
 WRITTEN_ANNOTATION = f"{GROUP}/written"
+REQUEST_ANNOTATION = f"{GROUP}/request"
 TOKEN_SECRET_TYPE = f"{GROUP}/token"
 
 

@@ -11,14 +11,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scim_operator.access.bindings import Change, Object, compare, is_ours, merged
+from scim_operator.access.bindings import (
+    Change,
+    Object,
+    SubjectKind,
+    binding_name,
+    compare,
+    desired_binding,
+    gives,
+    is_ours,
+    merged,
+    stamped,
+    written,
+)
 from scim_operator.access.places import Place
-from scim_operator.access.plan import Plan, role_missing
+from scim_operator.access.plan import Facts, Plan, role_missing
 from scim_operator.access.problems import Problem
+from scim_operator.access.shards import spread, written_first, written_last
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
@@ -27,6 +41,8 @@ from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
 
+# A place spread over many bindings must not keep the API server from the others.
+_WRITES_AT_ONCE = 16
 _WHOLE_BINDING = "; the whole binding was deleted, since the leaver in it could not be taken out alone"
 
 Saw = Callable[[Resource, str | None, Mapping[str, Any]], None]
@@ -46,31 +62,86 @@ class Applier:
         self._client = client
         self._world = world
         self._saw_object = saw
+        self._turns = asyncio.Semaphore(_WRITES_AT_ONCE)
 
-    async def apply(self, place: Place, plan: Plan, actual: Mapping[str, Any] | None) -> Problem | None:
-        """-> the problem that only the API server could tell, or None."""
+    async def apply(self, place: Place, plan: Plan, facts: Facts, request: str | None) -> list[Problem]:
+        """-> the problems that only the API server could tell.
+
+        `request`: the id of the SCIM request that led to this, kept with what is written.
+        """
         if plan.keep:
-            return None
-        if plan.binding is None:
-            if actual is not None and is_ours(actual):
-                await self._delete(place, actual)
-            return None
+            return []
         try:
             if plan.namespace is not None:
                 await self._create_namespace(plan.namespace)
-            if actual is None:
-                refused = await self._create(place, plan.binding)
-            else:
-                refused = await self._change(place, actual, plan.binding)
-            # Last: whoever guards the labels of namespaces must not keep a leaver in a binding.
-            if plan.relabel and refused is None:
-                await self._relabel(place.namespace, plan.relabel)
-            return refused
         except ApiError as error:
             problem = _problem(place, error)
             if problem is None:
                 raise
-            return problem
+            return [problem]
+        refused = await self._spread(place, plan, facts, request)
+        # Last: whoever guards the labels of namespaces must not keep a leaver in a binding.
+        if plan.relabel and not refused:
+            await self._relabel(place.namespace, plan.relabel)
+        return refused
+
+    async def _spread(self, place: Place, plan: Plan, facts: Facts, request: str | None) -> list[Problem]:
+        """Everybody into their shard: first where somebody comes to, then where somebody leaves."""
+        kind, reach = facts.kind, max(facts.shards, plan.shards)
+
+        def objects(contents: Mapping[int, frozenset[str]]) -> dict[int, Object | None]:
+            return {
+                shard: desired_binding(place, facts.directory, names, kind, shard=shard, shards=plan.shards)
+                if names
+                else None
+                for shard, names in contents.items()
+            }
+
+        wanted = spread(kind, plan.subjects, plan.shards)
+        first = written_first(self._standing(place, reach, kind), wanted)
+        results = await self._write_all(place, objects(first), request)
+        standing = self._standing(place, reach, kind)
+        last = dict.fromkeys(standing, frozenset[str]()) | written_last(standing, wanted)
+        left = {shard: names for shard, names in last.items() if first.get(shard) != names}
+        results += await self._write_all(place, objects(left), request)
+        for error in results:
+            if isinstance(error, BaseException):
+                raise error
+        self._world.settled(place, plan.shards)
+        return [problem for problem in results if isinstance(problem, Problem)]
+
+    def _standing(self, place: Place, reach: int, kind: SubjectKind) -> dict[int, frozenset[str]]:
+        """Whom we put into the bindings of a place: nobody into one that gives another role."""
+        ours = {s: b for s, b in self._world.bindings(place, reach).items() if is_ours(b)}
+        return {s: written(b, kind) if gives(b, place) else frozenset() for s, b in ours.items()}
+
+    async def _write_all(
+        self, place: Place, desired: Mapping[int, Object | None], request: str | None
+    ) -> list[Problem | BaseException | None]:
+        """Several bindings of a place at once. What goes wrong with one of them doesn't keep the others."""
+        writes = (self._write(place, shard, binding, request) for shard, binding in desired.items())
+        return list(await asyncio.gather(*writes, return_exceptions=True))
+
+    async def _write(
+        self, place: Place, shard: int, desired: Object | None, request: str | None
+    ) -> Problem | None:
+        async with self._turns:
+            actual = self._world.bindings_of(place).get(binding_name(place, shard), place.namespace)
+            if actual is not None and not is_ours(actual):
+                return None  # the plan has told
+            if desired is None:
+                if actual is not None:
+                    await self._delete(place, actual)
+                return None
+            try:
+                if actual is None:
+                    return await self._create(place, stamped(desired, request))
+                return await self._change(place, actual, desired, request)
+            except ApiError as error:
+                problem = _problem(place, error)
+                if problem is None:
+                    raise
+                return problem
 
     async def _create_namespace(self, namespace: Object) -> None:
         try:
@@ -116,18 +187,19 @@ class Applier:
         self._saw(place, made, "binding created")
         return None
 
-    async def _change(self, place: Place, actual: Mapping[str, Any], desired: Object) -> Problem | None:
+    async def _change(
+        self, place: Place, actual: Mapping[str, Any], desired: Object, request: str | None
+    ) -> Problem | None:
         change = compare(actual, desired)
         if change is Change.NONE:
             SKIPPED.labels(_resource(place).plural).inc()
             return None
         if change is Change.RECREATE:
             await self._delete(place, actual)
-            return await self._create(place, desired)
+            return await self._create(place, stamped(desired, request))
         try:
-            made = await self._client.replace(
-                _resource(place), merged(actual, desired), namespace=place.namespace
-            )
+            changed = stamped(merged(actual, desired), request)
+            made = await self._client.replace(_resource(place), changed, namespace=place.namespace)
         except ApiError as error:
             if error.conflict or error.not_found:
                 await self._look_again(place, actual["metadata"]["name"])
@@ -166,13 +238,14 @@ class Applier:
         except ApiError as error:
             if not error.not_found:
                 raise
-            if known := self._world.binding(place):
+            if known := self._world.bindings_of(place).get(name, place.namespace):
                 self._world.bindings_of(place).removed_by_us(known)
             return
         self._world.bindings_of(place).put(found)
 
     def _saw(self, place: Place, made: Object, what: str) -> None:
         self._world.bindings_of(place).put(made)
+        self._world.saw_binding(place, made)
         log.info(what, extra={"place": place._asdict(), "subjects": len(made.get("subjects") or ())})
 
 

@@ -260,7 +260,10 @@ class Inputs:
 
     def _binding_itself(self, binding: Object) -> Concerned:
         place = own_place(binding)
-        return Concerned() if place is None else Concerned({place})
+        if place is None:
+            return Concerned()
+        self._world.saw_binding(place, binding)
+        return Concerned({place})
 
     def _group_statuses(self, groups: Iterable[GroupKey]) -> set[Subject]:
         found = (self._world.group(key) for key in groups)

@@ -38,7 +38,9 @@ class ReconcileMetrics(Collector):
         bindings = GaugeMetricFamily(
             "scim_operator_bindings", "Bindings of ours that are in place.", labels=["policy"]
         )
-        bound = Counter(place.policy for place, outcome in self._statuses.outcomes.items() if outcome.bound)
+        bound: Counter[str] = Counter()
+        for place, outcome in self._statuses.outcomes.items():
+            bound[place.policy] += outcome.bindings
         for policy in self._world.policies:
             name = key_of(policy)[1]
             bindings.add_metric([name], bound[name])

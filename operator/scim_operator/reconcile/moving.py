@@ -28,7 +28,7 @@ class Moving:
         They are wanted in another binding of the same namespace, or of the whole cluster: another role after
         an edit or a group's new name, the same role by another policy, a wider or a narrower grant.
         """
-        leaving = standing(facts.binding, facts.kind) - facts.subjects
+        leaving = standing(facts.bindings.values(), facts.kind) - facts.subjects
         there: dict[Place, frozenset[str]] = {}
         return frozenset(name for name in leaving if self._comes(name, facts.kind, place, there))
 
@@ -37,7 +37,7 @@ class Moving:
             if not _related(place, other) or not self._pending(other) or self._world.kind(other) != kind:
                 continue
             if other not in there:
-                there[other] = standing(self._world.binding(other), kind)
+                there[other] = standing(self._world.bindings(other).values(), kind)
             if name not in there[other]:
                 return True
         return False

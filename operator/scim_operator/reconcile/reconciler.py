@@ -66,6 +66,8 @@ class Reconciler:
         self._moving = Moving(world, self._places.pending)
         self._moving_since: dict[Place, float] = {}
         self._writer = StatusWriter(client, statuses, recorder, self._places, self._wrote_status)
+        # The SCIM requests that made places due.
+        self._causes: dict[Place, str | None] = {}
         self._directory_written: dict[str, float] = {}
         self._started = False
 
@@ -83,7 +85,9 @@ class Reconciler:
         """Take in one event. Never blocks, never fails because of what the object holds."""
         concerned = self._inputs.observe(resource, event, obj)
         if self._started and concerned.places and resource in (USERS, GROUPS):
-            _tell_cause(event, obj, len(concerned.places))
+            request = _request(event, obj)
+            self._causes.update(dict.fromkeys(concerned.places, request))
+            _tell_cause(obj, request, len(concerned.places))
         self._look_at(concerned)
 
     async def run(self) -> None:
@@ -159,30 +163,33 @@ class Reconciler:
         facts = self._world.facts(place, asked)
         facts = replace(facts, moving=self._moving_from(place, facts))
         problems, refused = await self._carry_out(place, facts)
-        if refused is not None and facts.moving:
+        if refused and facts.moving:
             # Who comes is refused; that must not keep those who go.
             facts = replace(facts, moving=frozenset())
             problems, refused = await self._carry_out(place, facts)
-        if refused is not None:
+        if refused:
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
-        if facts.binding is not None and not is_ours(facts.binding):
+        for shard in facts.bindings.keys() - facts.ours.keys():
             # Somebody else's lies outside of what we watch: look again later whether it is still there.
-            self._world.bindings_of(place).discard(facts.binding)
+            self._world.bindings_of(place).discard(facts.bindings[shard])
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
         if facts.moving:
             self._places.add_later(place, _MOVED_SECONDS)
         else:
             self._moving_since.pop(place, None)
         self._conclude(place, facts, Outcome(*self._standing(place), problems))
-        if refused is not None and refused.reason == "LeaverNotRemovable":
-            await self._tell(place, refused.message)
+        if removed := [problem.message for problem in refused if problem.reason == "LeaverNotRemovable"]:
+            await self._tell(place, removed[0])
         return not (asked is False and any(problem.condition == "RoleMissing" for problem in problems))
 
-    async def _carry_out(self, place: Place, facts: Facts) -> tuple[tuple[Problem, ...], Problem | None]:
-        """-> all problems, and the one among them that only the API server could tell."""
+    async def _carry_out(self, place: Place, facts: Facts) -> tuple[tuple[Problem, ...], list[Problem]]:
+        """-> all problems, and those among them that only the API server could tell."""
         planned = plan(place, facts)
-        refused = await self._applier.apply(place, planned, facts.binding)
-        return (*planned.problems, *filter(None, [refused])), refused
+        cause = self._causes.get(place)
+        refused = await self._applier.apply(place, planned, facts, cause)
+        if self._causes.get(place) == cause:
+            self._causes.pop(place, None)
+        return (*planned.problems, *refused), refused
 
     async def _role_exists(self, place: Place) -> bool:
         """Namespaces hold many Roles, and few are granted: these are asked for, instead of watching all."""
@@ -203,11 +210,10 @@ class Reconciler:
         since = self._moving_since.setdefault(place, self._monotonic())
         return moving if self._monotonic() - since < _LONGEST_MOVE_SECONDS else frozenset()
 
-    def _standing(self, place: Place) -> tuple[bool, frozenset[str]]:
-        """Whether a binding of ours is there after the pass, and who stands in it: what an audit asks."""
-        binding = self._world.binding(place)
-        bound = binding is not None and is_ours(binding)
-        return bound, standing(binding, self._world.kind(place))
+    def _standing(self, place: Place) -> tuple[int, frozenset[str]]:
+        """How many bindings of ours are there after the pass, and who stands in them: what an audit asks."""
+        ours = list(filter(is_ours, self._world.bindings(place).values()))
+        return len(ours), standing(ours, self._world.kind(place))
 
     def _conclude(self, place: Place, facts: Facts, outcome: Outcome) -> None:
         outcomes = self._statuses.outcomes
@@ -261,15 +267,17 @@ class Reconciler:
                 self._mark_directory(Subject(DIRECTORIES, name))
 
 
-def _tell_cause(event: str | None, obj: Mapping[str, Any], places: int) -> None:
+def _request(event: str | None, obj: Mapping[str, Any]) -> str | None:
+    """The SCIM request that made a user or group what it is; nobody knows which one deleted it."""
+    if event == "DELETED":
+        return None
+    request: str | None = ((obj.get("spec") or {}).get("meta") or {}).get("request")
+    return request
+
+
+def _tell_cause(obj: Mapping[str, Any], request: str | None, places: int) -> None:
     """Tie a SCIM request to the bindings looked at because of it. By ids: names are personal data."""
     spec = obj.get("spec") or {}
-    told = {
-        "kind": obj.get("kind"),
-        "directory": spec.get("directory"),
-        "id": spec.get("id"),
-        "places": places,
-    }
-    if event != "DELETED" and (request := (spec.get("meta") or {}).get("request")):
-        told["request_id"] = request
-    log.info("access is looked at again", extra=told)
+    told = {"kind": obj.get("kind"), "directory": spec.get("directory"), "id": spec.get("id")}
+    more = {"places": places, **({"request_id": request} if request else {})}
+    log.info("access is looked at again", extra=told | more)

@@ -24,9 +24,9 @@ from scim_operator.scim.schemas import GROUP, USER
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the last pass over a place came to. `bound`: our binding is in place with these subjects."""
+    """What the last pass over a place came to: so many bindings of ours are there, with these subjects."""
 
-    bound: bool = False
+    bindings: int = 0
     subjects: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
 
@@ -107,7 +107,7 @@ class Statuses:
             return None
         key: GroupKey = (group.directory, group.id)
         places = self._world.routes.of_group(key)
-        bound = [place for place in places if self._outcome(place).bound]
+        bound = [place for place in places if self._outcome(place).bindings]
         problems = [
             *self._world.routes.problems_of_group(key),
             *self._refused_group(key, self._world.routes.policies_of(key)),
@@ -115,7 +115,7 @@ class Statuses:
         ]
         fields = {
             "members": len(group.members),
-            "bindings": len(bound),
+            "bindings": sum(self._outcome(place).bindings for place in places),
             "namespaces": len({place.namespace for place in bound if not place.cluster_wide}),
         }
         ready = "access is in place" if bound else "nobody active is in the group: nothing to grant"
@@ -127,7 +127,7 @@ class Statuses:
         if policy is None:
             return None
         places = self._world.routes.of_policy(name)
-        bound = [place for place in places if self._outcome(place).bound]
+        bound = [place for place in places if self._outcome(place).bindings]
         people = {person for place in bound for person in self._people(place)}
         problems = self._problems(places)
         if wrong := self._world.invalid_policies.get(name):
@@ -140,7 +140,7 @@ class Statuses:
         fields = {
             "groups": len(matched),
             "people": len(people),
-            "bindings": len(bound),
+            "bindings": sum(self._outcome(place).bindings for place in places),
             "namespaces": len({place.namespace for place in bound if not place.cluster_wide}),
         }
         # Whoever names a group in the provider must not be able to turn a policy red.

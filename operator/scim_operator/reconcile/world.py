@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from scim_operator.access.bindings import SubjectKind, binding_name, is_ours
+from scim_operator.access.bindings import SubjectKind, binding_name, is_ours, shard_of, shards_label
 from scim_operator.access.places import Place, Settings, widest
 from scim_operator.access.plan import Facts
+from scim_operator.access.shards import shard_count
 from scim_operator.access.subjects import Refused
 from scim_operator.access.validity import invalid
 from scim_operator.api.kinds import DIRECTORY_LABEL
@@ -42,6 +43,8 @@ class World:
         self.role_bindings = Cache()
         self.cluster_role_bindings = Cache()
         self.invalid_policies: dict[str, str] = {}
+        # Over how many bindings a place is spread, where these are several: the most that any of them tells.
+        self._shards: dict[Place, int] = {}
 
     # --- people --------------------------------------------------------------------------------------------
 
@@ -86,20 +89,23 @@ class World:
     def facts(self, place: Place, role_exists: bool | None = None) -> Facts:
         """What is known about a place at this moment. `role_exists`: asked just now; None: as watched."""
         openers = self.routes.openers(place)
-        binding = self.binding(place)
-        directory = next((key[0] for key in openers), None) or _directory_of(binding)
+        kind, subjects, shards = self.kind(place), self.subjects_at(place), self.shards(place)
+        # Somebody else's may have the name of a shard that is still to come.
+        bindings = self.bindings(place, max(shards, shard_count(shards, kind, subjects)))
+        directory = next((key[0] for key in openers), None) or _directory_of(bindings.values())
         openings = list(openers.values())
         opening = widest(openings) if openings else None
         return Facts(
             directory=directory,
             directory_exists=opening is None or self.directories.get(directory) is not None,
             opening=opening,
-            kind=self.kind(place),
-            subjects=self.subjects_at(place),
+            kind=kind,
+            subjects=subjects,
             anybody=any(True for key in openers for _ in self.people.active(place.policy, key)),
             namespace=self.namespaces.get(place.namespace),
             role_exists=place.role in self.roles if role_exists is None else role_exists,
-            binding=binding,
+            bindings=bindings,
+            shards=shards,
             limit=self._limit(place) if self.routes.is_crowded(place.policy) else None,
         )
 
@@ -115,33 +121,55 @@ class World:
 
     def _is_bound(self, policy: str, namespace: str) -> bool:
         places = (place for place in self.routes.in_namespace(namespace) if place.policy == policy)
-        return any((binding := self.binding(place)) is not None and is_ours(binding) for place in places)
+        return any(is_ours(binding) for place in places for binding in self.bindings(place).values())
 
     def bindings_of(self, place: Place) -> Cache:
-        """Where the binding of a place is kept."""
+        """Where the bindings of a place are kept."""
         return self.cluster_role_bindings if place.cluster_wide else self.role_bindings
 
-    def binding(self, place: Place) -> Mapping[str, Any] | None:
-        """The binding under the name that a place gives it, whoever made it."""
-        return self.bindings_of(place).get(binding_name(place), place.namespace)
+    def bindings(self, place: Place, shards: int = 0) -> dict[int, Mapping[str, Any]]:
+        """By shard, what is there under the names that a place gives its bindings, whoever made it."""
+        cache = self.bindings_of(place)
+        found = (
+            (shard, cache.get(binding_name(place, shard), place.namespace))
+            for shard in range(shards or self.shards(place))
+        )
+        return {shard: binding for shard, binding in found if binding is not None}
+
+    def shards(self, place: Place) -> int:
+        """Over how many bindings a place is spread."""
+        return self._shards.get(place, 1)
+
+    def saw_binding(self, place: Place, binding: Mapping[str, Any]) -> None:
+        """A binding of ours was seen, perhaps one of a shard that wasn't known."""
+        shard = shard_of(place, binding) or 0
+        count = max(shards_label(binding), 1 << shard.bit_length())
+        if count > self.shards(place):
+            self._shards[place] = count
+
+    def settled(self, place: Place, shards: int) -> None:
+        """A place is spread over so many bindings now, and there are no others."""
+        self._shards.pop(place, None)
+        if shards > 1:
+            self._shards[place] = shards
 
     def kind(self, place: Place) -> SubjectKind:
-        """What stands in the place's binding; for a policy that is gone, what stands there still."""
-        return self.routes.subject_kind(place.policy) or _kind_in(self.binding(place))
+        """What stands in the place's bindings; for a policy that is gone, what stands there still."""
+        return self.routes.subject_kind(place.policy) or _kind_in(self.bindings(place).values())
 
     def subjects_at(self, place: Place) -> frozenset[str]:
-        """Who should stand in the place's binding, as far as people and groups are concerned."""
+        """Who should stand in the place's bindings, as far as people and groups are concerned."""
         kind = self.kind(place)
         return frozenset(
             name for key in self.routes.openers(place) for name in self.subjects_of(place.policy, key, kind)
         )
 
 
-def _kind_in(binding: Mapping[str, Any] | None) -> SubjectKind:
-    subjects = (binding.get("subjects") or ()) if binding else ()
+def _kind_in(bindings: Iterable[Mapping[str, Any]]) -> SubjectKind:
+    subjects = (item for binding in bindings for item in binding.get("subjects") or ())
     return "Group" if any(item["kind"] == "Group" for item in subjects) else "User"
 
 
-def _directory_of(binding: Mapping[str, Any] | None) -> str:
-    labels = (binding["metadata"].get("labels") or {}) if binding else {}
-    return str(labels.get(DIRECTORY_LABEL, ""))
+def _directory_of(bindings: Iterable[Mapping[str, Any]]) -> str:
+    labels = (binding["metadata"].get("labels") or {} for binding in bindings)
+    return next((str(found[DIRECTORY_LABEL]) for found in labels if DIRECTORY_LABEL in found), "")
