@@ -70,12 +70,12 @@ def bindings(cluster: Cluster, policy_name: str) -> dict[tuple[str, str], list[s
     listed = json.loads(
         cluster.kubectl("get", kinds, "-A", "-l", f"scim-operator.io/policy={policy_name}", "-o", "json")
     )
-    return {
-        (item["metadata"].get("namespace", ""), item["roleRef"]["name"]): [
-            subject["name"] for subject in item.get("subjects", [])
-        ]
-        for item in listed["items"]
-    }
+    found: dict[tuple[str, str], list[str]] = {}
+    for item in listed["items"]:  # a place may be spread over several
+        place = item["metadata"].get("namespace", ""), item["roleRef"]["name"]
+        names = [subject["name"] for subject in item.get("subjects", [])]
+        found[place] = sorted([*found.get(place, []), *names])
+    return found
 
 
 def _get(cluster: Cluster, kind: str, name: str) -> Object:

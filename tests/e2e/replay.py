@@ -46,6 +46,16 @@ class Replay:
             seen.append(_union(known))
         return seen
 
+    def changed(self) -> list[tuple[str, str, str]]:
+        """Which bindings were written since, once for each write: (kind, namespace, name)."""
+        return sorted(_key(kind, event["object"]) for kind in _KINDS for _, _, event in self._changes(kind))
+
+    def holding(self, subject: str) -> list[tuple[str, str, str]]:
+        """The bindings that a subject stood in at the beginning."""
+        return sorted(
+            key for key, held in self._known.items() if any(permission[0] == subject for permission in held)
+        )
+
     def _changes(self, kind: str) -> Iterator[tuple[int, str, Object]]:
         query = f"watch=true&resourceVersion={self._versions[kind]}&timeoutSeconds=1"
         answer = self._cluster.request("GET", f"{RBAC}/{kind}?{query}").body

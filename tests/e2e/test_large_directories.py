@@ -1,4 +1,4 @@
-"""At 1,000 and at 10,000 users, one that is disabled is out of every binding at once."""
+"""At 1,000 and at 10,000 users: somebody disabled is out of every binding at once, with no other write."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from scim_operator.kube.credentials import load_credentials
 from scim_operator.kube.resources import Resource
 from tests.cluster.cluster import Cluster
 from tests.e2e.policies import apply, bindings, policy
+from tests.e2e.replay import RBAC, Replay
 from tests.entra import EntraClient
 from tests.eventually import SECONDS, becomes, eventually
 from tests.installation import Installation
@@ -27,18 +28,35 @@ _META = Meta("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z", 1, None)
 
 @dataclass(frozen=True)
 class Size:
-    """Users, teams that share them evenly, and how many of them are in one big group as well."""
+    """Users, teams that share them evenly, the roles each team has, how many groups there are in all, and how
+    many users are in one big group as well."""
 
     users: int
     teams: int
+    roles: tuple[str, ...]
+    groups: int
     big: int
+
+    @property
+    def share(self) -> int:
+        """How many are in a team."""
+        return self.users // self.teams
 
     def place(self, number: int) -> str:
         """The namespace of a user's team."""
-        return f"big-t{number * self.teams // self.users}"
+        return f"big-t{number // self.share}"
+
+    def names(self) -> Iterator[tuple[str, range]]:
+        """All groups with the numbers of their members; some are meant by no policy."""
+        for team in range(self.teams):
+            for role in self.roles:
+                yield f"big-t{team}-{role}", range(team * self.share, (team + 1) * self.share)
+        yield "big-all-view", range(self.big)
+        for number in range(self.groups - self.teams * len(self.roles) - 1):
+            yield f"other {number}", range(number, number + 20)
 
 
-SIZES = [Size(1_000, 100, 500), Size(10_000, 100, 2_000)]
+SIZES = [Size(1_000, 100, ("view",), 101, 500), Size(10_166, 299, ("view", "edit", "admin"), 1_000, 5_000)]
 
 
 @dataclass(frozen=True)
@@ -54,7 +72,7 @@ def _id(number: int) -> str:
 
 
 def _user(number: int) -> dict[str, Any]:
-    document = {"userName": f"u{number}@big.example.com", "active": True, "displayName": f"U {number}"}
+    document = {"userName": _name(number), "active": True, "displayName": f"U {number}"}
     return object_of(f"u{number}", spec_of("big", _id(number), document, {}, _META))
 
 
@@ -66,12 +84,9 @@ def _group(number: int, name: str, members: range) -> dict[str, Any]:
 async def _fill(cluster: Cluster, size: Size) -> None:
     """As a restore would: straight into the API server, 32 at a time."""
     todo: list[tuple[Resource, dict[str, Any]]] = [(USERS, _user(number)) for number in range(size.users)]
-    share = size.users // size.teams
-    todo += [
-        (GROUPS, _group(number, f"big-t{number}-view", range(number * share, (number + 1) * share)))
-        for number in range(size.teams)
-    ]
-    todo.append((GROUPS, _group(size.teams, "big-all-view", range(size.big))))
+    groups = list(enumerate(size.names()))
+    assert len(groups) == size.groups
+    todo += [(GROUPS, _group(number, name, members)) for number, (name, members) in groups]
     waiting = iter(todo)
     async with KubeClient(await load_credentials(str(cluster.kubeconfig))) as client:
 
@@ -99,19 +114,38 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def test_a_leaver_among_many(filled: Filled) -> None:
     cluster, size = filled.installation.cluster, filled.size
-    eventually(lambda: len(bindings(cluster, "big")), lambda count: count == size.teams + 1, 60)
+    places = size.teams * len(size.roles) + 1
+    eventually(lambda: len(bindings(cluster, "big")), lambda count: count == places, 60)
     assert len(bindings(cluster, "big")["big-all", "view"]) == size.big
     entra = filled.installation.client("big")
     # A cold start reads all of it twice (our lists, then kopf's): who leaves meanwhile waits for its end.
     _leaves(filled, entra, 160, 60)
+    before = Replay(cluster)
     milliseconds = _leaves(filled, entra, 150, SECONDS)
-    print(f"out of both bindings after {milliseconds:.0f} ms")
-    assert cluster.can_list_pods("u151@big.example.com", "big-all") == 200
+    held = before.holding(_name(150))
+    print(f"out of all {len(held)} bindings after {milliseconds:.0f} ms")
+    assert len(held) == len(size.roles) + 1, "one of each role, and one shard of the big group"
+    assert before.changed() == held, "each was written once, and no other"
+    assert cluster.can_list_pods(_name(151), "big-all") == 200
+
+
+def test_bindings_stay_small(filled: Filled) -> None:
+    listed = filled.installation.cluster.request("GET", f"{RBAC}/namespaces/big-all/rolebindings").body[
+        "items"
+    ]
+    sizes = [len(item["subjects"]) for item in listed]
+    assert sum(sizes) >= filled.size.big - 2
+    assert max(sizes) <= 256
+    assert {item["metadata"]["labels"]["scim-operator.io/shards"] for item in listed} == {str(len(sizes))}
+
+
+def _name(number: int) -> str:
+    return f"u{number}@big.example.com"
 
 
 def _leaves(filled: Filled, entra: EntraClient, number: int, seconds: float) -> float:
-    """Disable somebody in two groups. -> ms from the answer until their own token is refused in both."""
-    cluster, user_name = filled.installation.cluster, f"u{number}@big.example.com"
+    """Disable somebody in several groups. -> ms from the answer until their token is refused."""
+    cluster, user_name = filled.installation.cluster, _name(number)
     found = entra.find("Users", "userName", user_name)
     assert found is not None
     entra.ids[user_name] = found["id"]
