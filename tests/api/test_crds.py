@@ -93,7 +93,7 @@ def test_lists_say_how_they_merge(crd: dict[str, Any]) -> None:
             "scimusers",
             "scu",
             ["User", "Active", "Directory", "Groups", "Ready", "Synced", "Age"],
-            ["Email", "External-ID"],
+            ["Grants", "Email", "External-ID"],
         ),
         (
             "ScimGroup",

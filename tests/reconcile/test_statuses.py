@@ -13,8 +13,9 @@ from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.resources import CLUSTER_ROLES, Resource
+from scim_operator.reconcile.outcomes import Outcome
 from scim_operator.reconcile.resources import POLICIES
-from scim_operator.reconcile.statuses import Outcome, Statuses, Subject
+from scim_operator.reconcile.statuses import Statuses, Subject
 from tests.directory.token_secrets import HASH, secret
 from tests.reconcile.worlds import Observer, Universe, group, policy, user
 
@@ -70,6 +71,7 @@ def test_user(scene: Scene) -> None:
     assert scene.status(USERS, "u0") == {
         "groups": 1,
         "subject": "person0",
+        "grantsTotal": 0,
         "observedGeneration": 1,
         "conditions": [
             {
@@ -104,7 +106,7 @@ def test_user_without_directory(scene: Scene) -> None:
 
 
 def test_counts(scene: Scene) -> None:
-    scene.statuses.outcomes[RED] = Outcome(True, frozenset({"person0", "person1"}))
+    scene.statuses.outcomes.set(RED, Outcome(1, frozenset({"person0", "person1"})))
     assert scene.counts(GROUPS, "g") == {
         "members": 2,
         "bindings": 1,
@@ -124,14 +126,16 @@ def test_counts(scene: Scene) -> None:
 def test_people_count_once_and_places_each(scene: Scene) -> None:
     scene.put(GROUPS, "g2", spec=group("k8s-blue-edit", [0], identifier="group-2"))
     for namespace in ("team-red", "team-blue"):
-        scene.statuses.outcomes[RED._replace(namespace=namespace)] = Outcome(True, frozenset({"person0"}))
+        place = RED._replace(namespace=namespace)
+        scene.statuses.outcomes.set(place, Outcome(1, frozenset({"person0"})))
     counts = scene.counts(POLICIES, "teams")
     assert (counts["groups"], counts["people"], counts["bindings"], counts["namespaces"]) == (2, 1, 2, 2)
 
 
 def test_place_that_is_not_bound_does_not_count(scene: Scene) -> None:
     assert scene.counts(POLICIES, "teams")["bindings"] == 0
-    scene.statuses.outcomes[RED] = Outcome(problems=(Problem("RoleMissing", "NotFound", "no edit"),))
+    missing = Problem("RoleMissing", "NotFound", "no edit")
+    scene.statuses.outcomes.set(RED, Outcome(problems=(missing,)))
     assert scene.counts(GROUPS, "g")["bindings"] == 0
     for resource, name in ((POLICIES, "teams"), (GROUPS, "g")):
         assert scene.ready(resource, name) == ("False", "RoleMissing", "no edit")

@@ -19,6 +19,7 @@ PROBLEM_TYPES = (
     "RoleMissing",
     "NamespaceMissing",
     "SubjectRefused",
+    "SubjectShared",
     "RevocationDelayed",
     "TokenUnusable",
     "TokenExpiring",

@@ -15,6 +15,7 @@ from scim_operator.scim.attributes import Attribute, ResourceType
 from scim_operator.scim.schemas import GROUP, USER
 
 MAX_MEMBERS = 20_000
+MOST_GRANTS_SHOWN = 200
 
 
 def attribute_schema(attribute: Attribute) -> dict[str, Any]:
@@ -76,11 +77,34 @@ class UserSpec(Identity):
     )
 
 
+class UserGrant(ApiModel):
+    """Access that a person has at this moment: the answer to who, what, where, why, since when."""
+
+    policy: str = Field(description="The AccessPolicy that gives it.")
+    cluster_role: str | None = Field(None, description="The ClusterRole.")
+    role: str | None = Field(None, description="Or the Role in the namespace.")
+    namespace: str | None = Field(None, description="Where; absent: in the whole cluster.")
+    since: Timestamp = Field(description="Since when, to the second, as far as this status remembers.")
+    request: str | None = Field(
+        None, description="The id of the SCIM request that led to it; absent when something else did."
+    )
+
+
 class UserStatus(Status):
     """What we made of a person."""
 
     subject: str | None = Field(None, description="Their name in bindings; absent when refused.")
     groups: int | None = Field(None, description="How many groups they are a member of.")
+    grants_total: int | None = Field(None, description="How many grants are in force.")
+    grants: Annotated[
+        list[UserGrant] | None,
+        Field(
+            None,
+            max_length=MOST_GRANTS_SHOWN,
+            description=f"The grants in force by namespace, role and policy: the first {MOST_GRANTS_SHOWN}.",
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ]
 
 
 class ScimUser(ApiModel):

@@ -83,6 +83,7 @@ SCIM_USER = Kind(
         _READY,
         _SYNCED,
         _AGE,
+        Column("Grants", ".status.grantsTotal", "integer", wide=True),
         Column("Email", ".spec.emails[0].value", wide=True),
         Column("External-ID", ".spec.externalId", wide=True),
     ),

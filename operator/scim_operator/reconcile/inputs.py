@@ -151,7 +151,6 @@ class Inputs:
 
     def _record_gone(self, record: Record) -> Concerned:
         self._planned.pop((record.type, record.uid), None)
-        self._world.naming.forget(record)
         if record.type == USER.name:
             return self._user(record)
         successor = self._world.group((record.directory, record.id))
@@ -160,7 +159,7 @@ class Inputs:
         return self._group(record, None, {})
 
     def _user(self, user: Record) -> Concerned:
-        self._name(user)
+        sharing = self._name(user)
         routes, people = self._world.routes, self._world.people
         found = people.look_at(user.directory, user.id, routes.over_people(user.directory))
         groups = people.groups_around(user.directory, user.id)
@@ -170,6 +169,7 @@ class Inputs:
         return Concerned(
             places,
             {Subject(USERS, user.name), Subject(DIRECTORIES, user.directory)}
+            | sharing
             | {Subject(POLICIES, policy) for policy in policies},
         )
 
@@ -201,10 +201,22 @@ class Inputs:
         routes = self._world.routes
         return {policy for policy in routes.policies_of(group) if routes.subject_kind(policy) == "Group"}
 
-    def _name(self, record: Record) -> None:
-        """Know at once who is called so now, whoever asks first."""
+    def _name(self, record: Record) -> set[Subject]:
+        """Know at once who is called so now, whoever asks first.
+
+        -> the statuses of the people who share the name that somebody got or gave up.
+        """
+        naming = self._world.naming
+        before, after = naming.known(record), None
         if (current := self._world.index.get(record.directory, record.type, record.id)) is not None:
-            self._world.subject(current)
+            name = self._world.subject(current)
+            after = name if isinstance(name, str) else None
+        else:
+            naming.forget(record)
+        if before == after:
+            return set()
+        names = {name for name in (before, after) if name is not None}
+        return {Subject(USERS, user.name) for name in names for user in naming.bearers(name, "User")}
 
     # --- everything else -----------------------------------------------------------------------------------
 
@@ -219,10 +231,10 @@ class Inputs:
             for place in self._world.routes.places()
             if any(directory == name for directory, _ in self._world.routes.openers(place))
         }
+        people = {Subject(USERS, user.name) for user in self._world.index.all(name, USER.name)}
         for kind in TYPES.values():
             for record in self._world.index.all(name, kind):
-                self._world.subject(record)
-        people = {Subject(USERS, user.name) for user in self._world.index.all(name, USER.name)}
+                people |= self._name(record)
         policies = {Subject(POLICIES, policy) for policy in self._world.routes.in_directory(name)}
         return Concerned(places, {Subject(DIRECTORIES, name), *people, *policies})
 

@@ -12,7 +12,6 @@ from scim_operator.access.bindings import SubjectKind, standing
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts
 from scim_operator.reconcile.world import World
-from scim_operator.scim.schemas import USER
 
 
 class Moving:
@@ -44,15 +43,8 @@ class Moving:
 
     def _wanted_at(self, name: str, kind: SubjectKind) -> Iterable[Place]:
         """The places that somebody of that name belongs to."""
-        routes, people = self._world.routes, self._world.people
         for record in self._world.naming.called(name, kind):
-            groups = {(record.directory, record.id)}
-            if record.type == USER.name:
-                groups = people.groups_around(record.directory, record.id)
-                for policy in people.policies_of(record.id):
-                    yield from routes.of_policy(policy)
-            for group in groups:
-                yield from routes.of_group(group)
+            yield from self._world.places_of(record)
 
 
 def _related(place: Place, other: Place) -> bool:

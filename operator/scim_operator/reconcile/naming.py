@@ -51,13 +51,22 @@ class Naming:
         if not self._called[known[2]]:
             del self._called[known[2]]
 
-    def called(self, name: str, kind: SubjectKind) -> Iterator[Record]:
-        """The users, or groups, of that name who may have access now: none for somebody disabled or gone."""
+    def known(self, record: Record) -> str | None:
+        """What a person or group was called when that was last asked."""
+        known = self._known.get(_key(record))
+        return known[2] if known is not None and isinstance(known[2], str) else None
+
+    def bearers(self, name: str, kind: SubjectKind) -> Iterator[Record]:
+        """All users, or groups, of that name, disabled ones too."""
         wanted = USER.name if kind == "User" else GROUP.name
         for key in list(self._called.get(name, ())):
             record = self._index.get(key[1], key[0], key[2])
-            if record is not None and record.type == wanted and record.active and self.name(record) == name:
+            if record is not None and record.type == wanted and self.name(record) == name:
                 yield record
+
+    def called(self, name: str, kind: SubjectKind) -> Iterator[Record]:
+        """The users, or groups, of that name who may have access now: none for somebody disabled or gone."""
+        return (record for record in self.bearers(name, kind) if record.active)
 
 
 def _key(record: Record) -> _Key:

@@ -25,9 +25,19 @@ class People:
     def active(self, policy: str, source: GroupKey) -> Iterator[Record]:
         """The users of a group, or those a policy's filter means, who aren't disabled."""
         directory, group = source
-        for identifier in self._members(directory, group) if group else self._found.get(policy, ()):
+        if group:
+            yield from (user for user in self.members(source) if user.active)
+            return
+        for identifier in self._found.get(policy, ()):
             user = self._index.get(directory, USER.name, identifier)
             if user is not None and user.active:
+                yield user
+
+    def members(self, group: GroupKey) -> Iterator[Record]:
+        """The users in a group and in the groups in it, disabled ones too."""
+        for identifier in self._members(*group):
+            user = self._index.get(group[0], USER.name, identifier)
+            if user is not None:
                 yield user
 
     def groups_around(self, directory: str, member: str) -> set[GroupKey]:

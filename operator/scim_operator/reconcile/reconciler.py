@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from scim_operator.access.bindings import is_ours, standing
+from scim_operator.access.bindings import SubjectKind, is_ours, standing
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, plan
 from scim_operator.access.problems import Problem
@@ -25,10 +25,11 @@ from scim_operator.reconcile.applier import AgainError, Applier
 from scim_operator.reconcile.events import Recorder, warning
 from scim_operator.reconcile.inputs import Concerned, Inputs
 from scim_operator.reconcile.moving import Moving
+from scim_operator.reconcile.outcomes import Outcome
 from scim_operator.reconcile.queue import KeyedQueue
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.status_writer import StatusWriter
-from scim_operator.reconcile.statuses import NOTHING, Outcome, Statuses, Subject
+from scim_operator.reconcile.statuses import Statuses, Subject
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
@@ -162,11 +163,12 @@ class Reconciler:
         asked = await self._role_exists(place) if place.kind == "Role" else None
         facts = self._world.facts(place, asked)
         facts = replace(facts, moving=self._moving_from(place, facts))
-        problems, refused = await self._carry_out(place, facts)
+        request = self._causes.get(place)
+        problems, refused = await self._carry_out(place, facts, request)
         if refused and facts.moving:
             # Who comes is refused; that must not keep those who go.
             facts = replace(facts, moving=frozenset())
-            problems, refused = await self._carry_out(place, facts)
+            problems, refused = await self._carry_out(place, facts, request)
         if refused:
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
         for shard in facts.bindings.keys() - facts.ours.keys():
@@ -177,18 +179,19 @@ class Reconciler:
             self._places.add_later(place, _MOVED_SECONDS)
         else:
             self._moving_since.pop(place, None)
-        self._conclude(place, facts, Outcome(*self._standing(place), problems))
+        if self._causes.get(place) == request:
+            self._causes.pop(place, None)
+        self._conclude(place, facts, Outcome(*self._standing(place), problems), request)
         if removed := [problem.message for problem in refused if problem.reason == "LeaverNotRemovable"]:
             await self._tell(place, removed[0])
         return not (asked is False and any(problem.condition == "RoleMissing" for problem in problems))
 
-    async def _carry_out(self, place: Place, facts: Facts) -> tuple[tuple[Problem, ...], list[Problem]]:
+    async def _carry_out(
+        self, place: Place, facts: Facts, request: str | None
+    ) -> tuple[tuple[Problem, ...], list[Problem]]:
         """-> all problems, and those among them that only the API server could tell."""
         planned = plan(place, facts)
-        cause = self._causes.get(place)
-        refused = await self._applier.apply(place, planned, facts, cause)
-        if self._causes.get(place) == cause:
-            self._causes.pop(place, None)
+        refused = await self._applier.apply(place, planned, facts, request)
         return (*planned.problems, *refused), refused
 
     async def _role_exists(self, place: Place) -> bool:
@@ -215,16 +218,23 @@ class Reconciler:
         ours = list(filter(is_ours, self._world.bindings(place).values()))
         return len(ours), standing(ours, self._world.kind(place))
 
-    def _conclude(self, place: Place, facts: Facts, outcome: Outcome) -> None:
-        outcomes = self._statuses.outcomes
-        before = outcomes.pop(place, NOTHING)
-        if facts.opening is not None:
-            outcomes[place] = outcome
+    def _conclude(self, place: Place, facts: Facts, outcome: Outcome, request: str | None) -> None:
+        kept = None if facts.opening is None else outcome
+        before = self._statuses.outcomes.set(place, kept, request)
         if before == outcome:
             return
         openers = (self._world.group(key) for key in self._world.routes.openers(place))
         groups = {Subject(GROUPS, group.name) for group in openers if group is not None}
-        self._writer.mark({Subject(POLICIES, place.policy), *groups})
+        people = self._named(before.subjects ^ outcome.subjects, facts.kind)
+        self._writer.mark({Subject(POLICIES, place.policy), *groups, *people})
+
+    def _named(self, names: Iterable[str], kind: SubjectKind) -> set[Subject]:
+        """The statuses of the people who are called so, or are in the groups that are."""
+        found = [record for name in names for record in self._world.naming.bearers(name, kind)]
+        if kind == "Group":
+            members = self._world.people.members
+            found = [user for group in found for user in members((group.directory, group.id))]
+        return {Subject(USERS, user.name) for user in found}
 
     async def _tell(self, place: Place, message: str) -> None:
         policy = self._world.policies.get(place.policy)

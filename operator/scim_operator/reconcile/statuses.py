@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from scim_operator.access.conditions import of_problems, updated
@@ -12,23 +11,18 @@ from scim_operator.access.plan import directory_missing, revocation_delayed
 from scim_operator.access.problems import Problem
 from scim_operator.access.subjects import Refused
 from scim_operator.directory.directories import DIRECTORIES
-from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.directory.records import GROUPS, USERS, Record
 from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.directory_status import recent, token_fields, token_problems
+from scim_operator.reconcile.granted import grant_fields
+from scim_operator.reconcile.outcomes import Outcomes, all_problems, binding_counts
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.world import World
 from scim_operator.scim.schemas import GROUP, USER
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What the last pass over a place came to: so many bindings of ours are there, with these subjects."""
-
-    bindings: int = 0
-    subjects: frozenset[str] = frozenset()
-    problems: tuple[Problem, ...] = ()
+_OTHERS_SHOWN = 3
 
 
 class Subject(NamedTuple):
@@ -61,7 +55,7 @@ class Statuses:
         self._now = now
         self._url = url
         self._tokens = tokens
-        self.outcomes: dict[Place, Outcome] = {}
+        self.outcomes = Outcomes()
 
     def wanted(self, subject: Subject) -> Wanted | None:
         """The status an object should have; None when it is gone or has it already."""
@@ -96,10 +90,13 @@ class Statuses:
         problems = []
         if isinstance(subject, Refused):
             problems.append(Problem("SubjectRefused", subject.reason, subject.message))
-        groups = len(self._world.index.groups_of(user.directory, user.id))
         ready = "access follows the groups" if user.active else "disabled by the provider: no access"
-        fields = {"groups": groups, "subject": subject if isinstance(subject, str) else None}
-        return self._made(user.metadata, user.status, fields, problems, ready)
+        fields = {
+            "groups": len(self._world.index.groups_of(user.directory, user.id)),
+            "subject": subject if isinstance(subject, str) else None,
+            **grant_fields(user, self._world, self.outcomes, self._now),
+        }
+        return self._made(user.metadata, user.status, fields, problems, ready, self._shared(user, subject))
 
     def _group(self, name: str) -> Wanted | None:
         group = self._world.index.named(GROUP.name, name)
@@ -107,18 +104,16 @@ class Statuses:
             return None
         key: GroupKey = (group.directory, group.id)
         places = self._world.routes.of_group(key)
-        bound = [place for place in places if self._outcome(place).bindings]
+        counts = binding_counts(self.outcomes, places)
         problems = [
             *self._world.routes.problems_of_group(key),
             *self._refused_group(key, self._world.routes.policies_of(key)),
-            *self._problems(places),
+            *all_problems(self.outcomes, places),
         ]
-        fields = {
-            "members": len(group.members),
-            "bindings": sum(self._outcome(place).bindings for place in places),
-            "namespaces": len({place.namespace for place in bound if not place.cluster_wide}),
-        }
-        ready = "access is in place" if bound else "nobody active is in the group: nothing to grant"
+        fields = {"members": len(group.members), **counts}
+        ready = (
+            "access is in place" if counts["bindings"] else "nobody active is in the group: nothing to grant"
+        )
         ready = ready if places else "no policy matches this group"
         return self._made(group.metadata, group.status, fields, problems, ready)
 
@@ -127,9 +122,10 @@ class Statuses:
         if policy is None:
             return None
         places = self._world.routes.of_policy(name)
-        bound = [place for place in places if self._outcome(place).bindings]
+        counts = binding_counts(self.outcomes, places)
+        bound = [place for place in places if self.outcomes.of(place).bindings]
         people = {person for place in bound for person in self._people(place)}
-        problems = self._problems(places)
+        problems = all_problems(self.outcomes, places)
         if wrong := self._world.invalid_policies.get(name):
             problems.append(Problem("Stalled", "InvalidSpec", wrong))
         spec = policy["spec"]
@@ -137,21 +133,15 @@ class Statuses:
         if self._world.directories.get(directory) is None:
             problems.append(directory_missing(directory))
         matched = self._world.routes.matched(name)
-        fields = {
-            "groups": len(matched),
-            "people": len(people),
-            "bindings": sum(self._outcome(place).bindings for place in places),
-            "namespaces": len({place.namespace for place in bound if not place.cluster_wide}),
-        }
+        fields = {"groups": len(matched), "people": len(people), **counts}
         # Whoever names a group in the provider must not be able to turn a policy red.
         remarks = [
             *self._world.routes.problems_of_policy(name),
             *(problem for key in matched for problem in self._refused_group(key, [name])),
             *([revocation_delayed()] if self._world.routes.subject_kind(name) == "Group" else []),
         ]
-        ready = (
-            "access is in place" if bound else _nothing_granted(over_people="people" in spec, matched=matched)
-        )
+        nothing = _nothing_granted(over_people="people" in spec, matched=matched)
+        ready = "access is in place" if counts["bindings"] else nothing
         return self._made(policy["metadata"], policy.get("status") or {}, fields, problems, ready, remarks)
 
     def _directory(self, name: str) -> Wanted | None:
@@ -177,10 +167,23 @@ class Statuses:
         ready = "requests are answered"
         return self._made(directory["metadata"], known, fields, problems, ready, remarks)
 
+    def _shared(self, user: Record, subject: str | Refused) -> list[Problem]:
+        """That others are named in bindings as this person is (rule 11): access is that of all of them."""
+        bearers = [] if isinstance(subject, Refused) else self._world.naming.bearers(subject, "User")
+        others = sorted(f"{other.name} ({other.directory})" for other in bearers if other is not user)
+        if not others:
+            return []
+        also = ", ".join(others[:_OTHERS_SHOWN]) + (" and others" if len(others) > _OTHERS_SHOWN else "")
+        message = (
+            f"ScimUser {also} is named {subject!r} in bindings as well: whoever signs in by that name has "
+            "the access of all of them, until the last one is disabled"
+        )
+        return [Problem("SubjectShared", "SameSubject", message)]
+
     def _people(self, place: Place) -> Iterable[object]:
         """Who has access by a place: those who stand there, or the members of the groups that do."""
         if self._world.kind(place) == "User":
-            return self._outcome(place).subjects
+            return self.outcomes.of(place).subjects
         openers = self._world.routes.openers(place)
         standing = [key for key in openers if self._world.subjects_of(place.policy, key, "Group")]
         return [
@@ -199,12 +202,6 @@ class Statuses:
             return []
         message = f"group {group.label!r} can't stand in a binding: {subject.message}"
         return [Problem("SubjectRefused", subject.reason, message)]
-
-    def _outcome(self, place: Place) -> Outcome:
-        return self.outcomes.get(place, NOTHING)
-
-    def _problems(self, places: Iterable[Place]) -> list[Problem]:
-        return [problem for place in places for problem in self._outcome(place).problems]
 
     def _made(
         self,
@@ -233,6 +230,3 @@ def _nothing_granted(*, over_people: bool, matched: Sequence[GroupKey]) -> str:
         return "the filter finds nobody active: nothing to grant"
     whom = "nobody is in the groups" if matched else "no group matches"
     return f"{whom} yet: nothing to grant"
-
-
-NOTHING = Outcome()

@@ -23,7 +23,7 @@ from scim_operator.kube.cache import Cache, metadata_only
 from scim_operator.reconcile.naming import Naming
 from scim_operator.reconcile.people import People
 from scim_operator.reconcile.routes import GroupKey, Routes
-from scim_operator.scim.schemas import GROUP
+from scim_operator.scim.schemas import GROUP, USER
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,16 @@ class World:
         """Who stands in bindings for a group: its active members, or itself; without those refused."""
         records = self.people.active(policy, source) if kind == "User" else filter(None, [self.group(source)])
         return {name for record in records if isinstance(name := self.subject(record), str)}
+
+    def places_of(self, record: Record) -> set[Place]:
+        """The places that a person belongs to by their groups and by filters, or that a group opens."""
+        groups = {(record.directory, record.id)}
+        places: set[Place] = set()
+        if record.type == USER.name:
+            groups = self.people.groups_around(record.directory, record.id)
+            for policy in self.people.policies_of(record.id):
+                places |= self.routes.of_policy(policy)
+        return places.union(*(self.routes.of_group(group) for group in groups))
 
     # --- policies ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,80 @@
+"""What the passes over places came to: what statuses and metrics tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from scim_operator.access.places import Place
+from scim_operator.access.problems import Problem
+
+# A request explains a grant until the person's status has it; so many wait for that at most.
+_MOST_CAUSES = 100_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the last pass over a place came to: so many bindings of ours are there, with these subjects."""
+
+    bindings: int = 0
+    subjects: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+
+NOTHING = Outcome()
+
+
+class Outcomes:
+    """Place -> outcome, of the places that somebody opens."""
+
+    def __init__(self) -> None:
+        self._known: dict[Place, Outcome] = {}
+        self._causes: dict[tuple[Place, str], str] = {}
+
+    def of(self, place: Place) -> Outcome:
+        """The outcome of a place; nothing before its first pass."""
+        return self._known.get(place, NOTHING)
+
+    def set(self, place: Place, outcome: Outcome | None, request: str | None = None) -> Outcome:
+        """Keep a place's outcome; None: nobody opens it any more. -> the one before.
+
+        `request`: the id of the SCIM request that led to the pass.
+        """
+        before = self._known.pop(place, NOTHING)
+        if outcome is not None:
+            self._known[place] = outcome
+            if request:
+                self._causes.update(((place, name), request) for name in outcome.subjects - before.subjects)
+                for oldest in list(self._causes)[: max(0, len(self._causes) - _MOST_CAUSES)]:
+                    del self._causes[oldest]
+        return before
+
+    def cause(self, place: Place, subject: str) -> str | None:
+        """The request that brought a subject into a place, as long as it isn't written down elsewhere."""
+        return self._causes.get((place, subject))
+
+    def written_down(self, places: Iterable[Place], subject: str) -> None:
+        """A status tells the causes of these now."""
+        for place in places:
+            self._causes.pop((place, subject), None)
+
+    def items(self) -> Iterator[tuple[Place, Outcome]]:
+        """All of them."""
+        yield from self._known.items()
+
+    def __contains__(self, place: Place) -> bool:
+        return place in self._known
+
+
+def all_problems(outcomes: Outcomes, places: Iterable[Place]) -> list[Problem]:
+    """What is wrong at these places."""
+    return [problem for place in places for problem in outcomes.of(place).problems]
+
+
+def binding_counts(outcomes: Outcomes, places: Iterable[Place]) -> Mapping[str, int]:
+    """How many bindings are there at these places, and in how many namespaces."""
+    bound = [place for place in places if outcomes.of(place).bindings]
+    return {
+        "bindings": sum(outcomes.of(place).bindings for place in bound),
+        "namespaces": len({place.namespace for place in bound if not place.cluster_wide}),
+    }
