@@ -12,7 +12,6 @@ from scim_operator.access.bindings import (
     binding_name,
     compare,
     desired_binding,
-    desired_namespace,
     is_ours,
     merged,
     own_place,
@@ -75,20 +74,6 @@ def test_binding_name_tells_policies_and_roles_apart() -> None:
 
 def test_binding_name_is_the_same_in_every_namespace() -> None:
     assert binding_name(PLACE) == binding_name(PLACE._replace(namespace="other"))
-
-
-def test_namespace_has_our_labels_and_no_owner() -> None:
-    assert desired_namespace(PLACE, "entra") == {
-        "metadata": {
-            "name": "team-red",
-            "labels": {
-                "app.kubernetes.io/managed-by": "scim-operator",
-                "scim-operator.io/policy": "teams",
-                "scim-operator.io/directory": "entra",
-            },
-            "annotations": {"scim-operator.io/made": "true"},
-        }
-    }
 
 
 @pytest.mark.parametrize(

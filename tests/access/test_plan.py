@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from scim_operator.access.bindings import desired_binding, desired_namespace
+from scim_operator.access.bindings import desired_binding
 from scim_operator.access.places import Opening, Place
 from scim_operator.access.plan import Facts, Plan, plan
 
@@ -55,14 +54,15 @@ def test_plan_does_not_depend_on_the_binding_that_is_there() -> None:
     assert plan(PLACE, facts(bindings={0: desired_binding(PLACE, "entra", ["bob"])})) == Plan(subjects=ADA)
 
 
-def test_missing_namespace_is_made() -> None:
-    planned = plan(PLACE, facts(namespace=None))
-    assert planned == Plan(namespace=desired_namespace(PLACE, "entra"), subjects=ADA)
+@pytest.mark.parametrize("place", [PLACE, PLACE._replace(kind="Role")])
+def test_namespace_that_is_being_made_is_waited_for_without_a_problem(place: Place) -> None:
+    # A Role can be there only after its namespace.
+    assert plan(place, facts(namespace=None, role_exists=place.kind == "ClusterRole")) == Plan(keep=True)
 
 
 @pytest.mark.parametrize("gone", [{"opening": None}, {"subjects": frozenset()}])
 @pytest.mark.parametrize("there", [{}, {0: BINDING}])
-def test_place_without_people_has_neither_binding_nor_namespace(
+def test_place_without_people_has_no_binding_and_waits_for_no_namespace(
     gone: dict[str, Any], there: dict[int, Any]
 ) -> None:
     planned = plan(PLACE, facts(**gone, bindings=there, namespace=None, role_exists=False))
@@ -72,14 +72,14 @@ def test_place_without_people_has_neither_binding_nor_namespace(
 def test_missing_directory_leaves_everything_as_it_is() -> None:
     planned = plan(PLACE, facts(directory_exists=False, subjects=frozenset(), bindings={0: BINDING}))
     assert planned.keep
-    assert (planned.subjects, planned.namespace) == (frozenset(), None)
+    assert planned.subjects == frozenset()
     assert only_problem(planned) == ("Stalled", "DirectoryMissing")
     assert "'entra'" in planned.problems[0].message
 
 
 def test_namespace_is_waited_for_where_it_may_not_be_made() -> None:
     planned = plan(PLACE, facts(namespace=None, opening=Opening(captured=True, create=False)))
-    assert (planned.subjects, planned.namespace) == (frozenset(), None)
+    assert (planned.subjects, planned.keep) == (frozenset(), False)
     assert only_problem(planned) == ("NamespaceMissing", "NotFound")
     assert "create: {}" in planned.problems[0].message
 
@@ -119,9 +119,9 @@ def test_literal_name_needs_no_consent() -> None:
     assert plan(PLACE, facts(namespace=namespace(), opening=opening)) == Plan(subjects=ADA)
 
 
-def test_missing_role_grants_nothing_and_makes_no_namespace() -> None:
+def test_missing_role_grants_nothing() -> None:
     planned = plan(PLACE, facts(role_exists=False, namespace=None))
-    assert (planned.subjects, planned.namespace, planned.keep) == (frozenset(), None, False)
+    assert (planned.subjects, planned.keep) == (frozenset(), False)
     assert only_problem(planned) == ("RoleMissing", "NotFound")
 
 
@@ -139,7 +139,7 @@ def test_binding_of_somebody_else_is_left_alone() -> None:
     assert f"team-red/{BINDING['metadata']['name']}" in planned.problems[0].message
 
 
-# --- who moves, whole clusters, groups, stripped labels ----------------------------------------------------
+# --- who moves, whole clusters, groups --------------------------------------------------------------------
 
 
 def standing(*names: str) -> dict[int, Any]:
@@ -180,35 +180,12 @@ def test_group_stands_in_the_binding_itself() -> None:
     assert planned.subjects == {"oid"}
 
 
-def test_namespace_is_made_for_a_group_with_an_active_member_only() -> None:
+def test_group_without_an_active_member_waits_for_no_namespace() -> None:
     group = facts(kind="Group", subjects=frozenset({"oid"}), namespace=None)
-    assert plan(PLACE, group).namespace is not None
+    assert plan(PLACE, group) == Plan(keep=True)
     assert plan(PLACE, replace(group, anybody=False)) == Plan()
     assert plan(PLACE, replace(group, anybody=False, namespace=namespace(OURS))).subjects
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_labels_stripped_from_our_namespace_come_back(number: int) -> None:
-    for stripped in itertools.combinations(OURS, number):
-        left = {key: value for key, value in OURS.items() if key not in stripped}
-        planned = plan(PLACE, facts(namespace=namespace(left)))
-        assert planned.subjects == ADA, "and nobody loses access meanwhile"
-        assert planned.relabel == {key: OURS[key] for key in stripped}
-        bound_only = facts(namespace=namespace(left), opening=Opening(captured=True, create=False))
-        assert plan(PLACE, bound_only) == Plan(subjects=ADA), "whoever only binds there labels nothing"
-
-
-def test_all_labels_stripped_from_our_namespace_come_back() -> None:
-    bare = namespace(annotations={"scim-operator.io/made": "true"})
-    planned = plan(PLACE, facts(namespace=bare))
-    assert (planned.subjects, planned.relabel) == (ADA, OURS)
-
-
-def test_labels_that_others_chose_are_left_alone() -> None:
-    chosen = {**OURS, "app.kubernetes.io/managed-by": "Helm", "scim-operator.io/policy": "other"}
-    planned = plan(PLACE, facts(namespace=namespace(chosen)))
-    assert (planned.subjects, planned.relabel) == (ADA, {})
-
-
-def test_namespace_that_only_consents_gets_no_labels() -> None:
+def test_namespace_that_only_consents() -> None:
     assert plan(PLACE, facts(namespace=namespace({ALLOW: "any"}))) == Plan(subjects=ADA)

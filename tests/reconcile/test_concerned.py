@@ -32,18 +32,20 @@ def test_namespace_beyond_the_limit_gets_its_turn_when_another_one_goes() -> Non
     universe, observer = begun()
     limited(universe, observer, 1)
     planned = observer.all_plans()
-    assert planned[place(namespace="team-blue")].subjects
+    assert set(observer.namespace_plans()) == {"team-blue"}
     (problem,) = planned[place()].problems
     assert (problem.condition, problem.reason) == ("Stalled", "TooManyNamespaces")
     assert "more than the 1 " in problem.message
     assert "maxNamespaces" in problem.message
     concerned = observer.see(universe.drop(GROUPS, "g1"))
     assert place() in concerned.places
-    assert observer.all_plans()[place()].subjects
+    assert observer.all_plans()[place()].problems == ()
+    assert set(observer.namespace_plans()) == {"team-red"}
 
 
 def test_namespace_with_a_binding_keeps_it_when_others_crowd_in() -> None:
     universe, observer = begun()
+    observer.see(universe.put(NAMESPACES, "team-red", labels={"scim-operator.io/policy": "teams"}))
     observer.see(binding(universe, ["person0"]))
     limited(universe, observer, 1)
     planned = observer.all_plans()

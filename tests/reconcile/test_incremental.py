@@ -3,7 +3,8 @@ those of a fresh start; and whoever's plan changed was told so (or they would ke
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -196,6 +197,12 @@ DROPS = st.one_of(
     st.builds(lambda name: drop(CLUSTER_ROLES, name), st.sampled_from(["edit", "view"])),
 )
 STEPS = PEOPLE | GROUP_CHANGES | POLICY_CHANGES | OTHERS | DROPS
+K = TypeVar("K")
+
+
+def differing(before: Mapping[K, object], after: Mapping[K, object]) -> set[K]:
+    """The keys whose plans are no longer the same."""
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
 @settings(max_examples=400, deadline=None)
@@ -203,11 +210,25 @@ STEPS = PEOPLE | GROUP_CHANGES | POLICY_CHANGES | OTHERS | DROPS
 def test_every_place_whose_plan_changes_is_concerned(steps: list[Step]) -> None:
     universe, observer = begun()
     for description, change in steps:
-        before = observer.all_plans()
+        before, namespaces_before = observer.all_plans(), observer.namespace_plans()
         concerned = observer.see(change(universe))
-        after = observer.all_plans()
-        changed = {place for place in before.keys() | after.keys() if before.get(place) != after.get(place)}
-        assert changed <= concerned.places, description
+        assert differing(before, observer.all_plans()) <= concerned.places, description
+        assert differing(namespaces_before, observer.namespace_plans()) <= concerned.namespaces, description
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(STEPS, max_size=12))
+def test_places_wait_for_those_namespaces_alone_that_are_being_made(steps: list[Step]) -> None:
+    universe, observer = begun()
+    for description, change in steps:
+        observer.see(change(universe))
+        missing = {
+            place.namespace
+            for place, planned in observer.all_plans().items()
+            if planned.keep and not planned.problems
+        }
+        made = {name for name, planned in observer.namespace_plans().items() if planned.create}
+        assert missing == made, description
 
 
 @settings(max_examples=400, deadline=None)
@@ -225,7 +246,9 @@ def test_plans_do_not_depend_on_the_way_events_came(steps: list[Step], data: st.
         observer.see([streams[key].pop(0)])
         if not streams[key]:
             del streams[key]
-    assert observer.all_plans() == fresh(universe).all_plans()
+    anew = fresh(universe)
+    assert observer.all_plans() == anew.all_plans()
+    assert observer.namespace_plans() == anew.namespace_plans()
 
 
 @settings(max_examples=400, deadline=None)
@@ -278,7 +301,8 @@ async def test_listing_heals_whatever_was_lost(steps: list[Step], data: st.DataO
     assert after == expected
     # What was planned on the way, with events missing, is looked at once more by `everything`.
     swept = concerned.places | observer.inputs.everything().places
-    assert {place for place in before.keys() | after.keys() if before.get(place) != after.get(place)} <= swept
+    assert differing(before, after) <= swept
+    assert observer.namespace_plans() == fresh(universe).namespace_plans()
     ours, theirs = observer.world.routes, fresh(universe).world.routes
     assert {place: dict(ours.openers(place)) for place in ours.places()} == {
         place: dict(theirs.openers(place)) for place in theirs.places()

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
+from scim_operator.access.namespaces import NamespacePlan, plan_namespace
 from scim_operator.access.places import Place, Settings
 from scim_operator.access.plan import Plan, plan
 from scim_operator.directory.directories import DIRECTORIES, Directories
@@ -108,6 +109,12 @@ class Observer:
     def all_plans(self) -> dict[Place, Plan]:
         """What would be done anywhere."""
         return self.plans(self.inputs.everything().places)
+
+    def namespace_plans(self) -> dict[str, NamespacePlan]:
+        """What would be done to any namespace."""
+        names = self.inputs.everything().namespaces
+        found = {name: plan_namespace(name, self.world.namespace_facts(name)) for name in names}
+        return {name: planned for name, planned in found.items() if planned != NamespacePlan()}
 
 
 def fresh(universe: Universe) -> Observer:

@@ -17,7 +17,6 @@ from typing import Any, Literal
 from scim_operator.access.places import Place
 from scim_operator.api.kinds import (
     DIRECTORY_LABEL,
-    MADE_ANNOTATION,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     POLICY_LABEL,
@@ -104,20 +103,6 @@ def written(binding: Mapping[str, Any], kind: SubjectKind) -> frozenset[str]:
     annotations = binding["metadata"].get("annotations") or {}
     hashes = set(annotations.get(WRITTEN_ANNOTATION, "").split(","))
     return frozenset(name for name in _names(binding, kind) if subject_hash(kind, name) in hashes)
-
-
-def desired_namespace(place: Place, directory: str) -> Object:
-    """A bare namespace. No owner reference: a policy's end must never delete workloads (rule 16).
-
-    Labels come and go by hand, as selectors; the annotation remembers that we made it.
-    """
-    return {
-        "metadata": {
-            "name": place.namespace,
-            "labels": labels(place.policy, directory),
-            "annotations": {MADE_ANNOTATION: "true"},
-        }
-    }
 
 
 def is_ours(binding: Mapping[str, Any]) -> bool:

@@ -7,24 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scim_operator.access.bindings import (
-    Object,
     SubjectKind,
     binding_name,
-    desired_namespace,
     is_ours,
-    labels,
 )
+from scim_operator.access.namespaces import is_going, is_made_by_us
 from scim_operator.access.places import Opening, Place
 from scim_operator.access.problems import Problem
 from scim_operator.access.shards import shard_count, spread
-from scim_operator.api.kinds import (
-    ALLOW_POLICY_LABEL,
-    DIRECTORY_LABEL,
-    MADE_ANNOTATION,
-    MANAGED_BY,
-    MANAGED_BY_LABEL,
-    POLICY_LABEL,
-)
+from scim_operator.api.kinds import ALLOW_POLICY_LABEL
 
 
 @dataclass(frozen=True)
@@ -62,12 +53,8 @@ class Facts:
 class Plan:
     """What to do. `subjects`: who should stand in the bindings of the place, spread over so many `shards`;
     nobody: there must be none of ours. `keep`: leave the bindings as they are.
-
-    `namespace`: to be made; `relabel`: labels of ours that somebody stripped from the namespace.
     """
 
-    namespace: Object | None = None
-    relabel: Mapping[str, str] = field(default_factory=dict)
     subjects: frozenset[str] = frozenset()
     shards: int = 1
     keep: bool = False
@@ -83,11 +70,11 @@ def plan(place: Place, facts: Facts) -> Plan:
     names = wanted | facts.moving
     if not names:
         return Plan(problems=problems)
-    missing = facts.namespace is None and not place.cluster_wide
+    if wanted and facts.namespace is None and not place.cluster_wide:
+        # It is being made, and its own event makes this place due again.
+        return Plan(keep=True, problems=problems)
     shards = shard_count(facts.shards, facts.kind, names)
     return Plan(
-        namespace=desired_namespace(place, facts.directory) if missing and wanted else None,
-        relabel=_stripped(place, facts),
         subjects=names,
         shards=shards,
         problems=(*problems, *_foreign_bindings(place, facts, names, shards)),
@@ -101,41 +88,16 @@ def _wanted(place: Place, facts: Facts) -> tuple[frozenset[str], tuple[Problem, 
     refused = None if place.cluster_wide else _namespace_refusal(place, facts.opening, facts)
     if refused is not None:
         return frozenset(), (refused,)
-    if facts.namespace is None and not place.cluster_wide and not facts.anybody:
-        return frozenset(), ()  # a namespace is made for somebody (rule 14)
+    if facts.namespace is None and not place.cluster_wide:
+        if not facts.anybody:
+            return frozenset(), ()  # a namespace is made for somebody (rule 14)
+        if place.kind == "Role":
+            return facts.subjects, ()  # a Role can be there only after its namespace
     if not facts.role_exists:
         # What is there stays: it gives nothing now, and the access is back as soon as the role is.
         kept = facts.subjects if facts.ours else frozenset()
         return kept, (role_missing(place),)
     return facts.subjects, ()
-
-
-def is_made_by_us(namespace: Mapping[str, Any]) -> bool:
-    """True for namespaces the operator made, as long as one of its marks is left.
-
-    Another tool may have written its own name into managed-by, or somebody stripped labels: that must not end
-    anybody's access. Who may set these marks may set allow-policy as well.
-    """
-    metadata = namespace["metadata"]
-    if MADE_ANNOTATION in (metadata.get("annotations") or {}):
-        return True
-    present = (metadata.get("labels") or {}).keys()
-    return (
-        bool(present & {POLICY_LABEL, DIRECTORY_LABEL}) or _label(namespace, MANAGED_BY_LABEL) == MANAGED_BY
-    )
-
-
-def _stripped(place: Place, facts: Facts) -> dict[str, str]:
-    """Labels that a namespace of ours lacks. A value that somebody chose is left alone.
-
-    Put back by a grant that makes namespaces: a policy that only binds there didn't make this one.
-    """
-    makes = facts.opening is not None and facts.opening.create
-    if not makes or facts.namespace is None or not is_made_by_us(facts.namespace):
-        return {}
-    present = facts.namespace["metadata"].get("labels") or {}
-    wanted = labels(place.policy, facts.directory)
-    return {key: value for key, value in wanted.items() if key not in present}
 
 
 def _namespace_refusal(place: Place, opening: Opening, facts: Facts) -> Problem | None:
@@ -151,7 +113,7 @@ def _namespace_refusal(place: Place, opening: Opening, facts: Facts) -> Problem 
             return None
         message = f"namespace {place.namespace!r} doesn't exist; make it, or set `create: {{}}` by its name"
         return Problem("NamespaceMissing", "NotFound", message)
-    if namespace["metadata"].get("deletionTimestamp"):
+    if is_going(namespace):
         message = f"namespace {place.namespace!r} is being deleted; access follows when it is back"
         return Problem("NamespaceMissing", "Terminating", message)
     consent = _label(namespace, ALLOW_POLICY_LABEL)

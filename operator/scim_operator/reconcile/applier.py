@@ -1,19 +1,17 @@
-"""Brings one place to its plan: the only writer of bindings and namespaces.
+"""Brings one place to its plan: the only writer of bindings.
 
 | write | method | what keeps it safe |
 | --- | --- | --- |
 | new binding | POST; on 409 read, ours if `written` is valid, else Conflict | never overwrites by name |
 | changed binding | PUT with the resourceVersion seen | an older view loses |
 | unwanted binding | DELETE with uid and resourceVersion | an older view loses |
-| new namespace | POST; on 409 it is somebody's | never takes over a namespace |
-| labels stripped from a namespace of ours | merge patch with the version seen | an older view loses |
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from scim_operator.access.bindings import (
@@ -36,7 +34,8 @@ from scim_operator.access.shards import spread, written_first, written_last
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
-from scim_operator.kube.resources import CLUSTER_ROLE_BINDINGS, NAMESPACES, ROLE_BINDINGS, Resource
+from scim_operator.kube.resources import CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS, Resource
+from scim_operator.reconcile.queue import AgainError
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
@@ -45,23 +44,16 @@ log = logging.getLogger(__name__)
 _WRITES_AT_ONCE = 16
 _WHOLE_BINDING = "; the whole binding was deleted, since the leaver in it could not be taken out alone"
 
-Saw = Callable[[Resource, str | None, Mapping[str, Any]], None]
-
-
-class AgainError(Exception):
-    """The cluster moved on between planning and writing: plan again now."""
-
 
 class Applier:
-    """Carries out plans; `saw` takes in what it made.
+    """Carries out plans.
 
     Raises ApiError when the API server is away, AgainError when it knew better than we did.
     """
 
-    def __init__(self, client: KubeClient, world: World, saw: Saw) -> None:
+    def __init__(self, client: KubeClient, world: World) -> None:
         self._client = client
         self._world = world
-        self._saw_object = saw
         self._turns = asyncio.Semaphore(_WRITES_AT_ONCE)
 
     async def apply(self, place: Place, plan: Plan, facts: Facts, request: str | None) -> list[Problem]:
@@ -71,19 +63,7 @@ class Applier:
         """
         if plan.keep:
             return []
-        try:
-            if plan.namespace is not None:
-                await self._create_namespace(plan.namespace)
-        except ApiError as error:
-            problem = _problem(place, error)
-            if problem is None:
-                raise
-            return [problem]
-        refused = await self._spread(place, plan, facts, request)
-        # Last: whoever guards the labels of namespaces must not keep a leaver in a binding.
-        if plan.relabel and not refused:
-            await self._relabel(place.namespace, plan.relabel)
-        return refused
+        return await self._spread(place, plan, facts, request)
 
     async def _spread(self, place: Place, plan: Plan, facts: Facts, request: str | None) -> list[Problem]:
         """Everybody into their shard: first where somebody comes to, then where somebody leaves."""
@@ -142,38 +122,6 @@ class Applier:
                 if problem is None:
                     raise
                 return problem
-
-    async def _create_namespace(self, namespace: Object) -> None:
-        try:
-            made = await self._client.create(NAMESPACES, namespace)
-        except ApiError as error:
-            if not error.already_exists:
-                raise
-            # Somebody was faster; whether we may bind there is for the next plan to say.
-            made = await self._client.get(NAMESPACES, namespace["metadata"]["name"])
-            self._saw_object(NAMESPACES, "ADDED", made)
-            raise AgainError from error
-        # Others may wait for it, and its own event will come too late to be news.
-        self._saw_object(NAMESPACES, "ADDED", made)
-        log.info("namespace created", extra={"namespace": made["metadata"]["name"]})
-
-    async def _relabel(self, namespace: str, labels: Mapping[str, str]) -> None:
-        known = self._world.namespaces.get(namespace)
-        if known is None:
-            return
-        # The version tells a namesake that somebody made anew, too.
-        seen = {"resourceVersion": known["metadata"]["resourceVersion"]}
-        patch = {"metadata": {**seen, "labels": dict(labels)}}
-        try:
-            changed = await self._client.merge_patch(NAMESPACES, namespace, patch)
-        except ApiError as error:
-            if not error.conflict:
-                raise
-            changed = await self._client.get(NAMESPACES, namespace)
-            self._saw_object(NAMESPACES, "MODIFIED", changed)
-            raise AgainError from error
-        self._saw_object(NAMESPACES, "MODIFIED", changed)
-        log.info("namespace labelled again", extra={"namespace": namespace, "labels": sorted(labels)})
 
     async def _create(self, place: Place, desired: Object) -> Problem | None:
         try:

@@ -40,6 +40,11 @@ class Concerned:
     places: set[Place] = field(default_factory=set)
     statuses: set[Subject] = field(default_factory=set)
 
+    @property
+    def namespaces(self) -> set[str]:
+        """What a place waits for, and what it no longer needs, is looked at with it."""
+        return {place.namespace for place in self.places if not place.cluster_wide}
+
     def __or__(self, other: Concerned) -> Concerned:
         return merged([self, other])
 

@@ -1,10 +1,11 @@
-"""What the passes over places came to: what statuses and metrics tell."""
+"""What the passes over places and namespaces came to: what statuses and metrics tell."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from scim_operator.access.namespaces import NamespaceOutcome
 from scim_operator.access.places import Place
 from scim_operator.access.problems import Problem
 
@@ -22,6 +23,7 @@ class Outcome:
 
 
 NOTHING = Outcome()
+_UNEVENTFUL = NamespaceOutcome()
 
 
 class Outcomes:
@@ -30,6 +32,7 @@ class Outcomes:
     def __init__(self) -> None:
         self._known: dict[Place, Outcome] = {}
         self._causes: dict[tuple[Place, str], str] = {}
+        self._namespaces: dict[str, NamespaceOutcome] = {}
 
     def of(self, place: Place) -> Outcome:
         """The outcome of a place; nothing before its first pass."""
@@ -58,6 +61,18 @@ class Outcomes:
         for place in places:
             self._causes.pop((place, subject), None)
 
+    def set_namespace(self, name: str, outcome: NamespaceOutcome) -> NamespaceOutcome:
+        """Keep a namespace's outcome. -> the one before"""
+        before = self._namespaces.pop(name, _UNEVENTFUL)
+        if outcome.problems:
+            self._namespaces[name] = outcome
+        return before
+
+    def problems(self, place: Place) -> tuple[Problem, ...]:
+        """Those of a place, and of the namespace that its policy would make."""
+        namespace = self._namespaces.get(place.namespace, _UNEVENTFUL)
+        return self.of(place).problems + (namespace.problems if place.policy in namespace.policies else ())
+
     def items(self) -> Iterator[tuple[Place, Outcome]]:
         """All of them."""
         yield from self._known.items()
@@ -68,7 +83,7 @@ class Outcomes:
 
 def all_problems(outcomes: Outcomes, places: Iterable[Place]) -> list[Problem]:
     """What is wrong at these places."""
-    return [problem for place in places for problem in outcomes.of(place).problems]
+    return [problem for place in places for problem in outcomes.problems(place)]
 
 
 def binding_counts(outcomes: Outcomes, places: Iterable[Place]) -> Mapping[str, int]:

@@ -18,6 +18,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 _STUCK_SECONDS = 120.0
 
 
+class AgainError(Exception):
+    """The cluster moved on between planning and writing: plan again now."""
+
+
 class KeyedQueue(Generic[K]):
     """Keys to be worked on, oldest first."""
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from scim_operator.access.bindings import SubjectKind, is_ours, standing
+from scim_operator.access.namespaces import NamespaceOutcome
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, plan
 from scim_operator.access.problems import Problem
@@ -21,12 +22,13 @@ from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import ROLES, Resource
-from scim_operator.reconcile.applier import AgainError, Applier
+from scim_operator.reconcile.applier import Applier
 from scim_operator.reconcile.events import Recorder, warning
 from scim_operator.reconcile.inputs import Concerned, Inputs
 from scim_operator.reconcile.moving import Moving
+from scim_operator.reconcile.namespaces import Namespaces
 from scim_operator.reconcile.outcomes import Outcome
-from scim_operator.reconcile.queue import KeyedQueue
+from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.status_writer import StatusWriter
 from scim_operator.reconcile.statuses import Statuses, Subject
@@ -59,14 +61,16 @@ class Reconciler:
         self._client = client
         self._world = world
         self._inputs = Inputs(world)
-        self._applier = Applier(client, world, self.observe)
+        self._applier = Applier(client, world)
         self._recorder = recorder
         self._statuses = statuses
         self._monotonic = monotonic
         self._places: KeyedQueue[Place] = KeyedQueue()
-        self._moving = Moving(world, self._places.pending)
+        self._namespaces = Namespaces(client, world, self.observe, self._conclude_namespace)
+        self._moving = Moving(world, self._pending)
         self._moving_since: dict[Place, float] = {}
-        self._writer = StatusWriter(client, statuses, recorder, self._places, self._wrote_status)
+        busy = (self._namespaces.queue, self._places)
+        self._writer = StatusWriter(client, statuses, recorder, busy, self._wrote_status)
         # The SCIM requests that made places due.
         self._causes: dict[Place, str | None] = {}
         self._directory_written: dict[str, float] = {}
@@ -80,7 +84,7 @@ class Reconciler:
     @property
     def queues(self) -> dict[str, KeyedQueue[Any]]:
         """What is due, by what it is."""
-        return {"places": self._places, **self._writer.queues}
+        return {"places": self._places, "namespaces": self._namespaces.queue, **self._writer.queues}
 
     def observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
         """Take in one event. Never blocks, never fails because of what the object holds."""
@@ -105,6 +109,7 @@ class Reconciler:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(_WORKERS):
                     tasks.create_task(self._work())
+                tasks.create_task(self._namespaces.run())
                 tasks.create_task(self._writer.run())
                 tasks.create_task(self._sweep())
                 tasks.create_task(self._refresh_directories())
@@ -119,6 +124,7 @@ class Reconciler:
             return  # all of it becomes due when the lists are complete
         for place in concerned.places:
             self._places.add(place)
+        self._namespaces.look_at(concerned.namespaces)
         directories = {subject for subject in concerned.statuses if subject.resource == DIRECTORIES}
         self._writer.mark(concerned.statuses - directories)
         for subject in directories:
@@ -136,6 +142,10 @@ class Reconciler:
         self.observe(subject.resource, "MODIFIED", written)
 
     # --- working -------------------------------------------------------------------------------------------
+
+    def _pending(self, place: Place) -> bool:
+        """True while the work on a place, or on the namespace it waits for, is ahead or under way."""
+        return self._places.pending(place) or self._namespaces.queue.pending(place.namespace)
 
     async def _work(self) -> None:
         while True:
@@ -179,7 +189,8 @@ class Reconciler:
             self._places.add_later(place, _MOVED_SECONDS)
         else:
             self._moving_since.pop(place, None)
-        if self._causes.get(place) == request:
+        waiting = facts.namespace is None and not place.cluster_wide
+        if self._causes.get(place) == request and not waiting:
             self._causes.pop(place, None)
         self._conclude(place, facts, Outcome(*self._standing(place), problems), request)
         if removed := [problem.message for problem in refused if problem.reason == "LeaverNotRemovable"]:
@@ -221,12 +232,20 @@ class Reconciler:
     def _conclude(self, place: Place, facts: Facts, outcome: Outcome, request: str | None) -> None:
         kept = None if facts.opening is None else outcome
         before = self._statuses.outcomes.set(place, kept, request)
-        if before == outcome:
-            return
+        if before != outcome:
+            self._mark_openers(place)
+            self._writer.mark(self._named(before.subjects ^ outcome.subjects, facts.kind))
+
+    def _conclude_namespace(self, name: str, outcome: NamespaceOutcome) -> None:
+        before = self._statuses.outcomes.set_namespace(name, outcome)
+        if before.problems != outcome.problems:
+            for place in self._world.routes.in_namespace(name):
+                self._mark_openers(place)
+
+    def _mark_openers(self, place: Place) -> None:
         openers = (self._world.group(key) for key in self._world.routes.openers(place))
         groups = {Subject(GROUPS, group.name) for group in openers if group is not None}
-        people = self._named(before.subjects ^ outcome.subjects, facts.kind)
-        self._writer.mark({Subject(POLICIES, place.policy), *groups, *people})
+        self._writer.mark({Subject(POLICIES, place.policy), *groups})
 
     def _named(self, names: Iterable[str], kind: SubjectKind) -> set[Subject]:
         """The statuses of the people who are called so, or are in the groups that are."""

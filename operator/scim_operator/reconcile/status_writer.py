@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from scim_operator.directory.records import USERS
@@ -31,14 +31,14 @@ Lane = KeyedQueue[Subject]
 
 
 class StatusWriter:
-    """`busy` is the queue of places: statuses wait until it is empty, for a while."""
+    """`busy`: the queues that statuses wait for, until they are empty or for a while."""
 
     def __init__(
         self,
         client: KubeClient,
         statuses: Statuses,
         recorder: Recorder,
-        busy: KeyedQueue[Any],
+        busy: Sequence[KeyedQueue[Any]],
         written: Callable[[Subject, dict[str, Any]], None],
     ) -> None:
         self._client = client
@@ -91,7 +91,8 @@ class StatusWriter:
     async def _after_bindings(self) -> None:
         try:
             async with asyncio.timeout(_LONGEST_WAIT_FOR_BINDINGS):
-                await self._busy.idle()
+                for queue in self._busy:
+                    await queue.idle()
         except TimeoutError:
             return  # bindings that never end must not hide what is going on
 

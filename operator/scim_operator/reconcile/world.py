@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from scim_operator.access.bindings import SubjectKind, binding_name, is_ours, shard_of, shards_label
+from scim_operator.access.namespaces import Maker, NamespaceFacts
 from scim_operator.access.places import Place, Settings, widest
 from scim_operator.access.plan import Facts
 from scim_operator.access.shards import shard_count
@@ -118,6 +119,36 @@ class World:
             shards=shards,
             limit=self._limit(place) if self.routes.is_crowded(place.policy) else None,
         )
+
+    def namespace_facts(self, name: str) -> NamespaceFacts:
+        """What is known about a namespace at this moment."""
+        makers = (self._maker(place) for place in self.routes.in_namespace(name))
+        return NamespaceFacts(frozenset(filter(None, makers)), self.namespaces.get(name))
+
+    def _maker(self, place: Place) -> Maker | None:
+        """Who makes the namespace of a place: a policy that may, for somebody whom it gives a role there."""
+        openers = self.routes.openers(place)
+        if not widest(list(openers.values())).create:
+            return None
+        directory = next(key[0] for key in openers)
+        # A Role can be there only after its namespace.
+        role_exists = place.kind == "Role" or place.role in self.roles
+        if not role_exists or self.directories.get(directory) is None:
+            return None
+        if self.routes.is_crowded(place.policy) and self._limit(place) is not None:
+            return None
+        return Maker(place.policy, directory) if self._anybody_at(place) else None
+
+    def _anybody_at(self, place: Place) -> bool:
+        """True when an active person gets the role of a place: the first one found will do."""
+        kind = self.kind(place)
+        for key in self.routes.openers(place):
+            active = self.people.active(place.policy, key)
+            if kind == "User" and any(isinstance(self.subject(person), str) for person in active):
+                return True
+            if kind == "Group" and self.subjects_of(place.policy, key, kind) and any(True for _ in active):
+                return True
+        return False
 
     def _limit(self, place: Place) -> int | None:
         """The policy's maxNamespaces when the place's namespace is beyond it.
