@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.eventually import becomes
 from tests.installation import Installation
 
 PEOPLE = 5
+_PREFIX = "oidc:"
 
 
 class Team:
@@ -36,12 +38,19 @@ class Team:
 
     def of(self, moment: frozenset[Permission]) -> set[Permission]:
         """What the team's people hold, or those they are called now."""
-        return {permission for permission in moment if permission[0].startswith(f"{self.name}-")}
+        return {held for held in moment if held[0].removeprefix(_PREFIX).startswith(f"{self.name}-")}
+
+    def name_people(self, template: str) -> None:
+        """Change the directory's template of subjects."""
+        patch = json.dumps({"spec": {"subjects": {"user": template}}})
+        self.cluster.kubectl("patch", "scimdirectory", DIRECTORY, "--type=merge", "-p", patch)
 
 
 @pytest.fixture
-def team(operator: Installation, entra: EntraClient, name: str) -> Team:
-    return Team(operator, entra, name)
+def team(operator: Installation, entra: EntraClient, name: str) -> Iterator[Team]:
+    made = Team(operator, entra, name)
+    yield made
+    made.name_people("{userName}")
 
 
 def _everybody(team: Team, role: str) -> set[Permission]:
@@ -96,6 +105,12 @@ def _user_renamed(team: Team) -> set[Permission]:
     return _everybody(team, "edit")
 
 
+def _template_of_subjects_changed(team: Team) -> set[Permission]:
+    team.name_people(f"{_PREFIX}{{userName}}")
+    team.people = [f"{_PREFIX}{person}" for person in team.people]
+    return _everybody(team, "edit")
+
+
 def _restarted(team: Team) -> set[Permission]:
     team.operator.process.kill()
     team.operator.start()
@@ -124,6 +139,7 @@ def _drifted(team: Team) -> set[Permission]:
         _everywhere,
         _everywhere_and_back,
         _user_renamed,
+        _template_of_subjects_changed,
         _restarted,
         _drifted,
     ],

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from scim_operator.access.bindings import MOST_SHARDS, SubjectKind, subject_hash
 
@@ -72,6 +73,7 @@ def written_last(actual: Contents, desired: Contents) -> dict[int, frozenset[str
     return wanted
 
 
+@lru_cache(maxsize=65536)
 def _number(kind: SubjectKind, name: str) -> int:
     return int(subject_hash(kind, name), 16)
 

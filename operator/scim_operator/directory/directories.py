@@ -36,12 +36,14 @@ class Directories:
     def refresh(self, name: str) -> None:
         """Read the spec again after `objects` changed; an unreadable directory counts as missing."""
         obj: Object | None = self.objects.get(name)
-        self._specs.pop(name, None)
+        before = self._specs.pop(name, None)
         if obj is None:
             self._last_request.pop(name, None)
             return
         try:
-            self._specs[name] = DirectorySpec.model_validate(obj.get("spec") or {})
+            spec = DirectorySpec.model_validate(obj.get("spec") or {})
+            # The same object for the same content: whoever remembers it needs no comparing.
+            self._specs[name] = before if before == spec else spec
         except ValidationError as error:
             log.error("ScimDirectory %s can't be read and counts as missing: %s", name, error)
 

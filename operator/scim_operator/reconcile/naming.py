@@ -32,7 +32,7 @@ class Naming:
         if spec is None:
             return Refused("DirectoryMissing", f"ScimDirectory {record.directory!r} doesn't exist")
         known = self._known.get(_key(record))
-        if known is not None and known[0] is record and known[1] == spec.subjects:
+        if known is not None and known[0] is record and known[1] is spec.subjects:
             return known[2]
         make = user_subject if record.type == USER.name else group_subject
         made = make(spec.subjects, record.document)

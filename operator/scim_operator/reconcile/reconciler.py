@@ -174,6 +174,7 @@ class Reconciler:
         facts = self._world.facts(place, asked)
         facts = replace(facts, moving=self._moving_from(place, facts))
         request = self._causes.get(place)
+        await asyncio.sleep(0)  # a place of 20,000 people takes some time: requests have their turn between
         problems, refused = await self._carry_out(place, facts, request)
         if refused and facts.moving:
             # Who comes is refused; that must not keep those who go.
