@@ -168,6 +168,7 @@ class Inputs:
         routes, people = self._world.routes, self._world.people
         found = people.look_at(user.directory, user.id, routes.over_people(user.directory))
         groups = people.groups_around(user.directory, user.id)
+        self._world.rosters.person_changed(user.directory, user.id, groups, found)
         places = {place for group in groups for place in routes.of_group(group)}
         places |= {place for policy in found for place in routes.of_policy(policy)}
         policies = found | {policy for group in groups for policy in self._binding_groups(group)}
@@ -184,8 +185,11 @@ class Inputs:
         before = self._members.pop(key, {})
         if names is not None:
             self._members[key] = members
-        routes = self._world.routes
+        routes, rosters = self._world.routes, self._world.rosters
         around = self._world.people.groups_around(group.directory, group.id)
+        rosters.members_changed(key, before, members)
+        for other in around if names is not None else {*around, key}:
+            rosters.forget_group(other)
         policies, bound = routes.policies_of(key), self._binding_groups(key)
         places = {place for other in around for place in routes.of_group(other)}
         places |= routes.set_group(key, names)
@@ -236,6 +240,7 @@ class Inputs:
             for place in self._world.routes.places()
             if any(directory == name for directory, _ in self._world.routes.openers(place))
         }
+        self._world.rosters.forget_names()
         people = {Subject(USERS, user.name) for user in self._world.index.all(name, USER.name)}
         for kind in TYPES.values():
             for record in self._world.index.all(name, kind):

@@ -23,6 +23,7 @@ from scim_operator.directory.records import Record
 from scim_operator.kube.cache import Cache, metadata_only
 from scim_operator.reconcile.naming import Naming
 from scim_operator.reconcile.people import People
+from scim_operator.reconcile.rosters import Rosters
 from scim_operator.reconcile.routes import GroupKey, Routes
 from scim_operator.scim.schemas import GROUP, USER
 
@@ -38,6 +39,7 @@ class World:
         self.naming = Naming(index, directories)
         self.routes = Routes(settings)
         self.people = People(index)
+        self.rosters = Rosters(index, self.people, self.subject)
         self.policies = Cache()
         self.namespaces = Cache(metadata_only)
         self.roles = Cache(metadata_only)
@@ -59,8 +61,11 @@ class World:
 
     def subjects_of(self, policy: str, source: GroupKey, kind: SubjectKind) -> set[str]:
         """Who stands in bindings for a group: its active members, or itself; without those refused."""
-        records = self.people.active(policy, source) if kind == "User" else filter(None, [self.group(source)])
-        return {name for record in records if isinstance(name := self.subject(record), str)}
+        if kind == "User":
+            return set(self.rosters.of(policy, source))
+        group = self.group(source)
+        name = self.subject(group) if group is not None else None
+        return {name} if isinstance(name, str) else set()
 
     def places_of(self, record: Record) -> set[Place]:
         """The places that a person belongs to by their groups and by filters, or that a group opens."""
@@ -78,6 +83,7 @@ class World:
         """Take in the cached policy of that name, or its absence. -> the places concerned."""
         obj = self.policies.get(name)
         self.invalid_policies.pop(name, None)
+        self.rosters.forget_policy(name)
         if obj is None:
             self.people.look_for(name, None)
             return self.routes.set_policy(name, None)

@@ -1,0 +1,98 @@
+"""Who stands in bindings for a group, or for the people a policy means, kept as people come and go.
+
+One person's change costs no walk over everybody else in their groups: at 20,000 members that walk takes
+longer than anybody may keep the event loop (rule 21). Built when first asked for, forgotten when a change
+can't be told from one person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from scim_operator.access.subjects import Refused
+from scim_operator.directory.index import Index
+from scim_operator.directory.records import Record
+from scim_operator.reconcile.people import People
+from scim_operator.reconcile.routes import GroupKey
+from scim_operator.scim.schemas import USER
+
+# SCIM id -> the name in bindings.
+_Roster = dict[str, str]
+
+
+class Rosters:
+    """`subject`: how a person is named, as the directories say now."""
+
+    def __init__(self, index: Index, people: People, subject: Callable[[Record], str | Refused]) -> None:
+        self._index = index
+        self._people = people
+        self._subject = subject
+        self._groups: dict[GroupKey, _Roster] = {}
+        self._meant: dict[str, _Roster] = {}
+
+    def of(self, policy: str, source: GroupKey) -> Iterable[str]:
+        """The names of the active members of a group, or of those whom a policy's filter means."""
+        known = self._groups.get(source) if source[1] else self._meant.get(policy)
+        if known is None:
+            active = self._people.active(policy, source)
+            named = ((user.id, self._subject(user)) for user in active)
+            known = {identifier: name for identifier, name in named if isinstance(name, str)}
+            if source[1]:
+                self._groups[source] = known
+            else:
+                self._meant[policy] = known
+        return known.values()
+
+    def person_changed(
+        self, directory: str, identifier: str, groups: Iterable[GroupKey], policies: Iterable[str]
+    ) -> None:
+        """Somebody is new, changed or gone. `policies`: those that mean or meant them."""
+        name = self._name(directory, identifier)
+        for group in groups:
+            _put(self._groups.get(group), identifier, name)
+        meaning = set(self._people.policies_of(identifier))
+        for policy in policies:
+            _put(self._meant.get(policy), identifier, name if policy in meaning else None)
+
+    def members_changed(self, group: GroupKey, before: Iterable[str], after: Iterable[str]) -> None:
+        """A group has other members. Those in groups in it count too, so these make it be read anew."""
+        roster = self._groups.get(group)
+        if roster is None:
+            return
+        now = set(after)
+        changed = now.symmetric_difference(before)
+        if any(self._person(group[0], member) is None for member in now | changed):
+            self.forget_group(group)
+            return
+        for member in changed:
+            _put(roster, member, self._name(group[0], member) if member in now else None)
+
+    def forget_group(self, group: GroupKey) -> None:
+        """Who is in it is to be found out again."""
+        self._groups.pop(group, None)
+
+    def forget_policy(self, policy: str) -> None:
+        """Whom it means is to be found out again."""
+        self._meant.pop(policy, None)
+
+    def forget_names(self) -> None:
+        """People are named otherwise."""
+        self._groups.clear()
+        self._meant.clear()
+
+    def _person(self, directory: str, identifier: str) -> Record | None:
+        return self._index.get(directory, USER.name, identifier)
+
+    def _name(self, directory: str, identifier: str) -> str | None:
+        user = self._person(directory, identifier)
+        name = self._subject(user) if user is not None and user.active else None
+        return name if isinstance(name, str) else None
+
+
+def _put(roster: _Roster | None, identifier: str, name: str | None) -> None:
+    if roster is None:
+        return
+    if name is None:
+        roster.pop(identifier, None)
+    else:
+        roster[identifier] = name
