@@ -23,6 +23,9 @@ def test_renamed_group_concerns_the_place_it_leaves() -> None:
     assert concerned.places == {place(), place("view", "team-blue")}
 
 
+_TOO_MANY = "TooManyNamespaces"
+
+
 def limited(universe: Universe, observer: Observer, limit: int) -> None:
     observer.see(universe.put(POLICIES, "teams", spec={**policy(), "maxNamespaces": limit}))
     observer.see(universe.put(GROUPS, "g1", spec=group("k8s-blue-edit", [0], identifier="group-1")))
@@ -34,7 +37,7 @@ def test_namespace_beyond_the_limit_gets_its_turn_when_another_one_goes() -> Non
     planned = observer.all_plans()
     assert set(observer.namespace_plans()) == {"team-blue"}
     (problem,) = planned[place()].problems
-    assert (problem.condition, problem.reason) == ("Stalled", "TooManyNamespaces")
+    assert (problem.condition, problem.reason) == ("Stalled", _TOO_MANY)
     assert "more than the 1 " in problem.message
     assert "maxNamespaces" in problem.message
     concerned = observer.see(universe.drop(GROUPS, "g1"))
@@ -50,7 +53,32 @@ def test_namespace_with_a_binding_keeps_it_when_others_crowd_in() -> None:
     limited(universe, observer, 1)
     planned = observer.all_plans()
     assert planned[place()].subjects
-    assert planned[place(namespace="team-blue")].problems[0].reason == "TooManyNamespaces"
+    assert planned[place(namespace="team-blue")].problems[0].reason == _TOO_MANY
+
+
+def test_group_beyond_the_limit_concerns_its_own_place_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """300 teams under a policy that may reach 100 are a mistake that must cost next to nothing."""
+    universe, observer = begun()
+    observer.see(universe.put(POLICIES, "teams", spec={**policy(), "maxNamespaces": 2}))
+    for number in range(5):
+        spec = group(f"k8s-t{number}-edit", [0], identifier=f"t{number}")
+        concerned = observer.see(universe.put(GROUPS, f"t{number}", spec=spec))
+        assert concerned.places == {place(namespace=f"team-t{number}")}
+    # Nothing is bound here, so names decide: the first of them takes the turn of the second.
+    first = group("k8s-a-edit", [0], identifier="a")
+    concerned = observer.see(universe.put(GROUPS, "a", spec=first))
+    assert concerned.places == {place(namespace="team-a"), place(namespace="team-t0")}
+
+    def allowed() -> set[str]:
+        refused = (at for at, p in observer.all_plans().items() for q in p.problems if q.reason == _TOO_MANY)
+        return {at.namespace for at in observer.world.routes.places()} - {at.namespace for at in refused}
+
+    assert allowed() == {"team-a", "team-red"}
+    with monkeypatch.context() as patch:
+        patch.delattr(observer.world.limits, "_bound")
+        assert allowed() == {"team-a", "team-red"}, "known since the last change"
+    observer.see(binding(universe, ["person0"], namespace="team-t3"))
+    assert allowed() == {"team-a", "team-t3"}, "where access is given it goes on"
 
 
 def test_person_in_a_group_in_a_group() -> None:
@@ -133,11 +161,13 @@ def test_policy_made_again_with_the_same_generation_counts(event: str) -> None:
     assert observer.all_plans() == {}
 
 
-def binding(universe: Universe, subjects: list[str], **labels: str) -> list[Event]:
-    made = desired_binding(place(), "entra", subjects)
+def binding(
+    universe: Universe, subjects: list[str], namespace: str = "team-red", **labels: str
+) -> list[Event]:
+    made = desired_binding(place(namespace=namespace), "entra", subjects)
     metadata = made.pop("metadata")
     written = metadata["labels"] | labels
-    return universe.put(ROLE_BINDINGS, metadata["name"], "team-red", labels=written, **made)
+    return universe.put(ROLE_BINDINGS, metadata["name"], namespace, labels=written, **made)
 
 
 def test_binding_that_somebody_changed_concerns_its_place() -> None:

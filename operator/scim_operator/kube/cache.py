@@ -25,6 +25,8 @@ class Cache:
         # Versions at which objects were seen deleted: a listing that is older would raise the dead.
         self._deleted: dict[Key, int] = {}
         self.listed_once = False
+        # Grows with every object that comes or goes.
+        self.population = 0
 
     def listed(self, items: Iterable[Object], resource_version: str) -> set[Key]:
         """Take in a whole listing. -> keys that changed, those of vanished objects included."""
@@ -35,6 +37,7 @@ class Cache:
         ghosts = [key for key, obj in self._objects.items() if key not in present and _version(obj) <= newest]
         for key in ghosts:
             del self._objects[key]
+        self.population += len(ghosts)
         self.listed_once = True
         return changed | set(ghosts)
 
@@ -47,6 +50,7 @@ class Cache:
         if self._deleted.get(key, 0) > _version(obj):
             return False
         self._deleted.pop(key, None)
+        self.population += known is None
         self._objects[key] = self._keep(obj)
         return True
 
@@ -64,14 +68,14 @@ class Cache:
 
     def discard(self, obj: Object) -> None:
         """Know nothing of an object any more, without holding it for deleted."""
-        self._objects.pop(key_of(obj), None)
+        self.population += self._objects.pop(key_of(obj), None) is not None
 
     def _forget(self, obj: Object, version: int) -> None:
         key = key_of(obj)
         known = self._objects.get(key)
         if known is not None and _uid(known) != _uid(obj):
             return
-        self._objects.pop(key, None)
+        self.population += self._objects.pop(key, None) is not None
         self._deleted[key] = max(self._deleted.get(key, 0), version)
         if len(self._deleted) > _REMEMBERED:
             del self._deleted[next(iter(self._deleted))]

@@ -192,7 +192,7 @@ class Inputs:
             rosters.forget_group(other)
         policies, bound = routes.policies_of(key), self._binding_groups(key)
         places = {place for other in around for place in routes.of_group(other)}
-        places |= routes.set_group(key, names)
+        places |= self._world.limits.around(lambda: routes.set_group(key, names))
         policies ^= routes.policies_of(key)
         policies |= bound | self._binding_groups(key)
         people = (
@@ -266,7 +266,7 @@ class Inputs:
         routes = self._world.routes
         before = routes.in_namespace(key[1])
         openers = {group for place in before for group in routes.openers(place)}
-        places = routes.set_namespace(key[1], labels)
+        places = self._world.limits.around(lambda: routes.set_namespace(key[1], labels))
         if before == routes.in_namespace(key[1]):
             return Concerned(places)
         # A selector has found or lost it: a place that nobody opens any more leads to no group.

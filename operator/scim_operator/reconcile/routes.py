@@ -36,37 +36,38 @@ class Routes:
         self._in_namespace: dict[str, set[Place]] = defaultdict(set)
         self._with_role: dict[tuple[str, str], set[Place]] = defaultdict(set)
         self._spaces: dict[str, Counter[str]] = defaultdict(Counter)
+        self._space_versions: Counter[str] = Counter()
 
     # --- changes -------------------------------------------------------------------------------------------
 
     def set_policy(self, name: str, spec: PolicySpec | None) -> set[Place]:
         """A policy is new, changed, or gone (None). -> the places concerned."""
-        concerned, crowded = self.of_policy(name), self._crowded()
+        concerned = self.of_policy(name)
         before = self._policies.pop(name, None)
         if spec is not None:
             self._policies[name] = spec
         people = {(known.directory, "") for known in (before, spec) if known is not None and known.people}
         for source in [*self._names, *people]:
             self._reopen(name, source)
-        return concerned | self.of_policy(name) | self._displaced(crowded)
+        self._space_versions[name] += 1  # another limit decides otherwise as well
+        return concerned | self.of_policy(name)
 
     def set_group(self, group: GroupKey, names: GroupNames | None) -> set[Place]:
         """A group is new, changed, or gone (None). -> the places concerned."""
         concerned = self.of_group(group)
         if names == self._names.get(group):
             return concerned
-        crowded = self._crowded()
         if names is None:
             self._names.pop(group, None)
         else:
             self._names[group] = names
         for policy in list(self._policies):
             self._reopen(policy, group)
-        return concerned | self.of_group(group) | self._displaced(crowded)
+        return concerned | self.of_group(group)
 
     def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> set[Place]:
         """A namespace is new, relabelled, or gone (None). -> the places concerned."""
-        concerned, crowded = self.in_namespace(name), self._crowded()
+        concerned = self.in_namespace(name)
         before = self._labels.pop(name, None)
         if labels is not None:
             self._labels[name] = dict(labels)
@@ -74,7 +75,7 @@ class Routes:
             if any(_selected(item, before) != _selected(item, labels) for item in _selectors(spec)):
                 for source in self._sources(policy):
                     self._reopen(policy, source)
-        return concerned | self.in_namespace(name) | self._displaced(crowded)
+        return concerned | self.in_namespace(name)
 
     # --- questions -----------------------------------------------------------------------------------------
 
@@ -127,6 +128,14 @@ class Routes:
         """True when a policy opens more namespaces than it may."""
         return len(self._spaces.get(policy, ())) > self.limit(policy)
 
+    def crowded(self) -> list[str]:
+        """The policies that do."""
+        return [name for name in self._spaces if self.is_crowded(name)]
+
+    def spaces_version(self, policy: str) -> int:
+        """Grows whenever a policy opens or leaves a namespace."""
+        return self._space_versions[policy]
+
     def in_namespace(self, namespace: str) -> set[Place]:
         """The places in a namespace; those in the whole cluster for an empty one."""
         return set(self._in_namespace.get(namespace, ()))
@@ -149,16 +158,6 @@ class Routes:
 
     # --- inside --------------------------------------------------------------------------------------------
 
-    def _crowded(self) -> dict[str, set[str]]:
-        """Policies that open more namespaces than they may, with these."""
-        return {name: self.namespaces_of(name) for name in self._spaces if self.is_crowded(name)}
-
-    def _displaced(self, before: Mapping[str, set[str]]) -> set[Place]:
-        """The places of policies in which one namespace's coming or going decides about others."""
-        after = self._crowded()
-        policies = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-        return {place for name in policies for place in self.of_policy(name)}
-
     def _of(self, policy: str, source: GroupKey) -> Opened:
         return self._opened.get((policy, source), _NOTHING)
 
@@ -180,6 +179,7 @@ class Routes:
                 self._with_role[place.kind, place.role].add(place)
                 if not place.cluster_wide:
                     self._spaces[policy][place.namespace] += 1
+                    self._space_versions[policy] += 1
             self._openers[place][source] = opening
 
     def _open(self, policy: str, source: GroupKey) -> Opened:
@@ -208,6 +208,7 @@ class Routes:
 
     def _leave(self, place: Place) -> None:
         spaces = self._spaces[place.policy]
+        self._space_versions[place.policy] += 1
         spaces[place.namespace] -= 1
         if not spaces[place.namespace]:
             del spaces[place.namespace]

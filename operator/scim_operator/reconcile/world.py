@@ -21,6 +21,7 @@ from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record
 from scim_operator.kube.cache import Cache, metadata_only
+from scim_operator.reconcile.limits import Limits
 from scim_operator.reconcile.naming import Naming
 from scim_operator.reconcile.people import People
 from scim_operator.reconcile.rosters import Rosters
@@ -46,6 +47,11 @@ class World:
         self.role_bindings = Cache()
         self.cluster_role_bindings = Cache()
         self.invalid_policies: dict[str, str] = {}
+        self.limits = Limits(
+            self.routes,
+            self._is_bound,
+            lambda: self.role_bindings.population + self.cluster_role_bindings.population,
+        )
         # Over how many bindings a place is spread, where these are several: the most that any of them tells.
         self._shards: dict[Place, int] = {}
 
@@ -86,7 +92,7 @@ class World:
         self.rosters.forget_policy(name)
         if obj is None:
             self.people.look_for(name, None)
-            return self.routes.set_policy(name, None)
+            return self.limits.around(lambda: self.routes.set_policy(name, None))
         try:
             spec = PolicySpec.model_validate(obj["spec"])
             wrong = invalid(spec)
@@ -99,7 +105,7 @@ class World:
             self.invalid_policies[name] = wrong
             spec = None
         self.people.look_for(name, spec)
-        return self.routes.set_policy(name, spec)
+        return self.limits.around(lambda: self.routes.set_policy(name, spec))
 
     # --- places --------------------------------------------------------------------------------------------
 
@@ -123,7 +129,7 @@ class World:
             role_exists=place.role in self.roles if role_exists is None else role_exists,
             bindings=bindings,
             shards=shards,
-            limit=self._limit(place) if self.routes.is_crowded(place.policy) else None,
+            limit=self.limits.refused(place),
         )
 
     def namespace_facts(self, name: str) -> NamespaceFacts:
@@ -141,7 +147,7 @@ class World:
         role_exists = place.kind == "Role" or place.role in self.roles
         if not role_exists or self.directories.get(directory) is None:
             return None
-        if self.routes.is_crowded(place.policy) and self._limit(place) is not None:
+        if self.limits.refused(place) is not None:
             return None
         return Maker(place.policy, directory) if self._anybody_at(place) else None
 
@@ -155,16 +161,6 @@ class World:
             if kind == "Group" and self.subjects_of(place.policy, key, kind) and any(True for _ in active):
                 return True
         return False
-
-    def _limit(self, place: Place) -> int | None:
-        """The policy's maxNamespaces when the place's namespace is beyond it.
-
-        Where access is given already it goes on; then names decide, so that every pass decides alike.
-        """
-        limit, spaces = self.routes.limit(place.policy), self.routes.namespaces_of(place.policy)
-        bound = {name for name in spaces if self._is_bound(place.policy, name)}
-        allowed = bound | set(sorted(spaces - bound)[: max(0, limit - len(bound))])
-        return None if place.cluster_wide or place.namespace in allowed else limit
 
     def _is_bound(self, policy: str, namespace: str) -> bool:
         places = (place for place in self.routes.in_namespace(namespace) if place.policy == policy)
