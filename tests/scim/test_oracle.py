@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scim2_models import EnterpriseUser, PatchOp, ScimFilter, User
 from scim2_models.exceptions import SCIMException
@@ -146,9 +146,25 @@ def operations(draw: st.DrawFn) -> Json:
     return {"op": op, "path": path, **({} if op == "remove" else {"value": draw(value)})}
 
 
+def goes_on_without_value(message: list[Json]) -> bool:
+    """Whether a later operation would find the element whose `value` was removed.
+
+    With us it is gone, as Entra means it; with scim2-models an element without a value is left.
+    """
+    removed = [
+        number
+        for number, operation in enumerate(message)
+        if operation["op"] == "remove" and operation["path"].endswith("].value")
+    ]
+    return bool(removed) and any(
+        str(operation.get("path")).startswith("emails") for operation in message[removed[0] + 1 :]
+    )
+
+
 @settings(max_examples=150, deadline=None)
 @given(documents(), st.lists(operations(), min_size=1, max_size=3))
 def test_patches_do_the_same(document: Json, message: list[Json]) -> None:
+    assume(not goes_on_without_value(message))
     resource = as_theirs(document)
     urn = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
     sent = PatchOp[Theirs].model_validate({"schemas": [urn], "Operations": message})
