@@ -90,8 +90,8 @@ class Universe:
 class Observer:
     """An operator that only watches."""
 
-    def __init__(self) -> None:
-        self.world = World(Index(lambda: 0.0), Directories(), SETTINGS)
+    def __init__(self, settings: Settings = SETTINGS) -> None:
+        self.world = World(Index(lambda: 0.0), Directories(), settings)
         self.inputs = Inputs(self.world)
 
     def see(self, events: Iterable[Event]) -> Concerned:

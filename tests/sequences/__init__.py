@@ -1,0 +1,1 @@
+"""Random sequences of changes on a real control plane, judged by a naive oracle."""

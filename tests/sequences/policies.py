@@ -1,0 +1,54 @@
+"""Random AccessPolicies, over every way to say whom and where."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from tests.sequences.oracle import FILTERS
+
+Object = dict[str, Any]
+# Made and deleted by sequences; the chart's values let the operator grant the first two.
+ROLES = ("seq-reader", "seq-writer", "seq-forbidden")
+# In group names, limited by `where`.
+LEVELS = ("view", "edit", "seq-reader")
+
+
+def random_policy(chance: random.Random, tag: str, directories: list[str]) -> Object:
+    """The spec of a policy; all names in it begin with the tag."""
+    directory = chance.choice(directories)
+    whom = chance.choice(("pattern", "pattern", "exact", "ids", "people", "any", "ambiguous"))
+    if whom == "people":
+        selector: Object = {"people": {"directory": directory, "filter": chance.choice(list(FILTERS))}}
+    else:
+        by_name: dict[str, Object] = {
+            "pattern": {"displayName": f"{tag}-{{team}}-{{role}}", "where": {"role": list(LEVELS)}},
+            "exact": {"displayName": f"{tag}-red-edit"},
+            "ids": {"externalIds": chance.sample([f"{tag}-id{number}" for number in range(3)], 2)},
+            "any": {"displayName": f"{tag}-*"},
+            "ambiguous": {"displayName": f"{tag}-{{team}}-{{part}}"},
+        }
+        selector = {"groups": {"directory": directory, **by_name[whom]}}
+        selector["subjects"] = chance.choice(("Users", "Users", "Group"))
+    grants = [_grant(chance, tag, whom) for _ in range(chance.randint(1, 3))]
+    return {**selector, "grants": grants}
+
+
+def _grant(chance: random.Random, tag: str, whom: str) -> Object:
+    role = chance.choice(("view", "edit", "admin", *ROLES))
+    where = chance.choice(("literal", "names", "selector", "captured", "captured", "cluster"))
+    if where == "cluster" and whom in ("exact", "ids"):
+        return {"clusterRole": role, "cluster": True}
+    if where == "captured" and whom in ("pattern", "ambiguous"):
+        template = f"{tag}-{{team}}" if whom == "pattern" else f"{tag}-{{part}}"
+        create: Object = {"create": {}} if chance.random() < 0.7 else {}
+        role = "{role}" if whom == "pattern" and chance.random() < 0.7 else role
+        return {"clusterRole": role, "namespaces": {"name": template, **create}}
+    if where == "names":
+        return {"clusterRole": role, "namespaces": {"names": [f"{tag}-shared", f"{tag}-red"]}}
+    if where == "selector":
+        labels = {"sequence": tag, "tier": chance.choice(("front", "back"))}
+        return {"clusterRole": role, "namespaces": {"selector": {"matchLabels": labels}}}
+    name = chance.choice((f"{tag}-hall", f"{tag}-red"))
+    create = {"create": {}} if chance.random() < 0.5 else {}
+    return {"clusterRole": role, "namespaces": {"name": name, **create}}

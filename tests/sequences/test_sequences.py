@@ -1,0 +1,94 @@
+"""After any sequence of changes the cluster is what a naive oracle says, and what a fresh start would make.
+
+A failure prints its seed; `SEQUENCE_SEED=<seed> pytest tests/sequences` plays that one alone.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.faults.system import System
+from tests.sequences.findings import look, wrongs
+from tests.sequences.oracle import judge
+from tests.sequences.recompute import recomputed
+from tests.sequences.story import GRANTABLE, Story
+
+# Played by `make test-long` and by `make test`.
+SEQUENCES, SAMPLE = 200, 10
+CHANGES = (5, 25)
+# The end of a namespace takes the controller manager some seconds.
+SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def system(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    values = [f"grantableClusterRoles={{{','.join(GRANTABLE)}}}"]
+    with System.running(tmp_path_factory.mktemp("sequences"), values=values) as made:
+        made.installation.start()
+        yield made
+
+
+def play(system: System, seed: int) -> None:
+    """One sequence from nothing to its end."""
+    story = Story(system, seed)
+    steps: list[str] = []
+    try:
+        story.begin()
+        for _ in range(random.Random(seed).randint(*CHANGES)):
+            steps.append(story.change())
+        _settle(story)
+        story.end()
+        _settle(story)
+        story.tidy()
+    except AssertionError as error:
+        told = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+        raise AssertionError(f"SEQUENCE_SEED={seed}: {error}\nafter\n{told}") from error
+
+
+def _settle(story: Story) -> None:
+    """All is as it should be, and stays so when the operator has nothing left to do."""
+    deadline = time.monotonic() + SECONDS
+    while wrong := _wrong(story):
+        assert time.monotonic() < deadline, "\n".join(wrong)
+        time.sleep(0.02)
+    while not _is_idle(story.system):
+        assert time.monotonic() < deadline, "the operator's queue of places never becomes empty"
+        time.sleep(0.02)
+    wrong = _wrong(story)
+    assert not wrong, "right at first, and then: " + "\n".join(wrong)
+
+
+def _wrong(story: Story) -> list[str]:
+    found = look(story.system, story.tag)
+    verdict, possible = judge(story.model, found.namespaces), judge(story.ever, {}).made
+    wrong = wrongs(found, verdict, possible)
+    if not wrong:
+        wrong = recomputed(story, found)
+    return wrong
+
+
+def _is_idle(system: System) -> bool:
+    url = f"{system.installation.process.url('metrics')}/metrics"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    return 'scim_operator_queue_depth{queue="places"} 0.0' in lines
+
+
+def _seeds() -> list[Any]:
+    if chosen := os.environ.get("SEQUENCE_SEED"):
+        return [int(chosen)]
+    whole = [pytest.param(seed, marks=pytest.mark.long) for seed in range(1, SEQUENCES + 1)]
+    return [*whole, *range(SEQUENCES + 1, SEQUENCES + SAMPLE + 1)]
+
+
+@pytest.mark.parametrize("seed", _seeds())
+def test_random_sequence(system: System, seed: int) -> None:
+    play(system, seed)
