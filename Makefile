@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test demo up down token-for bench crds snapshots transcript clean
+.PHONY: help install lint test test-long demo up down token-for bench crds snapshots transcript clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: $(READY) ## Check style, types and the rooms' import rules
 
 test: lint ## Everything: checks, unit tests, the chart and the operator on a real control plane
 	$(BIN)/pytest
+
+test-long: $(READY) ## What takes longer: a kill at every write, 200 random sequences (about 20 minutes)
+	$(BIN)/pytest -m long
 
 demo: $(READY) ## Play an Entra provisioning run against the installed chart, on a control plane of its own
 	$(BIN)/python -m tests.demo
