@@ -50,6 +50,7 @@ class Options:
     metrics_port: int
     external_url: str
     protected_namespaces: frozenset[str]
+    literal_namespaces: frozenset[str]
 
 
 class Operator:
@@ -64,7 +65,7 @@ class Operator:
         self._index = Index(time.monotonic)
         self._directories = Directories()
         self._tokens = Tokens(lambda: datetime.now(UTC))
-        settings = Settings(options.protected_namespaces | {options.namespace})
+        settings = Settings(options.protected_namespaces | {options.namespace}, options.literal_namespaces)
         world = World(self._index, self._directories, settings)
         statuses = Statuses(world, now=_now, url=self._url, tokens=self._tokens)
         self._reconciler = Reconciler(

@@ -113,8 +113,23 @@ def test_protected_namespace_in_disguise(disguise: str) -> None:
     assert opened.problems[0].reason == "ProtectedNamespace"
 
 
+@pytest.mark.parametrize(
+    ("namespace", "closed"),
+    [
+        *(("kube-system", True), ("kube-x", True), ("default", True), ("monitoring", True), ("web", False)),
+        *(("kube-public", False), ("infra", False), ("", False)),
+    ],
+)
+def test_closed_are_protected_ones_that_no_policy_may_name(namespace: str, closed: bool) -> None:
+    settings = Settings(frozenset({"monitoring", "infra"}), frozenset({"kube-public", "infra", "web"}))
+    assert settings.is_closed(namespace) == closed
+    # What a literal name may reach, a capture and a selector may not.
+    if namespace in ("kube-public", "infra"):
+        assert settings.is_protected(namespace)
+
+
 def test_author_may_name_a_protected_namespace() -> None:
-    # With a literal name it is the author's own `bind` there that decides (admission).
+    # Whether it is granted is for the plan of the place: the chart's value literalNamespaces.
     opened = places_of("p", policy("Ops", grant("view", "kube-system")), "Ops", SETTINGS)
     assert opened.places == ((Place("p", "view", "kube-system"), Opening(captured=False, create=False)),)
 

@@ -119,6 +119,16 @@ def test_literal_name_needs_no_consent() -> None:
     assert plan(PLACE, facts(namespace=namespace(), opening=opening)) == Plan(subjects=ADA)
 
 
+@pytest.mark.parametrize("there", [{}, {0: BINDING}])
+def test_closed_namespace_is_named_in_vain(there: dict[int, Any]) -> None:
+    literal = Opening(captured=False, create=True)
+    planned = plan(PLACE, facts(opening=literal, closed=True, bindings=there, namespace=None))
+    assert planned == Plan(problems=planned.problems)
+    assert only_problem(planned) == ("Conflict", "ProtectedNamespace")
+    assert "'team-red'" in planned.problems[0].message
+    assert "literalNamespaces" in planned.problems[0].message
+
+
 def test_missing_role_grants_nothing() -> None:
     planned = plan(PLACE, facts(role_exists=False, namespace=None))
     assert (planned.subjects, planned.keep) == (frozenset(), False)

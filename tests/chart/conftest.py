@@ -36,7 +36,13 @@ def release(cluster: Cluster) -> Iterator[Release]:
     """The chart as it is, installed once for the tests that only look at what the API server makes of it."""
     release = Release(cluster, "chart-tests")
     try:
-        release.install("directories[0].name=chart-tests", "directories[0].provider=Entra")
+        release.install(
+            "directories[0].name=chart-tests",
+            "directories[0].provider=Entra",
+            "identityEditors={admin}",
+            "protectedNamespaces={infra,prod}",
+            "literalNamespaces={kube-node-lease}",
+        )
         yield release
     finally:
         release.remove("chart-tests")

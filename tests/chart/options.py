@@ -56,6 +56,8 @@ CASES: dict[str, dict[str, Any]] = {
     "no-grantable-roles": {"grantableClusterRoles": []},
     "grantable-roles-of-namespaces": {"grantableRoles": ["deployer", "reader"]},
     "protected-namespaces": {"protectedNamespaces": ["prod", "infra"]},
+    "literal-namespaces": {"protectedNamespaces": ["prod"], "literalNamespaces": ["prod", "kube-system"]},
+    "identity-editors": {"identityEditors": ["system:serviceaccount:velero:velero", "o'neill@example.com"]},
     "ports": {"ports": {"scim": 18080, "health": 18081, "metrics": 19090}, "bindAddress": "127.0.0.1"},
     "log-level": {"logLevel": "debug"},
     "resources": {"resources": {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}}},

@@ -83,7 +83,7 @@ def test_what_is_current_is_not_written(cluster: Cluster) -> None:
 def test_an_old_one_gets_the_new_fields_and_identities_keep_their_ids(cluster: Cluster) -> None:
     apply(cluster)
     release = Release(cluster, "crds")
-    release.install()
+    release.install("identityEditors={admin}")
     outdated(cluster)
     body = sample("scimusers", "ada", title="Countess")
     before = eventually(
@@ -93,7 +93,7 @@ def test_an_old_one_gets_the_new_fields_and_identities_keep_their_ids(cluster: C
     before = cluster.request("POST", USERS, body=body).body
 
     # helm leaves an installed CRD alone: this is why the command exists.
-    release.upgrade()
+    release.upgrade("identityEditors={admin}")
     assert apply(cluster, "--dry-run")[NAMES[1]] == "updated"
     assert "title" not in cluster.request("GET", f"{USERS}/ada").body["spec"]
 

@@ -33,10 +33,11 @@ def mine(fresh: Cluster, request: pytest.FixtureRequest) -> Iterator[Release]:
         release.remove(name, f"{name}-2")
 
 
-def bind(release: Release, role: str, where: str = "namespaces/default/rolebindings") -> tuple[int, str]:
-    """Try to grant a role as the operator."""
+def bind(release: Release, role: str, where: str = "clusterrolebindings") -> tuple[int, str]:
+    """Try to grant a role as the operator, in a binding named and labelled as it does."""
+    labels = {"app.kubernetes.io/managed-by": "scim-operator"}
     body = {
-        "metadata": {"name": "chart-tests"},
+        "metadata": {"name": "scim-tests-0123456789", "labels": labels},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "ada@example.com"}],
     }
@@ -80,7 +81,7 @@ def test_its_pod_is_admitted_where_the_strictest_rules_hold(release: Release) ->
     assert pod["spec"]["serviceAccountName"] == release.fullname
 
 
-@pytest.mark.parametrize("where", ["namespaces/default/rolebindings", "clusterrolebindings"])
+@pytest.mark.parametrize("where", ["namespaces/kube-node-lease/rolebindings", "clusterrolebindings"])
 def test_the_operator_grants_what_is_listed_and_nothing_else(release: Release, where: str) -> None:
     assert bind(release, "edit", where)[0] == 201
     assert bind(release, "cluster-admin", where)[0] == 403

@@ -121,6 +121,9 @@ def test_uninstall_takes_nothing_and_installing_again_takes_over(
 ) -> None:
     cluster = installation.cluster
     people, granted = identities(cluster), access(cluster)
+    (ada,) = (user for user in items(cluster, "scimusers") if user["spec"]["userName"] == ADA)
+    delete = ("delete", "scimuser", ada["metadata"]["name"], "--dry-run=server")
+    assert "identityEditors" in cluster.kubectl(*delete, check=False)
     with Witness(cluster, ADA, TEAM) as witness:
         # helm takes the operator's rights before its pod ends: without them it must remove nothing.
         cluster.helm("uninstall", NAMESPACE, "-n", NAMESPACE)
@@ -137,6 +140,11 @@ def test_uninstall_takes_nothing_and_installing_again_takes_over(
         assert identities(cluster) == people
         assert access(cluster) == granted
 
+        # Whoever wants to clean up by hand can, now that nobody else does.
+        eventually(
+            lambda: cluster.kubectl(*delete, check=False), lambda said: "deleted (server dry run)" in said
+        )
+
         # Policies are still watched over: what is written now takes effect when it is installed again.
         cluster.kubectl(
             "create", "clusterrole", "writer", "--verb=create", "--resource=accesspolicies.scim-operator.io"
@@ -150,6 +158,7 @@ def test_uninstall_takes_nothing_and_installing_again_takes_over(
 
         cluster.helm("install", NAMESPACE, str(CHART), "-n", NAMESPACE, *set_values(installation.values))
         installation.roll_out()
+        assert "identityEditors" in cluster.kubectl(*delete, check=False)
         assert entra.get("Users", BOB)["userName"] == BOB, "the token and the id are the old ones"
         entra.add_members("life-red-edit", [BOB])  # No change: Bob is in it already.
         assert identities(cluster) == people
@@ -160,3 +169,28 @@ def test_uninstall_takes_nothing_and_installing_again_takes_over(
     entra.set_active(BOB, False)
     becomes(lambda: cluster.can_list_pods(BOB, TEAM), 403)
     assert cluster.can_list_pods(ADA, TEAM) == 200
+
+
+def test_everything_can_be_taken_away(installation: Installation, entra: EntraClient) -> None:
+    """In the order of the chart's README: nothing hangs, and the fences keep no CRD from going."""
+    cluster = installation.cluster
+    assert items(cluster, "scimusers"), "there is somebody whom the fence protects"
+    cluster.kubectl("delete", "accesspolicies", "--all")
+    becomes(lambda: set(access(cluster)), {f"Namespace/{TEAM}"})
+    assert installation.process.terminate()
+    # The CRDs even before the fences: their end asks no admission policy.
+    crds = [item["metadata"]["name"] for item in items(cluster, "crd")]
+    cluster.kubectl("delete", "crd", *(name for name in crds if name.endswith(".scim-operator.io")))
+    cluster.helm("uninstall", NAMESPACE, "-n", NAMESPACE)
+    ours = (
+        "validatingadmissionpolicybinding,validatingadmissionpolicy",
+        "-l",
+        "app.kubernetes.io/name=scim-operator",
+    )
+    cluster.kubectl("delete", *ours)
+    cluster.kubectl("delete", "namespace", NAMESPACE)
+    kinds = "namespaces,crd,clusterroles,clusterrolebindings"
+    assert [
+        item["metadata"]["name"] for item in items(cluster, kinds) if "scim" in item["metadata"]["name"]
+    ] == []
+    assert items(cluster, *ours) == []

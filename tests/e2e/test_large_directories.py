@@ -101,7 +101,7 @@ async def _fill(cluster: Cluster, size: Size) -> None:
 def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """A cluster of its own, filled before the operator starts."""
     cluster = Cluster.start(tmp_path_factory.mktemp("big") / "state", tied=True)
-    installation = Installation.install(cluster, ["big"])
+    installation = Installation.install(cluster, ["big"], values=["identityEditors={admin}"])
     asyncio.run(_fill(cluster, request.param))
     many = policy("big", "big", "big-{team}-{role}", namespace="big-{team}")
     many["spec"]["maxNamespaces"] = 1000

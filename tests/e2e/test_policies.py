@@ -60,6 +60,33 @@ def test_group_named_after_a_protected_namespace(
     assert operator.cluster.can_list_pods(person, "default") == 403
 
 
+def test_literal_name_of_a_protected_namespace(operator: Installation, entra: EntraClient, name: str) -> None:
+    """Closed unless the chart's value says otherwise, and closed again: who is in goes."""
+    cluster = operator.cluster
+    person = hire(entra, name)
+    entra.provision_group(f"{name}-group", [person])
+    both = policy(name, DIRECTORY, f"{name}-*", role="view", namespace="kube-public", create=False)
+    both["spec"]["grants"].append({"clusterRole": "view", "namespaces": {"name": name, "create": {}}})
+    apply(cluster, both)
+    becomes(lambda: bindings(cluster, name), {(name, "view"): [person]})
+    refused = raised(cluster, name, "Conflict")
+    assert (refused["reason"], "literalNamespaces" in refused["message"]) == ("ProtectedNamespace", True)
+    # The author named it: it is the policy that isn't ready.
+    assert conditions(cluster, "accesspolicy", name)["Ready"]["status"] == "False"
+
+    operator.upgrade("literalNamespaces={kube-public}")
+    operator.roll_out()
+    becomes(lambda: bindings(cluster, name), {(name, "view"): [person], ("kube-public", "view"): [person]})
+    becomes(lambda: "Conflict" in conditions(cluster, "accesspolicy", name), False)
+    assert cluster.can_list_pods(person, "kube-public") == 200
+
+    operator.upgrade()
+    operator.roll_out()
+    becomes(lambda: bindings(cluster, name), {(name, "view"): [person]})
+    assert cluster.can_list_pods(person, "kube-public") == 403
+    assert "literalNamespaces" in raised(cluster, name, "Conflict")["message"]
+
+
 def test_author_may_grant_only_what_he_may_bind(operator: Installation, name: str) -> None:
     cluster = operator.cluster
     author = f"{name}@authors.example.com"

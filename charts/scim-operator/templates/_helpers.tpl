@@ -28,6 +28,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* The operator as the API server knows it. */}}
+{{- define "scim-operator.userName" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "scim-operator.serviceAccountName" . }}
+{{- end -}}
+
+{{/* CEL: whether the namespace that .name (CEL too) gives is closed to the operator, as its own planner decides. */}}
+{{- define "scim-operator.closed" -}}
+{{- $protected := concat (list "default" .root.Release.Namespace) .root.Values.protectedNamespaces | uniq -}}
+({{ .name }}.startsWith('kube-') || {{ .name }} in {{ toJson $protected }}) && !({{ .name }} in {{ toJson .root.Values.literalNamespaces }})
+{{- end -}}
+
 {{/* Refuses a second release, which would fight over the same objects. Without a cluster, as in `helm template`,
 the look-up finds nothing. */}}
 {{- define "scim-operator.onlyRelease" -}}

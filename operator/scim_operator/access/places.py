@@ -37,13 +37,21 @@ class Opening:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the chart's values say. `protected`: namespaces besides kube-* and default."""
+    """What the chart's values say. `protected`: namespaces besides kube-* and default.
+
+    `literal`: protected ones that a policy may name all the same.
+    """
 
     protected: frozenset[str]
+    literal: frozenset[str] = frozenset()
 
     def is_protected(self, namespace: str) -> bool:
         """True for namespaces that no capture or selector may ever reach (rule 14)."""
         return namespace.startswith("kube-") or namespace in _ALWAYS_PROTECTED | self.protected
+
+    def is_closed(self, namespace: str) -> bool:
+        """True for namespaces that not even a literal name reaches; the chart's admission says the same."""
+        return self.is_protected(namespace) and namespace not in self.literal
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ class Facts:
     `namespace`: an object or None. `bindings`: those under the names of the place's shards, whoever made
     them; `shards`: over how many it is spread. `moving`: who stands in a binding, isn't wanted here any more,
     and is about to be put into a binding of another place in the same namespace. `limit`: the policy's
-    maxNamespaces, when this namespace is one too many; else None.
+    maxNamespaces, when this namespace is one too many; else None. `closed`: the namespace is protected, even
+    from policies that name it literally.
     """
 
     directory: str
@@ -42,6 +43,7 @@ class Facts:
     shards: int = 1
     moving: frozenset[str] = frozenset()
     limit: int | None = None
+    closed: bool = False
 
     @property
     def ours(self) -> dict[int, Mapping[str, Any]]:
@@ -102,6 +104,12 @@ def _wanted(place: Place, facts: Facts) -> tuple[frozenset[str], tuple[Problem, 
 
 def _namespace_refusal(place: Place, opening: Opening, facts: Facts) -> Problem | None:
     namespace = facts.namespace
+    if facts.closed:
+        message = (
+            f"namespace {place.namespace!r} is protected; to let policies name it, add it to the chart's "
+            "value `literalNamespaces`, or name another one"
+        )
+        return Problem("Conflict", "ProtectedNamespace", message)
     if facts.limit is not None:
         message = (
             f"namespace {place.namespace!r} would be more than the {facts.limit} that the policy may reach; "

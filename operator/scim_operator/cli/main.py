@@ -67,6 +67,12 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="namespaces that no group's name may open, besides kube-*, default and the operator's own",
     )
+    parser.add_argument(
+        "--literal-namespaces",
+        default="",
+        metavar="A,B",
+        help="protected namespaces that a policy may name literally all the same",
+    )
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.set_defaults(command=_run)
 
@@ -84,7 +90,12 @@ def _run(arguments: argparse.Namespace) -> int:
         health_port=arguments.health_port,
         metrics_port=arguments.metrics_port,
         external_url=arguments.external_url,
-        protected_namespaces=frozenset(filter(None, arguments.protected_namespaces.split(","))),
+        protected_namespaces=_names(arguments.protected_namespaces),
+        literal_namespaces=_names(arguments.literal_namespaces),
     )
     asyncio.run(app.run(options))
     return 0
+
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(filter(None, listed.split(",")))

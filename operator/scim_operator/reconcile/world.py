@@ -39,6 +39,7 @@ class World:
         self.directories = directories
         self.naming = Naming(index, directories)
         self.routes = Routes(settings)
+        self._settings = settings
         self.people = People(index)
         self.rosters = Rosters(index, self.people, self.subject)
         self.policies = Cache()
@@ -130,6 +131,7 @@ class World:
             bindings=bindings,
             shards=shards,
             limit=self.limits.refused(place),
+            closed=self._settings.is_closed(place.namespace),
         )
 
     def namespace_facts(self, name: str) -> NamespaceFacts:
