@@ -83,3 +83,15 @@ async def test_missing_cluster_role_makes_no_namespace(plant: Watched) -> None:
         await plant.until(lambda: plant.condition(POLICIES, "teams", "RoleMissing") != {})
         await asyncio.sleep(0.1)
     assert SPACE not in plant.api.objects
+
+
+async def test_a_protected_namespace_is_not_made_for_whoever_names_it(plant: Watched) -> None:
+    grants = [
+        {"clusterRole": "edit", "namespaces": {"name": name, "create": {}}} for name in ("kube-x", "web")
+    ]
+    plant.put(POLICIES, "teams", spec=policy(*grants))
+    async with plant.running():
+        await plant.until(lambda: plant.condition(POLICIES, "teams", "Conflict") != {})
+        await plant.until(lambda: plant.subjects(namespace="web") is not None)
+    assert plant.condition(POLICIES, "teams", "Conflict")["reason"] == "ProtectedNamespace"
+    assert (NAMESPACES.plural, "", "kube-x") not in plant.api.objects

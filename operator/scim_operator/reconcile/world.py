@@ -142,7 +142,7 @@ class World:
     def _maker(self, place: Place) -> Maker | None:
         """Who makes the namespace of a place: a policy that may, for somebody whom it gives a role there."""
         openers = self.routes.openers(place)
-        if not widest(list(openers.values())).create:
+        if not widest(list(openers.values())).create or self._settings.is_closed(place.namespace):
             return None
         directory = next(key[0] for key in openers)
         # A Role can be there only after its namespace.
