@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from scim_operator.access.misses import missed
 from scim_operator.access.patterns import AmbiguousError, capture_names, fill, match
 from scim_operator.access.places import Opened, Opening, Place, RoleKind, Settings, widest
-from scim_operator.access.problems import Problem
+from scim_operator.access.problems import Problem, quoted
 from scim_operator.api.policy import Grant, GroupSelector, NamespaceSelector, NamespaceTarget, PolicySpec
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -17,6 +18,7 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LITERAL = Opening(captured=False, create=False)
 
 Captures = Mapping[str, str]
+Where = Mapping[str, list[str]]
 # The names of the namespaces that a selector selects now.
 Select = Callable[[NamespaceSelector], Iterable[str]]
 
@@ -35,14 +37,14 @@ def places_of_group(
     """The places that a group opens under a valid policy over groups."""
     if spec.groups is None:
         return Opened()
-    shown = f"group {group.display_name!r}"
+    shown = f"group {quoted(group.display_name)}"
     try:
         captures = _captures(spec.groups, group)
     except AmbiguousError as error:
         message = f"{shown} can be read in two ways ({error}) and grants nothing"
         return Opened(True, (), (Problem("Ambiguous", "TwoSplits", message),))
     if captures is None:
-        return Opened()
+        return Opened(missed=_missed(spec.groups, group))
     return _opened(policy, spec, shown, captures, settings, select)
 
 
@@ -59,6 +61,12 @@ def _captures(selector: GroupSelector, group: GroupNames) -> Captures | None:
     return match(selector.display_name or "", selector.where, group.display_name)
 
 
+def _missed(selector: GroupSelector, group: GroupNames) -> str:
+    if selector.display_name is None:
+        return ""
+    return missed(selector.display_name, selector.where, group.display_name)
+
+
 def _opened(
     policy: str, spec: PolicySpec, shown: str, captures: Captures, settings: Settings, select: Select
 ) -> Opened:
@@ -66,7 +74,7 @@ def _opened(
     problems = []
     for grant in spec.grants:
         kind, role = _role(grant, captures)
-        for target in _targets(grant, shown, captures, settings, select):
+        for target in _targets(grant, shown, captures, spec.where, settings, select):
             if isinstance(target, Problem):
                 problems.append(target)
                 continue
@@ -77,13 +85,13 @@ def _opened(
 
 
 def _targets(
-    grant: Grant, shown: str, captures: Captures, settings: Settings, select: Select
+    grant: Grant, shown: str, captures: Captures, where: Where, settings: Settings, select: Select
 ) -> Iterator[tuple[str, Opening] | Problem]:
     target = grant.namespaces
     if target is None:
         yield "", _LITERAL
     elif target.name is not None:
-        yield _named(target, target.name, shown, captures, settings)
+        yield _named(target, target.name, shown, captures, where, settings)
     elif target.names is not None:
         for name in target.names:
             yield name, _LITERAL
@@ -94,7 +102,7 @@ def _targets(
 
 
 def _named(
-    target: NamespaceTarget, template: str, shown: str, captures: Captures, settings: Settings
+    target: NamespaceTarget, template: str, shown: str, captures: Captures, where: Where, settings: Settings
 ) -> tuple[str, Opening] | Problem:
     namespace = fill(template, captures)
     captured = bool(capture_names(template))
@@ -107,6 +115,15 @@ def _named(
             "rename the group in the provider"
         )
         return Problem("Conflict", "ProtectedNamespace", message)
+    try:
+        match(template, where, namespace)
+    except AmbiguousError as error:
+        message = (
+            f"{shown} would open namespace {namespace!r}, which other groups could mean as well ({error}); "
+            "nothing is granted there: limit a capture by groups.where, or part them by something that is in "
+            "no name, such as {a}--{b}"
+        )
+        return Problem("Ambiguous", "TwoSplits", message)
     return namespace, Opening(captured=captured, create=target.create is not None)
 
 

@@ -16,9 +16,9 @@ from functools import lru_cache
 _TOKEN = re.compile(r"\{([^{}]*)\}|(\*+)|([^{}*]+|[{}])")
 _CAPTURE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _CAPTURED = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_LONGEST_LABEL = 63
+LONGEST_CAPTURE = 63
 # As long as the CRD lets a pattern be; a longer name is nobody's doing in good faith.
-_LONGEST_NAME = 256
+LONGEST_NAME = 256
 
 Captures = tuple[tuple[str, str], ...]
 
@@ -53,7 +53,14 @@ class Capture:
     name: str
 
 
-Token = Text | Anything | Capture
+@dataclass(frozen=True)
+class Part:
+    """Where a capture stands, whatever is there: for telling what is wrong with it."""
+
+    name: str
+
+
+Token = Text | Anything | Capture | Part
 
 
 def canonical(text: str) -> str:
@@ -82,15 +89,26 @@ def match(pattern: str, where: Mapping[str, list[str]], name: str) -> dict[str, 
     Raises AmbiguousError when two different splits satisfy the pattern and `where`, PatternError for a
     pattern that makes no sense.
     """
-    tokens = parse(pattern)
-    text = canonical(name)
-    if len(text) > _LONGEST_NAME or not _ends_meet(tokens, text):
-        return None
-    allowed = {capture: frozenset(values) for capture, values in where.items()}
-    found = _splits(tokens, text, allowed)
+    found = splits(parse(pattern), where, name)
     if len(found) > 1:
         raise AmbiguousError(found[0], found[1])
     return dict(found[0]) if found else None
+
+
+def splits(tokens: tuple[Token, ...], where: Mapping[str, list[str]], name: str) -> tuple[Captures, ...]:
+    """Up to two different ways in which a name, as sent, can be split by tokens."""
+    # Looked at before it is normalised, which takes its time.
+    if len(name) > LONGEST_NAME:
+        return ()
+    text = canonical(name)
+    if len(text) > LONGEST_NAME or not _ends_meet(tokens, text):
+        return ()
+    return _splits(tokens, text, {capture: frozenset(values) for capture, values in where.items()})
+
+
+def is_capturable(value: str) -> bool:
+    """True for what a capture that nothing limits may be: a part of a namespace's name."""
+    return len(value) <= LONGEST_CAPTURE and _CAPTURED.fullmatch(value) is not None
 
 
 def fill(template: str, captures: Mapping[str, str]) -> str:
@@ -133,14 +151,14 @@ def _splits(
 
 
 def _before(
-    token: Text | Capture,
+    token: Text | Capture | Part,
     text: str,
     start: int,
     allowed: Mapping[str, frozenset[str]],
     rest: Mapping[int, tuple[Captures, ...]],
 ) -> tuple[Captures, ...]:
     return _two(
-        ((token.name, text[start:end]), *tail) if isinstance(token, Capture) else tail
+        tail if isinstance(token, Text) else ((token.name, text[start:end]), *tail)
         for end in _ends(token, text, start, allowed)
         for tail in rest.get(end, ())
     )
@@ -163,11 +181,11 @@ def _ends(token: Token, text: str, start: int, allowed: Mapping[str, frozenset[s
     """Where a token that begins at `start` may end."""
     if isinstance(token, Text):
         return [start + len(token.text)] if text.startswith(token.text, start) else []
-    if isinstance(token, Anything):
+    if isinstance(token, Anything | Part):
         return range(start, len(text) + 1)
     if token.name in allowed:
         return [start + len(value) for value in allowed[token.name] if text.startswith(value, start)]
-    found = _CAPTURED.match(text, start, min(len(text), start + _LONGEST_LABEL))
+    found = _CAPTURED.match(text, start, min(len(text), start + LONGEST_CAPTURE))
     longest = found.end() if found else start
     return [end for end in range(start + 1, longest + 1) if text[end - 1] != "-"]
 

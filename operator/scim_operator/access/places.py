@@ -56,11 +56,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Opened:
-    """What one group, or a policy's people, open under one policy."""
+    """What one group, or a policy's people, open under one policy.
+
+    `missed`: why a group isn't meant that is near to it, in words.
+    """
 
     matched: bool = False
     places: tuple[tuple[Place, Opening], ...] = ()
     problems: tuple[Problem, ...] = ()
+    missed: str = ""
 
 
 def widest(openings: Sequence[Opening]) -> Opening:

@@ -6,14 +6,24 @@ nothing is normalised that the directory doesn't ask for.
 
 from __future__ import annotations
 
+import string
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scim_operator.access.problems import quoted
 from scim_operator.api.directory import PLACEHOLDER, SubjectTemplate, attribute_of
 
 _RESERVED = "system:"
+# ASCII alone, as CEL's lowerAscii() in an API server's configuration: the Kelvin sign's lower case is a k,
+# and a name with it is nobody else's for that.
+_LOWER = {ord(upper): upper.lower() for upper in string.ascii_uppercase}
+# Categories of Unicode -> why a name that holds one is refused: who reads a binding must see who is in it.
+_UNSEEN = {
+    "Cc": "ControlCharacter",
+    **dict.fromkeys(("Cf", "Zl", "Zp"), "InvisibleCharacter"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,13 +52,29 @@ def _subject(kind: str, template: str, lowercase: bool, document: Mapping[str, A
         return Refused("NoValue", f"the directory names every {kind} by {attribute}, and this one has none")
     name = PLACEHOLDER.sub(lambda _: value, template)
     if lowercase:
-        name = name.lower()
-    # The API server compares exactly, but a mapping in front of it may trim or fold.
-    if name.strip().casefold().startswith(_RESERVED):
-        return Refused("Reserved", f"the name {name!r} begins with {_RESERVED!r}, which Kubernetes reserves")
-    if any(unicodedata.category(character) == "Cc" for character in name):
-        return Refused("ControlCharacter", f"the name {name!r} holds control characters")
+        name = name.translate(_LOWER)
+    if _bare(name).startswith(_RESERVED):
+        return Refused(
+            "Reserved", f"the name {quoted(name)} begins with {_RESERVED!r}, which Kubernetes reserves"
+        )
+    unseen = next((character for character in name if unicodedata.category(character) in _UNSEEN), None)
+    if unseen is not None:
+        what = (
+            "control characters" if unicodedata.category(unseen) == "Cc" else "characters that can't be seen"
+        )
+        return Refused(_UNSEEN[unicodedata.category(unseen)], f"the name {quoted(name)} holds {what}")
     return name
+
+
+def _bare(name: str) -> str:
+    """What a name could be taken for: the API server compares exactly, but something in front of it may trim,
+    fold, or leave out what can't be seen."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(character for character in folded if not _is_blank(character))
+
+
+def _is_blank(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) in _UNSEEN
 
 
 def _value(document: Mapping[str, Any], attribute: str) -> str:

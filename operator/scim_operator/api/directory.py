@@ -39,7 +39,13 @@ class SubjectTemplate(ApiModel):
             "{displayName}, with any prefix. Entra and AKS tokens name groups by object id, its {externalId}."
         ),
     )
-    lowercase: bool = Field(False, description="Lower-case the subject after the template was filled in.")
+    lowercase: bool = Field(
+        False,
+        description=(
+            "Lower-case the subject's A to Z after the template was filled in, as `lowerAscii()` does in an "
+            "AuthenticationConfiguration."
+        ),
+    )
 
 
 def attribute_of(template: str) -> str:

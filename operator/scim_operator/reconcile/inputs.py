@@ -255,9 +255,9 @@ class Inputs:
         if self._policy_planned.get(name) == state:
             return Concerned()
         self._policy_planned[name] = state
-        groups = set(self._world.routes.matched(name))
+        groups = set(self._world.routes.near(name))
         places = self._world.set_policy(name)
-        groups |= set(self._world.routes.matched(name))
+        groups |= set(self._world.routes.near(name))
         return Concerned(places, {Subject(POLICIES, name), *self._group_statuses(groups)})
 
     def _namespace(self, key: Key) -> Concerned:

@@ -148,6 +148,15 @@ class Routes:
         """The groups a policy means."""
         return [group for group in self._names if self._of(policy, group).matched]
 
+    def near(self, policy: str) -> list[GroupKey]:
+        """The groups a policy means, and those that it all but means."""
+        return [group for group in self._names if (policy, group) in self._opened]
+
+    def misses_of_group(self, group: GroupKey) -> Mapping[str, str]:
+        """Policy -> why it doesn't mean a group that is near to it."""
+        opened = ((policy, self._of(policy, group).missed) for policy in sorted(self._policies))
+        return {policy: missed for policy, missed in opened if missed}
+
     def problems_of_policy(self, policy: str) -> Iterable[Problem]:
         """What groups under a policy can't have, before the cluster is even asked."""
         return [problem for group in self._names for problem in self._of(policy, group).problems]
@@ -170,7 +179,7 @@ class Routes:
         for place, _ in self._opened.pop((policy, source), _NOTHING).places:
             self._close(place, source)
         opened = self._open(policy, source)
-        if not opened.matched:
+        if not (opened.matched or opened.missed):
             return
         self._opened[policy, source] = opened
         for place, opening in opened.places:

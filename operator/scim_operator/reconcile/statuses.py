@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from scim_operator.access.conditions import of_problems, updated
 from scim_operator.access.places import Place
 from scim_operator.access.plan import directory_missing, revocation_delayed
-from scim_operator.access.problems import Problem
+from scim_operator.access.problems import Problem, quoted
 from scim_operator.access.subjects import Refused
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS, Record
@@ -22,7 +23,7 @@ from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.world import World
 from scim_operator.scim.schemas import GROUP, USER
 
-_OTHERS_SHOWN = 3
+_SHOWN = 3
 
 
 class Subject(NamedTuple):
@@ -114,7 +115,7 @@ class Statuses:
         ready = (
             "access is in place" if counts["bindings"] else "nobody active is in the group: nothing to grant"
         )
-        ready = ready if places else "no policy matches this group"
+        ready = ready if places else _not_meant(self._world.routes.misses_of_group(key))
         return self._made(group.metadata, group.status, fields, problems, ready)
 
     def _policy(self, name: str) -> Wanted | None:
@@ -169,14 +170,16 @@ class Statuses:
 
     def _shared(self, user: Record, subject: str | Refused) -> list[Problem]:
         """That others are named in bindings as this person is (rule 11): access is that of all of them."""
-        bearers = [] if isinstance(subject, Refused) else self._world.naming.bearers(subject, "User")
+        if isinstance(subject, Refused):
+            return []
+        bearers = self._world.naming.bearers(subject, "User")
         others = sorted(f"{other.name} ({other.directory})" for other in bearers if other is not user)
         if not others:
             return []
-        also = ", ".join(others[:_OTHERS_SHOWN]) + (" and others" if len(others) > _OTHERS_SHOWN else "")
+        also = ", ".join(others[:_SHOWN]) + (" and others" if len(others) > _SHOWN else "")
         message = (
-            f"ScimUser {also} is named {subject!r} in bindings as well: whoever signs in by that name has "
-            "the access of all of them, until the last one is disabled"
+            f"ScimUser {also} is named {quoted(subject)} in bindings as well: whoever signs in by that name "
+            "has the access of all of them, until the last one is disabled"
         )
         return [Problem("SubjectShared", "SameSubject", message)]
 
@@ -200,7 +203,7 @@ class Statuses:
         subject = self._world.subject(group)
         if not isinstance(subject, Refused):
             return []
-        message = f"group {group.label!r} can't stand in a binding: {subject.message}"
+        message = f"group {quoted(group.label)} can't stand in a binding: {subject.message}"
         return [Problem("SubjectRefused", subject.reason, message)]
 
     def _made(
@@ -222,6 +225,12 @@ class Statuses:
         status = {key: value for key, value in fields.items() if value is not None}
         status |= {"observedGeneration": generation, "conditions": conditions}
         return Wanted(str(metadata["name"]), known, status)
+
+
+def _not_meant(misses: Mapping[str, str]) -> str:
+    """Why a group gives nobody anything, and what would have to be otherwise; the first policies by name."""
+    near = (f"policy {policy} would, but {missed}" for policy, missed in islice(misses.items(), _SHOWN))
+    return "; ".join(["no policy matches this group", *near])
 
 
 def _nothing_granted(*, over_people: bool, matched: Sequence[GroupKey]) -> str:
