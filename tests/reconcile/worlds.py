@@ -117,16 +117,16 @@ class Observer:
         return {name: planned for name, planned in found.items() if planned != NamespacePlan()}
 
 
-def fresh(universe: Universe) -> Observer:
+def fresh(universe: Universe, settings: Settings = SETTINGS) -> Observer:
     """An operator started now."""
-    observer = Observer()
+    observer = Observer(settings)
     observer.see(universe.events())
     return observer
 
 
-def begun() -> tuple[Universe, Observer]:
+def begun(settings: Settings = SETTINGS) -> tuple[Universe, Observer]:
     """Something to change, seen by an operator: without it most random steps concern nobody."""
-    universe, observer = Universe(), Observer()
+    universe, observer = Universe(), Observer(settings)
     for resource, name, spec in (
         (DIRECTORIES, "entra", {}),
         (POLICIES, "teams", policy()),
