@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ PROTECTED = "is protected: scim-operator neither makes, changes nor deletes it"
         (namespace("fence-new", labels=MANAGED), UNMARKED),
         (namespace("fence-new", labels={**OURS, "app.kubernetes.io/managed-by": "Helm"}), UNMARKED),
         (namespace("fence-new", annotations={}), UNMARKED),
+        (namespace("fence-new", {**OURS, "scim-operator.io/allow-policy": "any"}), "by which people consent"),
         (namespace("kube-new"), PROTECTED),
         (namespace("prod"), PROTECTED),
     ],
@@ -64,7 +66,9 @@ def spaces(release: Release, attacker: Attacker) -> Iterator[dict[str, str]]:
     kinds: dict[str, Object] = {
         "foreign": namespace("fence-foreign", FOREIGN, {"owner": "payroll"}),
         "made": namespace("fence-made"),
-        "adopted": namespace("fence-adopted", FOREIGN, {"scim-operator.io/adopted": "true"}),
+        "adopted": namespace(
+            "fence-adopted", FOREIGN, {"owner": "payroll", "scim-operator.io/adopted": "true"}
+        ),
         "both": namespace("fence-both", annotations={**MADE, "scim-operator.io/adopted": "true"}),
     }
     for body in kinds.values():
@@ -81,7 +85,8 @@ FOREIGN_CHANGES = [
     ({"annotations": {"owner": None}}, "changes no label"),
     ({"annotations": MADE, "labels": OURS}, "nor claims to have made it"),
     ({"labels": {"tier": "front"}}, "adds nothing but its labels"),
-    ({"labels": {"scim-operator.io/allow-policy": "any"}}, "adds nothing but its labels"),
+    ({"labels": {"scim-operator.io/allow-policy": "any"}}, "by which people consent"),
+    ({"labels": {"pod-security.kubernetes.io/warn": "privileged"}}, "loosens no pod security"),
     ({"annotations": {"note": "x"}}, "adds nothing but its labels"),
     ({"finalizers": ["example.com/stuck"]}, "neither owners nor finalizers"),
     (
@@ -108,9 +113,35 @@ def test_what_the_operator_may_change(attacker: Attacker, spaces: dict[str, str]
     assert "patched" in attacker.patch_namespace(spaces["foreign"], {"labels": OURS})
     for labels in ({"tier": "front"}, {"tier": "back"}, {"tier": None, "scim-operator.io/policy": "other"}):
         assert "patched" in attacker.patch_namespace(spaces["made"], {"labels": labels})
-    # Adoption adds, and overwrites nothing.
-    assert "patched" in attacker.patch_namespace(spaces["adopted"], {"labels": {**OURS, "tier": "front"}})
-    assert "changes no label" in attacker.patch_namespace(spaces["adopted"], {"labels": {"team": "x"}})
+    # Nor does it consent in the name of others, even there.
+    consent = {"labels": {"scim-operator.io/allow-policy": "any"}}
+    assert "by which people consent" in attacker.patch_namespace(spaces["made"], consent)
+
+
+def _record(**kinds: Object) -> Object:
+    return {"scim-operator.io/from-template": json.dumps(kinds, sort_keys=True, separators=(",", ":"))}
+
+
+def test_an_adopted_namespace_keeps_what_others_wrote(attacker: Attacker, spaces: dict[str, str]) -> None:
+    def patch(**metadata: Object) -> str:
+        return attacker.patch_namespace(spaces["adopted"], metadata)
+
+    digest = "0123456789"
+    # What a template brings fills gaps; recorded as such it may change and go again.
+    first = _record(labels={"tier": digest}, annotations={"note": digest})
+    assert "patched" in patch(labels={**OURS, "tier": "front"}, annotations={**first, "note": "a"})
+    assert "patched" in patch(labels={"tier": "back"}, annotations={"note": "b"})
+    assert "changes no label" in patch(labels={"team": "x"})
+    assert "changes no label" in patch(labels={"team": "x"}, annotations=_record(labels={"team": digest}))
+    # What is there can't be claimed first and changed then.
+    for claim in ({"labels": {"team": digest}}, {"annotations": {"owner": digest}}):
+        assert "changes no label" in patch(annotations=_record(**claim))
+    assert "patched" in patch(
+        labels={"tier": None},
+        annotations={"note": None, **dict.fromkeys(first), "scim-operator.io/unused-since": "x"},
+    )
+    assert "loosens no pod security" in patch(labels={"pod-security.kubernetes.io/audit": "privileged"})
+    assert "patched" in patch(labels={"pod-security.kubernetes.io/audit": "restricted"})
 
 
 def test_only_its_own_namespaces_are_deleted(attacker: Attacker, spaces: dict[str, str]) -> None:

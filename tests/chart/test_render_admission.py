@@ -25,7 +25,7 @@ def test_admission_uses_what_kubernetes_1_30_knows(chart: Renderer) -> None:
     comprehensions = {"has", "all", "exists", "filter", "map"}
     authorizer = {"group", "resource", "name", "check", "allowed"}
     strings = {"matches", "contains", "startsWith", "indexOf", "substring", "join", "split"}
-    optional = {"of", "orValue", "hasValue"}
+    optional = {"of", "none", "orValue", "hasValue"}
     known = comprehensions | authorizer | strings | optional | {"size"}
     assert set(re.findall(r"(\w+)\(", code)) - {"in"} <= known
 

@@ -136,12 +136,13 @@ def _granted(
         role = _filled(grant["clusterRole"], captures)
         target = grant.get("namespaces", {})
         template = target.get("name", "")
-        found: list[str] = [""] if grant.get("cluster") else list(target.get("names", ()))
+        named = [name for name in target.get("names", ()) if not _protected(model, name)]
+        found: list[str] = [""] if grant.get("cluster") else named
         captured = "{" in template
         if template:
             name = _filled(template, captures)
             valid = len(name) <= 63 and re.fullmatch(_PART, name)
-            found += [name] if valid and not (captured and _protected(model, name)) else []
+            found += [name] if valid and not _protected(model, name) else []
         if "selector" in target:
             wanted = target["selector"]["matchLabels"].items()
             found += [
