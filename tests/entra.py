@@ -6,6 +6,7 @@ no members in the POST of a group, a failed call tried again, a 409 answered by 
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.error
@@ -184,7 +185,7 @@ class EntraClient:
                 if exchange.status != 503 or attempt == _TRIES - 1:
                     self.tell(exchange)
                     return exchange
-            except (OSError, urllib.error.URLError):
+            except (OSError, http.client.HTTPException):  # no connection, or an answer cut off
                 if attempt == _TRIES - 1:
                     raise
             time.sleep(_PAUSE)

@@ -103,8 +103,9 @@ class FaultProxy:
     def strike_at(self, number: int, moment: Moment, act: Callable[[], None]) -> None:
         """At the `number`-th write from now on: call `act`, and lose the write or its answer.
 
-        `act` runs in the proxy's thread while all else stands still: nothing of the same client gets through
-        between a SIGKILL and its death. Afterwards `struck` is set.
+        `act` runs in the proxy's thread while all else stands still: nothing gets through between a SIGKILL
+        and the death. What the client had sent beside this write may still arrive, as on any network.
+        Afterwards `struck` is set.
         """
         self.struck.clear()
         self._strike = _Strike(len(self._writes) + number, moment, act)
