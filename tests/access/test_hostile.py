@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pytest
@@ -112,6 +113,21 @@ def test_of_any_name_something_printable_is_said(name: str, pattern: str) -> Non
     said = missed(pattern, WHERE, name)
     assert said.isprintable()
     assert len(said) < 400
+
+
+@pytest.mark.parametrize("pattern", ["{team}", "{team}-{role}", "*", "*-{role}"])
+def test_nothing_is_said_where_every_group_would_be_near(pattern: str) -> None:
+    assert missed(pattern, WHERE, "Marketing Europe") == missed(pattern, WHERE, "red owner") == ""
+
+
+@pytest.mark.parametrize("name", ["Marketing Europe, all employees {}", "\u55b6\u696d\u90e8 {} \u5168\u54e1"])
+def test_group_that_nobody_meant_costs_next_to_nothing(name: str) -> None:
+    names = [name.format(number) for number in range(2000)]
+    missed(PATTERN, WHERE, name)
+    started = time.perf_counter()
+    for _ in range(5):  # policies
+        assert not any(missed(PATTERN, WHERE, one) for one in names)
+    assert (time.perf_counter() - started) / 10_000 < 50e-6
 
 
 @pytest.mark.parametrize("pattern", ["Platform Engineers", "k8s-*", "{a}*{b}*{c}"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from scim_operator.access.patterns import (
     LONGEST_CAPTURE,
@@ -14,6 +15,7 @@ from scim_operator.access.patterns import (
     Capture,
     Captures,
     Part,
+    Text,
     Token,
     canonical,
     is_capturable,
@@ -29,8 +31,13 @@ _DASHES = frozenset(("Pd", "Sm"))
 
 
 def missed(pattern: str, where: Mapping[str, list[str]], name: str) -> str:
-    """What keeps `pattern` from meaning a group of this name; empty when the name is nowhere near it."""
+    """What keeps `pattern` from meaning a group of this name; empty when the name is nowhere near it.
+
+    To a pattern without fixed text at one of its ends every group of a company would be near.
+    """
     tokens = parse(pattern)
+    if not any(isinstance(token, Text) for token in (*tokens[:1], *tokens[-1:])):
+        return ""
     if len(name) > LONGEST_NAME:
         # Enough of it to see whether its beginning and its end are the pattern's.
         shortened = name[: LONGEST_NAME // 4] + name[-LONGEST_NAME // 4 :]
@@ -39,8 +46,9 @@ def missed(pattern: str, where: Mapping[str, list[str]], name: str) -> str:
     near = _near(tokens, where, name)
     if near:
         return min((" and ".join(_reasons(split, where)) for split in near), key=len)
-    plain = _plain(name)
-    if plain != name and _near(tokens, where, plain):
+    if name.isascii() and name.isprintable() and name == name.strip():
+        return ""
+    if _near(tokens, where, _plain(name)):
         strange = (character for character in name if _plain(character) != canonical(character))
         return next((f"its name holds {_named(character)}" for character in strange), "")
     return ""
@@ -83,6 +91,7 @@ def _named(character: str) -> str:
     return f"U+{ord(character):04X} ({unicodedata.name(character, 'a control character')})"
 
 
+@lru_cache(maxsize=16384)
 def _plain(name: str) -> str:
     """As somebody would read it: what can't be seen left out, what looks like a letter or a dash made one."""
     readable = (_seen(character) for character in canonical(name).translate(_TWINS))
