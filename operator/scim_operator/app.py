@@ -22,7 +22,7 @@ from scim_operator.handlers import running
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.credentials import load_credentials
 from scim_operator.kube.reflector import reflect
-from scim_operator.kube.resources import SECRETS
+from scim_operator.kube.resources import SECRETS, Resource
 from scim_operator.reconcile.events import Recorder
 from scim_operator.reconcile.metrics import ReconcileMetrics
 from scim_operator.reconcile.queue import stuck
@@ -51,6 +51,8 @@ class Options:
     external_url: str
     protected_namespaces: frozenset[str]
     literal_namespaces: frozenset[str]
+    namespace_deletion: bool
+    template_kinds: tuple[Resource, ...]
 
 
 class Operator:
@@ -65,8 +67,14 @@ class Operator:
         self._index = Index(time.monotonic)
         self._directories = Directories()
         self._tokens = Tokens(lambda: datetime.now(UTC))
-        settings = Settings(options.protected_namespaces | {options.namespace}, options.literal_namespaces)
-        world = World(self._index, self._directories, settings)
+        kinds = options.template_kinds
+        settings = Settings(
+            options.protected_namespaces | {options.namespace},
+            options.literal_namespaces,
+            deletion=options.namespace_deletion,
+            template_kinds=frozenset((item.api_version, item.kind) for item in kinds),
+        )
+        world = World(self._index, self._directories, settings, kinds)
         statuses = Statuses(world, now=_now, url=self._url, tokens=self._tokens)
         self._reconciler = Reconciler(
             client,
@@ -74,6 +82,7 @@ class Operator:
             statuses,
             Recorder(client, _now_micro, options.pod_name, time.monotonic),
             monotonic=time.monotonic,
+            now=lambda: datetime.now(UTC),
         )
         store = Store(client, self._index, self._directories, now=_now_milli, new_id=lambda: str(uuid4()))
         scim = ScimApi(store, self._directories, self._tokens, external_url=options.external_url, now=_now)
@@ -97,6 +106,7 @@ class Operator:
             on_stop=self._stop,
             login=self._client.credentials,
             observe=self._reconciler.observe,
+            template_kinds=self._options.template_kinds,
         )
 
     async def _start(self) -> None:

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from scim_operator.access.grants import GroupNames, places_of_group, places_of_people
-from scim_operator.access.places import Opened, Opening, Place, Settings, widest
+from scim_operator.access.places import Creation, Opened, Opening, Place, Settings, widest
 from scim_operator.access.selectors import selects
 from scim_operator.access.validity import invalid
 from scim_operator.api.policy import NamespaceSelector, PolicySpec
 from tests.access.policies import SETTINGS, grant, policy
 
-MADE = Opening(captured=True, create=True)
-LITERAL = Opening(captured=False, create=False)
+BARE = frozenset({Creation()})
+MADE = Opening(True, BARE)
+LITERAL = Opening(captured=False)
 LABELS = {"web": {"tier": "front"}, "db": {"tier": "back", "pci": "yes"}, "kube-system": {"tier": "front"}}
 
 
@@ -47,10 +48,10 @@ def test_every_grant_opens_its_place() -> None:
     )
     opened = places_of("p", spec, "k8s-red-edit", SETTINGS)
     assert dict(opened.places) == {
-        Place("p", "edit", "team-red"): Opening(captured=True, create=False),
+        Place("p", "edit", "team-red"): Opening(captured=True),
         # a literal role keeps its case, a literal namespace is the author's own word
-        Place("p", "Pod:Reader", "shared"): Opening(captured=False, create=False),
-        Place("p", "view", "red"): Opening(captured=True, create=False),
+        Place("p", "Pod:Reader", "shared"): Opening(captured=False),
+        Place("p", "view", "red"): Opening(captured=True),
     }
 
 
@@ -59,15 +60,15 @@ def test_two_grants_in_one_place_count_together(order: int) -> None:
     grants = [grant("view", "team-{team}", create=True), grant("view", "team-red")][::order]
     spec = policy("k8s-{team}", *grants)
     opened = places_of("p", spec, "k8s-red", SETTINGS)
-    assert opened.places == ((Place("p", "view", "team-red"), Opening(captured=False, create=True)),)
+    assert opened.places == ((Place("p", "view", "team-red"), Opening(False, BARE)),)
 
 
 @pytest.mark.parametrize(
     ("openings", "together"),
     [
-        ([Opening(True, False)], Opening(True, False)),
-        ([Opening(True, False), Opening(False, False)], Opening(False, False)),
-        ([Opening(True, False), Opening(True, True)], Opening(True, True)),
+        ([Opening(True)], Opening(True)),
+        ([Opening(True), Opening(False)], Opening(False)),
+        ([Opening(True), Opening(True, BARE)], Opening(True, BARE)),
     ],
 )
 def test_widest(openings: list[Opening], together: Opening) -> None:
@@ -131,7 +132,7 @@ def test_closed_are_protected_ones_that_no_policy_may_name(namespace: str, close
 def test_author_may_name_a_protected_namespace() -> None:
     # Whether it is granted is for the plan of the place: the chart's value literalNamespaces.
     opened = places_of("p", policy("Ops", grant("view", "kube-system")), "Ops", SETTINGS)
-    assert opened.places == ((Place("p", "view", "kube-system"), Opening(captured=False, create=False)),)
+    assert opened.places == ((Place("p", "view", "kube-system"), Opening(captured=False)),)
 
 
 def test_names_like_protected_ones_are_not() -> None:
@@ -257,7 +258,7 @@ def test_people_open_what_their_policy_says() -> None:
     spec = of_people(grant("view", "data", create=True))
     assert invalid(spec) is None
     opened = places_of_people("p", spec, SETTINGS, selected)
-    assert opened.places == ((Place("p", "view", "data"), Opening(captured=False, create=True)),)
+    assert opened.places == ((Place("p", "view", "data"), Opening(False, BARE)),)
     assert not places_of("p", spec, "Data", SETTINGS).matched
     assert not places_of_people("p", policy(), SETTINGS, selected).matched
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from scim_operator.access.bindings import desired_binding
-from scim_operator.access.places import Opening, Place
+from scim_operator.access.places import Creation, Opening, Place
 from scim_operator.access.plan import Facts, Plan, plan
 
+BARE = frozenset({Creation()})
 PLACE = Place("teams", "edit", "team-red")
 OURS = {
     "app.kubernetes.io/managed-by": "scim-operator",
@@ -31,7 +32,7 @@ def facts(**changes: Any) -> Facts:
     whole = Facts(
         directory="entra",
         directory_exists=True,
-        opening=Opening(captured=True, create=True),
+        opening=Opening(True, BARE),
         kind="User",
         subjects=frozenset({"ada"}),
         anybody=True,
@@ -78,7 +79,7 @@ def test_missing_directory_leaves_everything_as_it_is() -> None:
 
 
 def test_namespace_is_waited_for_where_it_may_not_be_made() -> None:
-    planned = plan(PLACE, facts(namespace=None, opening=Opening(captured=True, create=False)))
+    planned = plan(PLACE, facts(namespace=None, opening=Opening(captured=True)))
     assert (planned.subjects, planned.keep) == (frozenset(), False)
     assert only_problem(planned) == ("NamespaceMissing", "NotFound")
     assert "create: {}" in planned.problems[0].message
@@ -115,13 +116,13 @@ def test_namespace_of_ours_or_with_consent(labels: dict[str, str]) -> None:
 
 
 def test_literal_name_needs_no_consent() -> None:
-    opening = Opening(captured=False, create=False)
+    opening = Opening(captured=False)
     assert plan(PLACE, facts(namespace=namespace(), opening=opening)) == Plan(subjects=ADA)
 
 
 @pytest.mark.parametrize("there", [{}, {0: BINDING}])
 def test_closed_namespace_is_named_in_vain(there: dict[int, Any]) -> None:
-    literal = Opening(captured=False, create=True)
+    literal = Opening(False, BARE)
     planned = plan(PLACE, facts(opening=literal, closed=True, bindings=there, namespace=None))
     assert planned == Plan(problems=planned.problems)
     assert only_problem(planned) == ("Conflict", "ProtectedNamespace")
@@ -173,14 +174,14 @@ EVERYWHERE = Place("teams", "edit", "")
 
 
 def test_cluster_wide_binding_needs_no_namespace() -> None:
-    planned = plan(EVERYWHERE, facts(opening=Opening(captured=False, create=False), namespace=None))
+    planned = plan(EVERYWHERE, facts(opening=Opening(captured=False), namespace=None))
     assert planned == Plan(subjects=ADA)
     assert "namespace" not in desired_binding(EVERYWHERE, "entra", ADA)["metadata"]
 
 
 def test_foreign_cluster_wide_binding_is_left_alone() -> None:
     foreign = {"metadata": {"name": "scim-teams-x"}, "roleRef": {"kind": "ClusterRole", "name": "edit"}}
-    planned = plan(EVERYWHERE, facts(opening=Opening(False, False), namespace=None, bindings={0: foreign}))
+    planned = plan(EVERYWHERE, facts(opening=Opening(False), namespace=None, bindings={0: foreign}))
     assert only_problem(planned) == ("Conflict", "ForeignBinding")
     assert planned.problems[0].message.startswith("ClusterRoleBinding scim-teams-")
 

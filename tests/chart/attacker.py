@@ -38,11 +38,14 @@ class Attacker:
         """As the operator's account."""
         return self._cluster.request(method, path, body=body, token=self._token)
 
+    def kubectl(self, *arguments: str) -> str:
+        """-> what kubectl said, with the operator's token."""
+        return self._cluster.kubectl(*arguments, token=self._token, check=False)
+
     def patch_namespace(self, name: str, metadata: Object) -> str:
         """-> what kubectl said."""
         patch = json.dumps({"metadata": metadata})
-        arguments = ("patch", "namespace", name, "--type=merge", "-p", patch)
-        return self._cluster.kubectl(*arguments, token=self._token, check=False)
+        return self.kubectl("patch", "namespace", name, "--type=merge", "-p", patch)
 
 
 @contextmanager

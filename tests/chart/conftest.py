@@ -58,10 +58,10 @@ def fresh(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clu
 
 @pytest.fixture(scope="package")
 def people(cluster: Cluster) -> Iterator[dict[str, Person]]:
-    """Three authors of policies, by the roles that they may bind: none, ClusterRole view, or any."""
+    """Authors of policies and templates, by the rights that they hold on roles and namespaces."""
     write = {
         "apiGroups": ["scim-operator.io"],
-        "resources": ["accesspolicies"],
+        "resources": ["accesspolicies", "namespacetemplates"],
         "verbs": ["get", "create", "update", "delete"],
     }
 
@@ -73,10 +73,22 @@ def people(cluster: Cluster) -> Iterator[dict[str, Person]]:
         }
         return {**rule, "resourceNames": list(names)} if names else rule
 
+    def namespaces(verbs: Sequence[str]) -> Object:
+        return {"apiGroups": [""], "resources": ["namespaces"], "verbs": list(verbs)}
+
     rules: dict[str, list[Object]] = {
         "nobody": [write],
         "viewer": [write, bind(["view"])],
         "admin": [write, bind([], ["clusterroles", "roles"])],
+        "maker": [write, bind(["view"]), namespaces(["create"])],
+        "adopter": [write, bind(["view"]), namespaces(["create", "patch"])],
+        "deleter": [write, bind(["view"]), namespaces(["create", "delete"])],
+        "templates": [write, namespaces(["patch"])],
+        "quotas": [
+            write,
+            namespaces(["patch"]),
+            {"apiGroups": [""], "resources": ["resourcequotas"], "verbs": ["create"]},
+        ],
     }
     path = "/apis/rbac.authorization.k8s.io/v1"
     for name, granted in rules.items():

@@ -55,6 +55,10 @@ CASES: dict[str, dict[str, Any]] = {
     "one-grantable-role": {"grantableClusterRoles": ["view"]},
     "no-grantable-roles": {"grantableClusterRoles": []},
     "grantable-roles-of-namespaces": {"grantableRoles": ["deployer", "reader"]},
+    "namespace-deletion": {"namespaceDeletion": True},
+    "template-kinds": {
+        "templateKinds": [{"group": "", "version": "v1", "resource": "configmaps", "kind": "ConfigMap"}]
+    },
     "protected-namespaces": {"protectedNamespaces": ["prod", "infra"]},
     "literal-namespaces": {"protectedNamespaces": ["prod"], "literalNamespaces": ["prod", "kube-system"]},
     "identity-editors": {"identityEditors": ["system:serviceaccount:velero:velero", "o'neill@example.com"]},

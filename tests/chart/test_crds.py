@@ -52,6 +52,39 @@ SAMPLES: dict[str, dict[str, Any]] = {
             "grants": [
                 {"clusterRole": "{role}", "namespaces": {"name": "team-{team}", "create": {}}},
                 {"clusterRole": "view", "namespaces": {"name": "shared"}},
+                {
+                    "clusterRole": "edit",
+                    "namespaces": {
+                        "name": "box-{team}",
+                        "create": {
+                            "template": "team",
+                            "adopt": True,
+                            "whenUnused": "Delete",
+                            "after": "720h",
+                        },
+                    },
+                },
+            ],
+        }
+    },
+    "namespacetemplates": {
+        "spec": {
+            "labels": {"tier": "team", "example.com/cost-center": "42"},
+            "annotations": {"example.com/note": "made for a team"},
+            "podSecurity": {"enforce": "baseline", "warn": "restricted", "version": "v1.30"},
+            "resourceQuota": {
+                "hard": {"requests.cpu": 4, "pods": "50"},
+                "scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "Exists"}]},
+            },
+            "limitRange": {"limits": [{"type": "Container", "defaultRequest": {"cpu": "100m"}}]},
+            "networkPolicy": {"ingress": "SameNamespace"},
+            "objects": [
+                {
+                    "apiVersion": "networking.k8s.io/v1",
+                    "kind": "NetworkPolicy",
+                    "metadata": {"name": "from-ingress", "labels": {"a": "b"}},
+                    "spec": {"podSelector": {}, "ingress": [{}]},
+                }
             ],
         }
     },
@@ -61,6 +94,7 @@ KINDS = {
     "scimusers": "ScimUser",
     "scimgroups": "ScimGroup",
     "accesspolicies": "AccessPolicy",
+    "namespacetemplates": "NamespaceTemplate",
 }
 
 
@@ -128,7 +162,7 @@ def test_identity_is_immutable(release: Release, resource: str, field: str, valu
     assert f"{field} is immutable" in answer.body["message"]
 
 
-@pytest.mark.parametrize("resource", ["scimdirectories", "accesspolicies"])
+@pytest.mark.parametrize("resource", ["scimdirectories", "accesspolicies", "namespacetemplates"])
 @pytest.mark.parametrize("name", ["a" * 64, "with.dot"])
 def test_names_must_be_labels(release: Release, resource: str, name: str) -> None:
     answer = create(release, resource, sample(resource, name))
@@ -166,6 +200,51 @@ def test_a_role_is_a_name_or_one_capture(release: Release, role: str) -> None:
         ("accesspolicies", {"groups": {"directory": "entra"}}),
         ("accesspolicies", {"groups": {"directory": "entra", "displayName": "{r}", "where": {"r": []}}}),
         ("accesspolicies", {"groups": {"directory": "entra", "displayName": "{r}", "where": {"r": ["A b"]}}}),
+        *(
+            (
+                "accesspolicies",
+                {"grants": [{"clusterRole": "v", "namespaces": {"name": "x", "create": create}}]},
+            )
+            for create in (
+                {"whenUnused": "Delete"},
+                {"after": "1h"},
+                {"whenUnused": "Retain", "after": "1h"},
+                {"whenUnused": "Delete", "after": "30d"},
+                {"whenUnused": "Delete", "after": ""},
+                {"whenUnused": "Orphan"},
+                {"template": "A"},
+            )
+        ),
+        ("namespacetemplates", {"labels": {"scim-operator.io/policy": "x"}}),
+        ("namespacetemplates", {"labels": {"kubernetes.io/metadata.name": "x"}}),
+        ("namespacetemplates", {"labels": {"app.kubernetes.io/managed-by": "x"}}),
+        ("namespacetemplates", {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}),
+        ("namespacetemplates", {"labels": {"a b": "x"}}),
+        ("namespacetemplates", {"labels": {"a": "x y"}}),
+        ("namespacetemplates", {"annotations": {"scim-operator.io/made": "true"}}),
+        ("namespacetemplates", {"podSecurity": {}}),
+        ("namespacetemplates", {"podSecurity": {"enforce": "strict"}}),
+        ("namespacetemplates", {"resourceQuota": {}}),
+        ("namespacetemplates", {"limitRange": {"limits": []}}),
+        ("namespacetemplates", {"networkPolicy": {"egress": "All"}}),
+        *(
+            (
+                "namespacetemplates",
+                {"objects": [{"apiVersion": version, "kind": kind, "metadata": {"name": "x"}}]},
+            )
+            for version, kind in (
+                ("rbac.authorization.k8s.io/v1", "Role"),
+                ("rbac.authorization.k8s.io/v1beta1", "RoleBinding"),
+                ("apps/v1", "Deployment"),
+                ("batch/v1", "Job"),
+                ("v1", "Secret"),
+                ("v1", "ServiceAccount"),
+                ("v1", "Pod"),
+                ("scim-operator.io/v1alpha1", "ScimUser"),
+            )
+        ),
+        ("namespacetemplates", {"objects": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}]}),
+        ("namespacetemplates", {"objects": [{"apiVersion": "v1", "kind": "ConfigMap"}]}),
     ],
 )
 def test_refuses_nonsense(release: Release, resource: str, spec: dict[str, Any]) -> None:

@@ -119,7 +119,8 @@ def test_what_the_operator_may_change(attacker: Attacker, spaces: dict[str, str]
 
 
 def _record(**kinds: Object) -> Object:
-    return {"scim-operator.io/from-template": json.dumps(kinds, sort_keys=True, separators=(",", ":"))}
+    record = {f"{kind}/{key}": digest for kind, keys in kinds.items() for key, digest in keys.items()}
+    return {"scim-operator.io/from-template": json.dumps(record, sort_keys=True, separators=(",", ":"))}
 
 
 def test_an_adopted_namespace_keeps_what_others_wrote(attacker: Attacker, spaces: dict[str, str]) -> None:

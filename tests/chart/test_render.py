@@ -24,11 +24,24 @@ CLUSTER_RIGHTS = {
     ("scim-operator.io", "scimusers/status"): "patch",
     ("scim-operator.io", "scimgroups"): "get list watch create update delete",
     ("scim-operator.io", "scimgroups/status"): "patch",
+    ("scim-operator.io", "namespacetemplates"): "list watch",
+    ("scim-operator.io", "namespacetemplates/status"): "patch",
     ("", "namespaces"): "get list watch create patch",
+    ("", "resourcequotas"): "get list watch create patch delete",
+    ("", "limitranges"): "get list watch create patch delete",
+    ("networking.k8s.io", "networkpolicies"): "get list watch create patch delete",
     ("rbac.authorization.k8s.io", "rolebindings"): "get list watch create update delete",
     ("rbac.authorization.k8s.io", "clusterrolebindings"): "get list watch create update delete",
     ("rbac.authorization.k8s.io", "clusterroles"): "list watch",
     ("events.k8s.io", "events"): "create",
+}
+
+CONFIG_MAPS = {"group": "", "version": "v1", "resource": "configmaps", "kind": "ConfigMap"}
+EXTERNAL_SECRETS = {
+    "group": "external-secrets.io",
+    "version": "v1",
+    "resource": "externalsecrets",
+    "kind": "ExternalSecret",
 }
 
 
@@ -74,7 +87,7 @@ def test_every_template_file_holds_one_kind(chart: Renderer) -> None:
             *("Service", "Service"),  # of SCIM, and of the metrics
             "Ingress",
             "ScimDirectory",
-            *["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] * 4,
+            *["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] * 6,
         ]
     )
 
@@ -94,6 +107,46 @@ def test_cluster_rights_are_exactly_these(chart: Renderer) -> None:
     ]
     assert "aggregationRule" not in role
     assert not any(name.startswith("rbac.authorization") for name in role["metadata"]["labels"])
+
+
+def test_rights_that_values_add(chart: Renderer) -> None:
+    values = {"namespaceDeletion": True, "templateKinds": [CONFIG_MAPS, EXTERNAL_SECRETS]}
+    more = [part for key, value in values.items() for part in ("--set-json", f"{key}={json.dumps(value)}")]
+    expected = {key: set(verbs.split()) for key, verbs in CLUSTER_RIGHTS.items()}
+    expected["", "namespaces"].add("delete")
+    for kind in (CONFIG_MAPS, EXTERNAL_SECRETS):
+        written = {"get", "list", "watch", "create", "patch", "delete"}
+        expected[kind["group"], kind["resource"]] = written
+    assert rights(chart.one("ClusterRole", *more)["rules"]) == expected
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"group": "rbac.authorization.k8s.io", "version": "v1", "resource": "roles", "kind": "Role"},
+        {"group": "apps", "version": "v1", "resource": "deployments", "kind": "Deployment"},
+        {"group": "batch", "version": "v1", "resource": "cronjobs", "kind": "CronJob"},
+        {"group": "", "version": "v1", "resource": "secrets", "kind": "Secret"},
+        {"group": "", "version": "v1", "resource": "configmaps", "kind": "Secret"},
+        {"group": "", "version": "v1", "resource": "serviceaccounts", "kind": "ServiceAccount"},
+        {"group": "", "version": "v1", "resource": "pods", "kind": "Pod"},
+        {"group": "scim-operator.io", "version": "v1alpha1", "resource": "scimusers", "kind": "ScimUser"},
+    ],
+    ids=lambda kind: f"{kind['resource']}-{kind['kind']}",
+)
+def test_templates_never_hold_rights_secrets_or_workloads(chart: Renderer, kind: dict[str, str]) -> None:
+    said = chart.refusal("--set-json", f"templateKinds={json.dumps([kind])}")
+    assert "templateKinds must not hold" in said
+
+
+@pytest.mark.parametrize("field", ["group", "version", "resource", "kind"])
+def test_kinds_of_templates_are_named_whole(chart: Renderer, field: str) -> None:
+    for wrong in (
+        {**CONFIG_MAPS, field: "*"},
+        {key: CONFIG_MAPS[key] for key in CONFIG_MAPS if key != field},
+    ):
+        said = chart.refusal("--set-json", f"templateKinds={json.dumps([wrong])}")
+        assert "/templateKinds/0" in said
 
 
 def test_rights_in_its_own_namespace_are_to_read_tokens(chart: Renderer) -> None:
@@ -289,6 +342,8 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
         *("--set", "logLevel=debug"),
         *("--set", "externalURL=https://scim.example.com/,protectedNamespaces={prod,infra}"),
         *("--set", "literalNamespaces={prod,kube-system}"),
+        *("--set", "namespaceDeletion=true"),
+        *("--set-json", f"templateKinds={json.dumps([CONFIG_MAPS, EXTERNAL_SECRETS])}"),
     )["spec"]["template"]["spec"]["containers"]
     assert container["args"] == [
         "run",
@@ -299,6 +354,8 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
         "--external-url=https://scim.example.com",
         "--protected-namespaces=prod,infra",
         "--literal-namespaces=prod,kube-system",
+        "--namespace-deletion",
+        "--template-kinds=v1/configmaps/ConfigMap,external-secrets.io/v1/externalsecrets/ExternalSecret",
         "--log-level=debug",
     ]
     assert {port["name"]: port["containerPort"] for port in container["ports"]} == {

@@ -99,7 +99,7 @@ def test_author_may_grant_only_what_he_may_bind(operator: Installation, name: st
     )
     cluster.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", f"--user={author}")
     token = cluster.person_token(author)
-    wish = json.dumps(policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name))
+    wish = json.dumps(policy(name, DIRECTORY, f"{name}-*", role="view", namespace=name, create=False))
     said = cluster.kubectl("apply", "-f", "-", input=wish, token=token, check=False)
     assert "forbidden" in said.lower()
     assert "bind" in said
@@ -119,7 +119,7 @@ def test_author_may_grant_only_what_he_may_bind(operator: Installation, name: st
         lambda: cluster.kubectl("apply", "-f", "-", input=wish, token=token, check=False),
         lambda said: "created" in said,
     )
-    more = json.dumps(policy(name, DIRECTORY, f"{name}-*", role="edit", namespace=name))
+    more = json.dumps(policy(name, DIRECTORY, f"{name}-*", role="edit", namespace=name, create=False))
     said = cluster.kubectl("apply", "-f", "-", input=more, token=token, check=False)
     assert "may not grant" in said
     assert "edit" in said

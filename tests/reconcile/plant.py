@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 
@@ -26,11 +27,11 @@ from scim_operator.kube.resources import (
 )
 from scim_operator.reconcile.events import Recorder
 from scim_operator.reconcile.reconciler import Reconciler
-from scim_operator.reconcile.resources import BINDINGS, POLICIES
+from scim_operator.reconcile.resources import BINDINGS, CONTENTS, POLICIES, TEMPLATES
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 from tests.directory.api_server import ApiServer
-from tests.reconcile.worlds import SETTINGS, group, policy, user
+from tests.reconcile.worlds import SETTINGS, TEMPLATE_KINDS, group, policy, user
 
 Object = dict[str, Any]
 PLACE = Place("teams", "edit", "team-red")
@@ -44,10 +45,14 @@ ROLE_REFUSED = ApiError(
 class Plant:
     """`api` is the cluster; changes made through it come back as events."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, deletion: bool = True) -> None:
         self.api = ApiServer()
         self.deaf = False
-        self.world = World(Index(lambda: 0.0), Directories(), SETTINGS)
+        self._selected: set[tuple[str, str, str]] = set()
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.world = World(
+            Index(lambda: 0.0), Directories(), replace(SETTINGS, deletion=deletion), TEMPLATE_KINDS
+        )
         client = cast(KubeClient, self.api)
         self.reconciler = Reconciler(
             client,
@@ -60,13 +65,20 @@ class Plant:
             ),
             Recorder(client, lambda: "2026-01-01T00:00:00.000000Z", "pod", time.monotonic),
             monotonic=time.monotonic,
+            now=lambda: self.now,
         )
         self.api.watcher = self._hear
 
     def _hear(self, resource: Resource, event: str, obj: Object) -> None:
         labels = obj["metadata"].get("labels") or {}
-        unwatched = resource in BINDINGS and not OURS.items() <= labels.items()
-        if not self.deaf and not unwatched and resource in _WATCHED:
+        key = (resource.plural, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        selected = resource not in (*BINDINGS, *self.world.contents) or OURS.items() <= labels.items()
+        if not selected and key not in self._selected:
+            return
+        if not selected:
+            event = "DELETED"  # as a watch with a selector tells that an object has left it
+        (self._selected.add if event != "DELETED" else self._selected.discard)(key)
+        if not self.deaf and resource in _WATCHED:
             self.reconciler.observe(resource, event, obj)
 
     # --- the cluster ---------------------------------------------------------------------------------------
@@ -132,4 +144,7 @@ class Plant:
                 await asyncio.sleep(0.005)
 
 
-_WATCHED = (USERS, GROUPS, DIRECTORIES, POLICIES, NAMESPACES, CLUSTER_ROLES, *BINDINGS)
+_WATCHED = (
+    *(USERS, GROUPS, DIRECTORIES, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES),
+    *(*BINDINGS, *CONTENTS, *TEMPLATE_KINDS),
+)

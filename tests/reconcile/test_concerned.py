@@ -9,7 +9,7 @@ from scim_operator.access.places import Place
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.resources import NAMESPACES, ROLE_BINDINGS
-from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.resources import POLICIES, TEMPLATES
 from tests.reconcile.worlds import Event, Observer, Universe, begun, group, over_people, policy, user
 
 
@@ -79,6 +79,44 @@ def test_group_beyond_the_limit_concerns_its_own_place_alone(monkeypatch: pytest
         assert allowed() == {"team-a", "team-red"}, "known since the last change"
     observer.see(binding(universe, ["person0"], namespace="team-t3"))
     assert allowed() == {"team-a", "team-t3"}, "where access is given it goes on"
+
+
+def test_template_concerns_the_namespaces_that_are_made_from_it() -> None:
+    universe, observer = begun()
+    create = {"template": "small"}
+    grant = {"clusterRole": "{role}", "namespaces": {"name": "team-{team}", "create": create}}
+    observer.see(universe.put(POLICIES, "teams", spec=policy(grant)))
+    # One that no group opens any more, but its policy made.
+    observer.see(universe.put(NAMESPACES, "team-old", labels={"scim-operator.io/policy": "teams"}))
+    observer.see(universe.put(NAMESPACES, "other", labels={"scim-operator.io/policy": "teams"}))
+    for event in (
+        universe.put(TEMPLATES, "small", spec={}),
+        universe.put(TEMPLATES, "small", spec={"labels": {"a": "b"}}),
+        universe.drop(TEMPLATES, "small"),
+    ):
+        assert observer.see(event).unhurried == {"team-red", "team-old"}
+    assert observer.see(universe.put(TEMPLATES, "large", spec={})).unhurried == set()
+
+
+def test_policy_and_directory_concern_the_namespaces_that_were_made_for_them() -> None:
+    universe, observer = begun()
+    observer.see(universe.drop(GROUPS, "g0-entra"))
+    observer.see(universe.put(NAMESPACES, "team-old", labels={"scim-operator.io/policy": "teams"}))
+    assert observer.see(universe.put(POLICIES, "teams", spec=policy(subjects="Group"))).unhurried == {
+        "team-old"
+    }
+    assert observer.see(universe.drop(DIRECTORIES, "entra")).unhurried == {"team-old"}
+    assert observer.see(universe.drop(POLICIES, "teams")).unhurried == {"team-old"}
+
+
+def test_binding_that_goes_concerns_its_namespace() -> None:
+    universe, observer = begun()
+    (seen,) = binding(universe, ["person0"])
+    observer.see([seen])
+    assert (
+        "team-red"
+        in observer.see(universe.drop(ROLE_BINDINGS, seen[2]["metadata"]["name"], "team-red")).unhurried
+    )
 
 
 def test_person_in_a_group_in_a_group() -> None:

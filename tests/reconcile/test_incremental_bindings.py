@@ -6,10 +6,13 @@ may have.
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scim_operator.access.bindings import desired_binding, place_of
+from scim_operator.access.furnishing import Changes
 from scim_operator.access.places import Place, Settings
 from scim_operator.access.plan import Plan
 from scim_operator.kube.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS
@@ -21,7 +24,7 @@ VALUES = st.sampled_from(
     [
         Settings(frozenset({"scim-operator"})),
         Settings(frozenset({"scim-operator", "team-blue"})),
-        Settings(frozenset({"scim-operator", "shared"})),
+        Settings(frozenset({"scim-operator", "shared"}), deletion=True),
     ]
 )
 # Where the operator gets to before the next change: so many places, by name.
@@ -33,10 +36,27 @@ def carry_out(universe: Universe, observer: Observer, count: int) -> list[Event]
     events: list[Event] = []
     for name, planned in observer.namespace_plans().items():
         if planned.create:
-            events += universe.put(NAMESPACES, name, labels=planned.create["metadata"]["labels"])
+            metadata = planned.create["metadata"]
+            events += universe.put(
+                NAMESPACES, name, labels=metadata["labels"], annotations=metadata["annotations"]
+            )
+        elif planned.delete:
+            events += universe.drop(NAMESPACES, name)
+        elif planned.patch:
+            events += _patch(universe, observer, name, planned.patch)
     for place in sorted(observer.inputs.everything().places)[:count]:
         events += _write(universe, observer, place)
     return events
+
+
+def _patch(universe: Universe, observer: Observer, name: str, patch: Changes) -> list[Event]:
+    there = observer.world.namespaces.get(name)
+    assert there is not None
+    metadata: dict[str, Any] = {
+        kind: {key: value for key, value in {**(there["metadata"].get(kind) or {}), **keys}.items() if value}
+        for kind, keys in {"labels": {}, "annotations": {}, **patch}.items()
+    }
+    return universe.put(NAMESPACES, name, **metadata)
 
 
 def _write(universe: Universe, observer: Observer, place: Place) -> list[Event]:
@@ -75,7 +95,9 @@ def test_as_a_fresh_start_finds_it(values: Settings, steps: list[Step | int]) ->
         concerned = observer.see(events)
         shown = step if isinstance(step, int) else step[0]
         assert differing(before, observer.all_plans()) <= concerned.places, shown
-        assert differing(namespaces_before, observer.namespace_plans()) <= concerned.namespaces, shown
+        assert differing(namespaces_before, observer.namespace_plans()) <= (
+            concerned.namespaces | concerned.unhurried
+        ), shown
     anew = fresh(universe, values)
     assert observer.all_plans() == anew.all_plans()
     assert observer.namespace_plans() == anew.namespace_plans()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from scim_operator.access.namespaces import NamespacePlan, plan_namespace
@@ -17,6 +18,7 @@ from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import Listing
 from scim_operator.kube.resources import CLUSTER_ROLES, Resource
+from scim_operator.reconcile.claims import namespace_facts
 from scim_operator.reconcile.inputs import Concerned, Inputs
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.world import World
@@ -24,7 +26,12 @@ from scim_operator.reconcile.world import World
 Object = dict[str, Any]
 Event = tuple[Resource, str, Object]
 META = {"created": "2026-01-01T00:00:00Z", "lastModified": "2026-01-01T00:00:00Z", "version": 1}
-SETTINGS = Settings(frozenset({"scim-operator"}))
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True)
+TEMPLATE_KINDS = (CONFIG_MAPS,)
+SETTINGS = Settings(
+    frozenset({"scim-operator"}), deletion=True, template_kinds=frozenset({("v1", "ConfigMap")})
+)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Universe:
@@ -35,11 +42,11 @@ class Universe:
         self._version = 0
 
     def put(self, resource: Resource, name: str, namespace: str = "", **fields: Any) -> list[Event]:
-        """Make or change an object; `labels` and `deletionTimestamp` are metadata."""
+        """Make or change an object; `labels`, `annotations` and `deletionTimestamp` are metadata."""
         key = (resource, namespace, name)
         before = self._objects.get(key)
         known = before["metadata"] if before else {}
-        metadata = {field: fields.pop(field) for field in ("labels", "deletionTimestamp") if field in fields}
+        metadata = {field: fields.pop(field) for field in _METADATA if field in fields}
         if before is not None and _content(before) == ({**fields}, metadata):
             return []
         self._version += 1
@@ -91,7 +98,7 @@ class Observer:
     """An operator that only watches."""
 
     def __init__(self, settings: Settings = SETTINGS) -> None:
-        self.world = World(Index(lambda: 0.0), Directories(), settings)
+        self.world = World(Index(lambda: 0.0), Directories(), settings, TEMPLATE_KINDS)
         self.inputs = Inputs(self.world)
 
     def see(self, events: Iterable[Event]) -> Concerned:
@@ -112,8 +119,9 @@ class Observer:
 
     def namespace_plans(self) -> dict[str, NamespacePlan]:
         """What would be done to any namespace."""
-        names = self.inputs.everything().namespaces
-        found = {name: plan_namespace(name, self.world.namespace_facts(name)) for name in names}
+        everything = self.inputs.everything()
+        names = everything.namespaces | everything.unhurried
+        found = {name: plan_namespace(name, namespace_facts(self.world, name, NOW)) for name in names}
         return {name: planned for name, planned in found.items() if planned != NamespacePlan()}
 
 
@@ -200,7 +208,8 @@ def policy(
 
 
 def _content(obj: Object) -> tuple[Object, Object]:
-    metadata = {
-        field: obj["metadata"][field] for field in ("labels", "deletionTimestamp") if field in obj["metadata"]
-    }
+    metadata = {field: obj["metadata"][field] for field in _METADATA if field in obj["metadata"]}
     return {key: value for key, value in obj.items() if key not in ("kind", "metadata")}, metadata
+
+
+_METADATA = ("labels", "annotations", "deletionTimestamp")

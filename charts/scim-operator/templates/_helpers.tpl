@@ -95,3 +95,15 @@ externalURL is {{ $url }}, and no trusted certificate is made for an address
 externalURL is {{ $url }}, a name that means nothing outside of your network
 {{- end -}}
 {{- end -}}
+
+{{/* Refuses kinds that no template may ever hold: rights, secrets, what runs, and what acts on the whole cluster. */}}
+{{- define "scim-operator.templateKinds" -}}
+{{- $groups := list "rbac.authorization.k8s.io" "authorization.openshift.io" "apps" "batch" "extensions" "admissionregistration.k8s.io" "apiextensions.k8s.io" "certificates.k8s.io" "scim-operator.io" -}}
+{{- $core := list "secrets" "serviceaccounts" "pods" "podtemplates" "replicationcontrollers" "namespaces" "nodes" "persistentvolumes" -}}
+{{- $coreKinds := list "Secret" "ServiceAccount" "Pod" "PodTemplate" "ReplicationController" "Namespace" "Node" "PersistentVolume" -}}
+{{- range .Values.templateKinds -}}
+{{- if or (has .group $groups) (and (not .group) (or (has .resource $core) (has .kind $coreKinds))) -}}
+{{- fail (printf "templateKinds must not hold %s (group %q): templates never bring rights, secrets or workloads, since whoever writes a template would have them everywhere" .kind .group) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

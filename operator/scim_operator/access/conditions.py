@@ -18,6 +18,8 @@ PROBLEM_TYPES = (
     "Ambiguous",
     "RoleMissing",
     "NamespaceMissing",
+    "TemplateMissing",
+    "TemplateConflict",
     "SubjectRefused",
     "SubjectShared",
     "RevocationDelayed",

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scim_operator.access.misses import missed
 from scim_operator.access.patterns import AmbiguousError, capture_names, fill, match
-from scim_operator.access.places import Opened, Opening, Place, RoleKind, Settings, widest
+from scim_operator.access.places import Creation, Opened, Opening, Place, RoleKind, Settings, widest
 from scim_operator.access.problems import Problem, quoted
-from scim_operator.api.policy import Grant, GroupSelector, NamespaceSelector, NamespaceTarget, PolicySpec
+from scim_operator.api.durations import seconds
+from scim_operator.api.policy import (
+    Grant,
+    GroupSelector,
+    NamespaceCreation,
+    NamespaceSelector,
+    NamespaceTarget,
+    PolicySpec,
+)
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 # The author's own word.
-_LITERAL = Opening(captured=False, create=False)
+_LITERAL = Opening(captured=False)
+_SELECTED = Opening(captured=False, selected=True)
 
 Captures = Mapping[str, str]
 Where = Mapping[str, list[str]]
@@ -98,7 +108,7 @@ def _targets(
     elif target.selector is not None:
         for name in select(target.selector):
             if not settings.is_protected(name):
-                yield name, _LITERAL
+                yield name, _SELECTED
 
 
 def _named(
@@ -124,7 +134,32 @@ def _named(
             "no name, such as {a}--{b}"
         )
         return Problem("Ambiguous", "TwoSplits", message)
-    return namespace, Opening(captured=captured, create=target.create is not None)
+    creations = frozenset([_creation(target.create)] if target.create is not None else [])
+    return namespace, Opening(captured, creations)
+
+
+def creations_of(spec: PolicySpec, namespace: str) -> frozenset[Creation]:
+    """How a valid policy would make a namespace of that name, for whichever group or people."""
+    targets = [grant.namespaces for grant in spec.grants if grant.namespaces is not None]
+    return frozenset(
+        _creation(target.create)
+        for target in targets
+        if target.create is not None and _may_mean(target.name or "", spec, namespace)
+    )
+
+
+def _may_mean(template: str, spec: PolicySpec, namespace: str) -> bool:
+    if not capture_names(template):
+        return template == namespace
+    try:
+        return match(template, spec.where, namespace) is not None
+    except AmbiguousError:
+        return True
+
+
+def _creation(create: NamespaceCreation) -> Creation:
+    after = seconds(create.after) if create.after is not None else math.inf
+    return Creation(create.template or "", create.adopt, after)
 
 
 def _role(grant: Grant, captures: Captures) -> tuple[RoleKind, str]:

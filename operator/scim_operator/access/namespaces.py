@@ -1,91 +1,191 @@
-"""What one namespace should be, as a function of who wants it and of what is there (rules 8 and 14).
+"""What one namespace should be, as a function of who wants it and of what is there (rules 8, 14 and 16).
 
-A namespace is made for somebody, once, and never taken over: one that exists is somebody's, unless it bears a
-mark of ours. It has no owner reference: a policy's end must never delete workloads (rule 16).
+| what is there | what is done |
+| --- | --- |
+| nothing | made for an active member, with the template's labels and annotations from the first moment |
+| a foreign one | left alone; with `adopt: true` it gets what it lacks, and a mark |
+| one with labels of ours alone | the others come back; nobody can tell whether we made it |
+| ours, with people | labels that were stripped come back, the template is kept up |
+| ours, without | a mark since when; deleted after that only if all who would make it say so |
+
+No owner references: a policy's end must never delete workloads. What can't be known (a directory or template
+is missing, the policy is gone) changes nothing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any
 
 from scim_operator.access.bindings import Object, labels
-from scim_operator.access.problems import Problem
+from scim_operator.access.choice import Choice, Claim, Told, choose
+from scim_operator.access.furnishing import NOTHING, Changes, changes, first_metadata
+from scim_operator.access.templates import Fields, fields_of
 from scim_operator.api.kinds import (
+    ADOPTED_ANNOTATION,
     DIRECTORY_LABEL,
     MADE_ANNOTATION,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     POLICY_LABEL,
+    UNUSED_ANNOTATION,
 )
-
-
-class Maker(NamedTuple):
-    """A policy that makes a namespace, for an active member of a group, or a person, of a directory."""
-
-    policy: str
-    directory: str
+from scim_operator.api.template import TemplateSpec
 
 
 @dataclass(frozen=True)
 class NamespaceFacts:
-    """What is known about a namespace. `namespace`: the object, or None."""
+    """What is known about a namespace.
 
-    makers: frozenset[Maker]
+    `claims`: how policies make it, whether they want it now or not. `used`: an active person is wanted there
+    by its name, or a binding of ours still stands for one. `frozen`: a directory is missing, so that nobody
+    can tell who is wanted. `closed`: protected, as its places tell. `namespace`: the object, or None.
+    `templates`: those that claims name and that can be used. `deletion`: it may be deleted when unused.
+    """
+
+    claims: frozenset[Claim]
+    used: bool
+    frozen: bool
+    closed: bool
     namespace: Mapping[str, Any] | None
+    templates: Mapping[str, TemplateSpec]
+    now: datetime
+    deletion: bool
 
 
 @dataclass(frozen=True)
 class NamespacePlan:
-    """What to do. `create`: the namespace to be made; `relabel`: labels of ours that somebody stripped."""
+    """What to do. `create`: to be made; `patch`: labels and annotations to be set or, as None, removed.
+
+    `adopts`: the patch makes a foreign namespace ours. `delete`: to be deleted; `delete_in`: seconds until
+    then. `template`: the one whose objects belong there; empty: none do; None: they stay as they are.
+    """
 
     create: Object | None = None
-    relabel: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class NamespaceOutcome:
-    """What the last pass over a namespace came to: why the API server refused what `policies` want."""
-
-    policies: frozenset[str] = frozenset()
-    problems: tuple[Problem, ...] = ()
+    patch: Changes = field(default_factory=dict)
+    adopts: bool = False
+    delete: bool = False
+    delete_in: float | None = None
+    template: str | None = None
+    problems: tuple[Told, ...] = ()
 
 
 def plan_namespace(name: str, facts: NamespaceFacts) -> NamespacePlan:
-    """The plan of a namespace. Of several makers the first by name is the one it is labelled with."""
-    if not facts.makers:
+    """The plan of a namespace."""
+    there = facts.namespace
+    if facts.closed or (there is not None and is_going(there)):
         return NamespacePlan()
-    maker = min(facts.makers)
-    if facts.namespace is None:
-        return NamespacePlan(create=desired_namespace(name, maker))
-    return NamespacePlan(relabel=_stripped(facts.namespace, maker))
+    choice = choose(name, facts.claims, facts.templates.keys(), _label(there, POLICY_LABEL))
+    if there is None:
+        return _missing(name, facts, choice)
+    if not is_kept_up(there):
+        return _foreign(there, facts, choice)
+    return _ours(there, facts, choice)
 
 
-def desired_namespace(name: str, maker: Maker) -> Object:
-    """Labels come and go by hand, as selectors; the annotation remembers that we made it."""
-    return {
-        "metadata": {
-            "name": name,
-            "labels": labels(maker.policy, maker.directory),
-            "annotations": {MADE_ANNOTATION: "true"},
-        }
+def _missing(name: str, facts: NamespaceFacts, choice: Choice) -> NamespacePlan:
+    if choice.maker is None:
+        return NamespacePlan()
+    if choice.template is None:
+        return NamespacePlan(problems=choice.problems)
+    first = first_metadata(_fields(facts, choice.template))
+    marks = {MADE_ANNOTATION: "true"}
+    metadata = {
+        "name": name,
+        "labels": first["labels"] | labels(choice.maker.policy, choice.maker.directory),
+        "annotations": first["annotations"] | marks,
     }
+    return NamespacePlan(create={"metadata": metadata}, template=choice.template, problems=choice.problems)
+
+
+def _foreign(there: Mapping[str, Any], facts: NamespaceFacts, choice: Choice) -> NamespacePlan:
+    adopters = [claim for claim in facts.claims if claim.wanted and claim.creation.adopt]
+    if not adopters:
+        lacking = _lacking(there, choice.maker) if is_made_by_us(there) else {}
+        return NamespacePlan(patch={"labels": lacking} if lacking else {})
+    if choice.template is None:
+        return NamespacePlan(problems=choice.problems)
+    patch = changes(there["metadata"], _fields(facts, choice.template), made=False)
+    return NamespacePlan(
+        patch={
+            "labels": {**patch["labels"], **_lacking(there, min(adopters))},
+            "annotations": {**patch["annotations"], ADOPTED_ANNOTATION: "true"},
+        },
+        adopts=True,
+        template=choice.template,
+        problems=choice.problems,
+    )
+
+
+def _ours(there: Mapping[str, Any], facts: NamespaceFacts, choice: Choice) -> NamespacePlan:
+    made = ADOPTED_ANNOTATION not in _annotations(there)
+    template = choice.template if facts.claims else None
+    kept_up: Changes = {"labels": {}, "annotations": {}}
+    if template is not None:
+        kept_up = changes(there["metadata"], _fields(facts, template), made=made)
+    patch: Changes = {
+        "labels": {**kept_up["labels"], **_lacking(there, choice.maker)},
+        "annotations": {**kept_up["annotations"], **_mark(there, facts)},
+    }
+    left = _seconds_left(there, facts) if made else None
+    delete = left is not None and left <= 0
+    return NamespacePlan(
+        patch={} if delete else {kind: keys for kind, keys in patch.items() if keys},
+        delete=delete,
+        delete_in=None if delete else left,
+        template=template,
+        problems=choice.problems,
+    )
+
+
+def _mark(there: Mapping[str, Any], facts: NamespaceFacts) -> dict[str, str | None]:
+    """The change of the mark that tells since when nobody is wanted there."""
+    if facts.frozen:
+        return {}
+    if facts.used:
+        return {UNUSED_ANNOTATION: None} if UNUSED_ANNOTATION in _annotations(there) else {}
+    marked = unused_since(there) is not None
+    return {} if marked else {UNUSED_ANNOTATION: facts.now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def _seconds_left(there: Mapping[str, Any], facts: NamespaceFacts) -> float | None:
+    """Until an unused namespace goes; None: it stays. One policy that keeps it is enough."""
+    since = unused_since(there)
+    longest = max((claim.creation.delete_after for claim in facts.claims), default=math.inf)
+    if since is None or facts.used or facts.frozen or not facts.deletion or longest == math.inf:
+        return None
+    return (since + timedelta(seconds=longest) - facts.now).total_seconds()
+
+
+def unused_since(namespace: Mapping[str, Any]) -> datetime | None:
+    """What the mark says; None when there is none, or none that can be read."""
+    try:
+        since = datetime.fromisoformat(_annotations(namespace).get(UNUSED_ANNOTATION, ""))
+    except ValueError:
+        return None
+    return since if since.tzinfo is not None else None
 
 
 def is_made_by_us(namespace: Mapping[str, Any]) -> bool:
-    """True for namespaces the operator made, as long as one of its marks is left.
+    """True for namespaces the operator made or adopted, as long as one of its marks is left.
 
     Another tool may have written its own name into managed-by, or somebody stripped labels: that must not end
     anybody's access. Who may set these marks may set allow-policy as well.
     """
-    metadata = namespace["metadata"]
-    if MADE_ANNOTATION in (metadata.get("annotations") or {}):
+    if is_kept_up(namespace):
         return True
-    present = metadata.get("labels") or {}
+    present = namespace["metadata"].get("labels") or {}
     return bool(present.keys() & {POLICY_LABEL, DIRECTORY_LABEL}) or (
         present.get(MANAGED_BY_LABEL) == MANAGED_BY
     )
+
+
+def is_kept_up(namespace: Mapping[str, Any]) -> bool:
+    """True for those that the operator surely made or adopted: labels alone may be anybody's."""
+    return bool(_annotations(namespace).keys() & {MADE_ANNOTATION, ADOPTED_ANNOTATION})
 
 
 def is_going(namespace: Mapping[str, Any]) -> bool:
@@ -93,10 +193,22 @@ def is_going(namespace: Mapping[str, Any]) -> bool:
     return bool(namespace["metadata"].get("deletionTimestamp"))
 
 
-def _stripped(namespace: Mapping[str, Any], maker: Maker) -> dict[str, str]:
-    """Labels that a namespace of ours lacks. A value that somebody chose is left alone."""
-    if is_going(namespace) or not is_made_by_us(namespace):
+def _fields(facts: NamespaceFacts, template: str) -> Fields:
+    return fields_of(facts.templates[template]) if template else NOTHING
+
+
+def _lacking(namespace: Mapping[str, Any], maker: Claim | None) -> dict[str, str | None]:
+    """Labels of ours that it lacks. A value that somebody chose is left alone; nobody's are put back."""
+    if maker is None:
         return {}
     present = namespace["metadata"].get("labels") or {}
     wanted = labels(maker.policy, maker.directory)
     return {key: value for key, value in wanted.items() if key not in present}
+
+
+def _annotations(namespace: Mapping[str, Any]) -> Mapping[str, str]:
+    return namespace["metadata"].get("annotations") or {}
+
+
+def _label(namespace: Mapping[str, Any] | None, name: str) -> str:
+    return str(((namespace or {"metadata": {}})["metadata"].get("labels") or {}).get(name, ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -27,23 +28,48 @@ class Place(NamedTuple):
         return not self.namespace
 
 
+class Creation(NamedTuple):
+    """How a policy makes a namespace. `template` empty: a bare one; `delete_after`: seconds unused."""
+
+    template: str = ""
+    adopt: bool = False
+    delete_after: float = math.inf
+
+
 @dataclass(frozen=True)
 class Opening:
-    """How a place came about: `captured` names need the namespace's consent; `create` makes it."""
+    """How a place came about: `captured` names need the namespace's consent; `creations` make it.
+
+    `selected`: by the namespace's labels alone, so that nobody thought of this one.
+    """
 
     captured: bool
-    create: bool
+    creations: frozenset[Creation] = frozenset()
+    selected: bool = False
+
+    @property
+    def create(self) -> bool:
+        """True when a missing namespace is made."""
+        return bool(self.creations)
+
+    @property
+    def adopts(self) -> bool:
+        """True when a namespace of others is taken over."""
+        return any(creation.adopt for creation in self.creations)
 
 
 @dataclass(frozen=True)
 class Settings:
     """What the chart's values say. `protected`: namespaces besides kube-* and default.
 
-    `literal`: protected ones that a policy may name all the same.
+    `literal`: protected ones that a policy may name all the same. `deletion`: whether unused namespaces may
+    be deleted. `template_kinds`: (apiVersion, kind) of what templates may hold besides.
     """
 
     protected: frozenset[str]
     literal: frozenset[str] = frozenset()
+    deletion: bool = False
+    template_kinds: frozenset[tuple[str, str]] = frozenset()
 
     def is_protected(self, namespace: str) -> bool:
         """True for namespaces that no capture or selector may ever reach (rule 14)."""
@@ -71,5 +97,6 @@ def widest(openings: Sequence[Opening]) -> Opening:
     """Several grants or groups meet in one place: the author's literal name and wish to create count."""
     return Opening(
         captured=all(opening.captured for opening in openings),
-        create=any(opening.create for opening in openings),
+        creations=frozenset(creation for opening in openings for creation in opening.creations),
+        selected=all(opening.selected for opening in openings),
     )

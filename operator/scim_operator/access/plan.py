@@ -67,6 +67,8 @@ def plan(place: Place, facts: Facts) -> Plan:
     """The plan of a place."""
     if not facts.directory_exists:
         return Plan(keep=True, problems=(directory_missing(facts.directory),))
+    if _is_being_adopted(place, facts):
+        return Plan(keep=True)  # its own event makes this place due again
     wanted, problems = _wanted(place, facts)
     # Nobody loses one binding before the other one is there (rule 12).
     names = wanted | facts.moving
@@ -81,6 +83,21 @@ def plan(place: Place, facts: Facts) -> Plan:
         shards=shards,
         problems=(*problems, *_foreign_bindings(place, facts, names, shards)),
     )
+
+
+def _is_being_adopted(place: Place, facts: Facts) -> bool:
+    """True while a namespace opens to the place only by becoming ours. Nobody keeps access by that."""
+    opening, namespace = facts.opening, facts.namespace
+    if opening is None or namespace is None or not opening.adopts or facts.ours or is_going(namespace):
+        return False
+    wanted = facts.subjects and facts.anybody and (facts.role_exists or place.kind == "Role")
+    return bool(wanted) and facts.limit is None and not _is_open(place, opening, namespace)
+
+
+def _is_open(place: Place, opening: Opening, namespace: Mapping[str, Any]) -> bool:
+    """True for a namespace that a policy may bind in: the author named it, it is ours, or it consents."""
+    consent = _label(namespace, ALLOW_POLICY_LABEL)
+    return not opening.captured or is_made_by_us(namespace) or consent in (place.policy, "any")
 
 
 def _wanted(place: Place, facts: Facts) -> tuple[frozenset[str], tuple[Problem, ...]]:
@@ -124,8 +141,7 @@ def _namespace_refusal(place: Place, opening: Opening, facts: Facts) -> Problem 
     if is_going(namespace):
         message = f"namespace {place.namespace!r} is being deleted; access follows when it is back"
         return Problem("NamespaceMissing", "Terminating", message)
-    consent = _label(namespace, ALLOW_POLICY_LABEL)
-    if opening.captured and not is_made_by_us(namespace) and consent not in (place.policy, "any"):
+    if not _is_open(place, opening, namespace):
         message = (
             f"namespace {place.namespace!r} bears no mark of scim-operator, and a group's name alone must "
             f"not open it; to allow: kubectl label ns {place.namespace} {ALLOW_POLICY_LABEL}={place.policy}"

@@ -56,8 +56,10 @@ def _wrong_grant(spec: PolicySpec, grant: Grant, captures: frozenset[str]) -> It
         yield ".role: a Role lives in a namespace"
     if grant.cluster and not _means_named_groups(spec):
         yield ".cluster needs groups.externalIds, or one group's exact name as groups.displayName"
-    if grant.namespaces is not None and len(_targets(grant.namespaces)) != 1:
-        yield ".namespaces needs exactly one of name, names and selector"
+    if grant.namespaces is not None:
+        if len(_targets(grant.namespaces)) != 1:
+            yield ".namespaces needs exactly one of name, names and selector"
+        yield from _wrong_creation(grant.namespaces)
     for field, template in _templates(grant):
         unknown = capture_names(template) - captures
         if unknown:
@@ -70,6 +72,15 @@ def _wrong_grant(spec: PolicySpec, grant: Grant, captures: frozenset[str]) -> It
     unlimited = capture_names(role) - set(spec.where)
     if unlimited:
         yield f".{field}: {{{min(unlimited)}}} must be limited by groups.where"
+
+
+def _wrong_creation(target: NamespaceTarget) -> Iterator[str]:
+    if target.create is None:
+        return
+    if target.name is None:
+        yield ".namespaces.create needs namespaces.name"
+    if (target.create.after is not None) != (target.create.when_unused == "Delete"):
+        yield ".namespaces.create.after goes with whenUnused: Delete, and that needs it"
 
 
 def _means_named_groups(spec: PolicySpec) -> bool:

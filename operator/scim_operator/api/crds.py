@@ -16,6 +16,7 @@ from scim_operator.api.kinds import (
     ACCESS_POLICY,
     CATEGORY,
     GROUP,
+    NAMESPACE_TEMPLATE,
     SCIM_DIRECTORY,
     SCIM_GROUP,
     SCIM_USER,
@@ -24,12 +25,14 @@ from scim_operator.api.kinds import (
     Kind,
 )
 from scim_operator.api.policy import AccessPolicy
+from scim_operator.api.template import NamespaceTemplate
 
 MODELS: tuple[tuple[Kind, type[BaseModel]], ...] = (
     (SCIM_DIRECTORY, ScimDirectory),
     (SCIM_USER, ScimUser),
     (SCIM_GROUP, ScimGroup),
     (ACCESS_POLICY, AccessPolicy),
+    (NAMESPACE_TEMPLATE, NamespaceTemplate),
 )
 
 

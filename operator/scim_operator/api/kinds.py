@@ -15,7 +15,11 @@ POLICY_LABEL = f"{GROUP}/policy"
 DIRECTORY_LABEL = f"{GROUP}/directory"
 SHARDS_LABEL = f"{GROUP}/shards"
 ALLOW_POLICY_LABEL = f"{GROUP}/allow-policy"
+TEMPLATE_LABEL = f"{GROUP}/template"
 MADE_ANNOTATION = f"{GROUP}/made"
+ADOPTED_ANNOTATION = f"{GROUP}/adopted"
+UNUSED_ANNOTATION = f"{GROUP}/unused-since"
+FROM_TEMPLATE_ANNOTATION = f"{GROUP}/from-template"
 WRITTEN_ANNOTATION = f"{GROUP}/written"
 REQUEST_ANNOTATION = f"{GROUP}/request"
 TOKEN_SECRET_TYPE = f"{GROUP}/token"
@@ -117,6 +121,19 @@ ACCESS_POLICY = Kind(
         Column("People", ".status.people", "integer"),
         Column("Bindings", ".status.bindings", "integer"),
         Column("Namespaces", ".status.namespaces", "integer"),
+        _READY,
+        Column("Reason", _REASON),
+        _AGE,
+    ),
+)
+
+NAMESPACE_TEMPLATE = Kind(
+    "NamespaceTemplate",
+    "namespacetemplates",
+    "nst",
+    (
+        Column("Namespaces", ".status.namespaces", "integer"),
+        Column("Enforce", ".spec.podSecurity.enforce", description="The pod security level enforced."),
         _READY,
         Column("Reason", _REASON),
         _AGE,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from scim_operator.api.base import LABEL_NAME, ApiModel, ObjectName, Status, rule, rules
+from scim_operator.api.durations import Duration
 
 CaptureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
 CaptureValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
@@ -86,7 +87,37 @@ class PeopleSelector(ApiModel):
 
 
 class NamespaceCreation(ApiModel):
-    """How a missing namespace is made. Empty for now: a bare namespace with our labels."""
+    """How a missing namespace is made. Empty: a bare one with our labels, kept for ever."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.after) == (has(self.whenUnused) && self.whenUnused == 'Delete')",
+                "after goes with whenUnused: Delete, and that needs it",
+            )
+        )
+    )
+
+    template: ObjectName | None = Field(
+        None, description="The NamespaceTemplate it is made from; while that is missing, it isn't made."
+    )
+    adopt: bool = Field(
+        False,
+        description=(
+            "Take over a namespace of that name that somebody else made: it gets the labels and the parts of "
+            "the template that it lacks, loses and changes nothing, and is never deleted."
+        ),
+    )
+    when_unused: Literal["Retain", "Delete"] = Field(
+        "Retain",
+        description=(
+            "What becomes of it when nobody active is wanted there any more. Delete works only where the "
+            "chart's value namespaceDeletion allows it."
+        ),
+    )
+    after: Duration | None = Field(
+        None, description="For Delete: how long it must have been unused, such as 720h."
+    )
 
 
 class SelectorExpression(ApiModel):

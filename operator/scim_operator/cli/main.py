@@ -16,6 +16,7 @@ from scim_operator.cli import crds, token
 from scim_operator.cli.failure import CommandError
 from scim_operator.cli.logs import configure_logs
 from scim_operator.kube.errors import ApiError
+from scim_operator.kube.resources import Resource
 
 _WHERE = "which one is meant says the kubeconfig (KUBECONFIG); `kubectl cluster-info` tries it"
 
@@ -73,6 +74,17 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="protected namespaces that a policy may name literally all the same",
     )
+    parser.add_argument(
+        "--namespace-deletion",
+        action="store_true",
+        help="let policies delete namespaces that were made for them and have long been unused",
+    )
+    parser.add_argument(
+        "--template-kinds",
+        default="",
+        metavar="A,B",
+        help="what templates may hold besides, as apiVersion/resource/kind: v1/configmaps/ConfigMap",
+    )
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.set_defaults(command=_run)
 
@@ -92,6 +104,8 @@ def _run(arguments: argparse.Namespace) -> int:
         external_url=arguments.external_url,
         protected_namespaces=_names(arguments.protected_namespaces),
         literal_namespaces=_names(arguments.literal_namespaces),
+        namespace_deletion=arguments.namespace_deletion,
+        template_kinds=tuple(map(_kind, filter(None, arguments.template_kinds.split(",")))),
     )
     asyncio.run(app.run(options))
     return 0
@@ -99,3 +113,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _names(listed: str) -> frozenset[str]:
     return frozenset(filter(None, listed.split(",")))
+
+
+def _kind(text: str) -> Resource:
+    """`apps/v1/deployments/Deployment`, or `v1/configmaps/ConfigMap` of the core group."""
+    parts = text.split("/")
+    if len(parts) not in (3, 4) or not all(parts):
+        raise CommandError(f"--template-kinds: {text!r} is no apiVersion/resource/kind")
+    group, version, plural, kind = parts if len(parts) == 4 else ["", *parts]
+    return Resource(group, version, plural, kind, namespaced=True)

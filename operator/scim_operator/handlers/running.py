@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import kopf
 
 from scim_operator.handlers.watch import Observe, register
 from scim_operator.kube.credentials import Credentials
-from scim_operator.reconcile.resources import BINDINGS, OURS
+from scim_operator.kube.resources import Resource
+from scim_operator.reconcile.resources import BINDINGS, CONTENTS, OURS
 
 # Only peering would show it. kopf doesn't export its type, a str.
 _IDENTITY: Any = "scim-operator"
@@ -44,7 +45,7 @@ class EverySecond(Iterable[float]):
         return itertools.repeat(1.0)
 
 
-def settings() -> kopf.OperatorSettings:
+def settings(template_kinds: Sequence[Resource] = ()) -> kopf.OperatorSettings:
     """Watch only: no posting, no peering, no scanning, nothing written to objects."""
     made = kopf.OperatorSettings()
     made.persistence.diffbase_storage = NoDiffBase()
@@ -57,13 +58,19 @@ def settings() -> kopf.OperatorSettings:
     made.networking.error_backoffs = EverySecond()
     made.queueing.idle_timeout = 1.0
     made.queueing.exit_timeout = 0.5
-    for item in BINDINGS:
+    for item in (*BINDINGS, *CONTENTS, *template_kinds):
         made.watching.label_selectors[item.group, item.version, item.plural] = OURS
     return made
 
 
 async def run(
-    *, stop: asyncio.Event, on_start: Hook, on_stop: Hook, login: Credentials, observe: Observe
+    *,
+    stop: asyncio.Event,
+    on_start: Hook,
+    on_stop: Hook,
+    login: Credentials,
+    observe: Observe,
+    template_kinds: Sequence[Resource] = (),
 ) -> None:
     """Watch until `stop` is set or a signal comes.
 
@@ -71,7 +78,7 @@ async def run(
     every task of the loop that wasn't there before it began.
     """
     registry = kopf.OperatorRegistry()
-    register(registry, observe)
+    register(registry, observe, template_kinds)
 
     # Permanent: a port that is taken should end the process now, not be tried again in a minute.
     @kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)
@@ -98,7 +105,7 @@ async def run(
 
     await kopf.operator(
         registry=registry,
-        settings=settings(),
+        settings=settings(template_kinds),
         # kopf would ask for the name of the process's user, and a container's has none.
         identity=_IDENTITY,
         standalone=True,

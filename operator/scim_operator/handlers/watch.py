@@ -7,7 +7,7 @@ plain functions in threads, and what they touch belongs to the event loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import kopf
@@ -21,13 +21,17 @@ from scim_operator.kube.resources import (
     ROLE_BINDINGS,
     Resource,
 )
-from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.resources import CONTENTS, POLICIES, TEMPLATES
 
 Observe = Callable[[Resource, str | None, Mapping[str, Any]], None]
 
 
-def register(registry: kopf.OperatorRegistry, observe: Observe) -> None:
-    """The handlers, on a registry of their own."""
+def register(
+    registry: kopf.OperatorRegistry, observe: Observe, template_kinds: Sequence[Resource] = ()
+) -> None:
+    """The handlers, on a registry of their own. `template_kinds`: what templates may hold besides."""
+    for resource in (*CONTENTS, *template_kinds):
+        _register_content(registry, observe, resource)
 
     @kopf.on.event(USERS.group, USERS.version, USERS.plural, registry=registry)
     async def user(event: kopf.RawEvent, **_: Any) -> None:
@@ -48,6 +52,11 @@ def register(registry: kopf.OperatorRegistry, observe: Observe) -> None:
     async def policy(event: kopf.RawEvent, **_: Any) -> None:
         """A policy -> its places, former ones included."""
         observe(POLICIES, event["type"], event["object"])
+
+    @kopf.on.event(TEMPLATES.group, TEMPLATES.version, TEMPLATES.plural, registry=registry)
+    async def template(event: kopf.RawEvent, **_: Any) -> None:
+        """A template -> the namespaces made from it, and those that wait for it."""
+        observe(TEMPLATES, event["type"], event["object"])
 
     @kopf.on.event(NAMESPACES.version, NAMESPACES.plural, registry=registry)
     async def namespace(event: kopf.RawEvent, **_: Any) -> None:
@@ -73,3 +82,12 @@ def register(registry: kopf.OperatorRegistry, observe: Observe) -> None:
     async def cluster_role_binding(event: kopf.RawEvent, **_: Any) -> None:
         """The same for what is given in the whole cluster."""
         observe(CLUSTER_ROLE_BINDINGS, event["type"], event["object"])
+
+
+def _register_content(registry: kopf.OperatorRegistry, observe: Observe, resource: Resource) -> None:
+    selector = [*([resource.group] if resource.group else []), resource.version, resource.plural]
+
+    @kopf.on.event(*selector, registry=registry, id=f"{resource.plural}.{resource.group}")
+    async def content(event: kopf.RawEvent, **_: Any) -> None:
+        """What a template brought -> its namespace: what somebody else did to it is put right."""
+        observe(resource, event["type"], event["object"])

@@ -22,6 +22,7 @@ class Cache:
     def __init__(self, keep: Callable[[Object], Object] = lambda obj: obj) -> None:
         self._keep = keep
         self._objects: dict[Key, Object] = {}
+        self._names: dict[str, set[str]] = {}
         # Versions at which objects were seen deleted: a listing that is older would raise the dead.
         self._deleted: dict[Key, int] = {}
         self.listed_once = False
@@ -36,8 +37,7 @@ class Cache:
         changed = {key_of(item) for item in items if self.put(item)}
         ghosts = [key for key, obj in self._objects.items() if key not in present and _version(obj) <= newest]
         for key in ghosts:
-            del self._objects[key]
-        self.population += len(ghosts)
+            self._drop(key)
         self.listed_once = True
         return changed | set(ghosts)
 
@@ -52,6 +52,7 @@ class Cache:
         self._deleted.pop(key, None)
         self.population += known is None
         self._objects[key] = self._keep(obj)
+        self._names.setdefault(key[0], set()).add(key[1])
         return True
 
     def remove(self, obj: Object) -> None:
@@ -68,17 +69,28 @@ class Cache:
 
     def discard(self, obj: Object) -> None:
         """Know nothing of an object any more, without holding it for deleted."""
-        self.population += self._objects.pop(key_of(obj), None) is not None
+        self._drop(key_of(obj))
 
     def _forget(self, obj: Object, version: int) -> None:
         key = key_of(obj)
         known = self._objects.get(key)
         if known is not None and _uid(known) != _uid(obj):
             return
-        self.population += self._objects.pop(key, None) is not None
+        self._drop(key)
         self._deleted[key] = max(self._deleted.get(key, 0), version)
         if len(self._deleted) > _REMEMBERED:
             del self._deleted[next(iter(self._deleted))]
+
+    def _drop(self, key: Key) -> None:
+        if self._objects.pop(key, None) is not None:
+            self.population += 1
+            self._names[key[0]].discard(key[1])
+            if not self._names[key[0]]:
+                del self._names[key[0]]
+
+    def within(self, namespace: str) -> list[Object]:
+        """All objects of a namespace."""
+        return [self._objects[namespace, name] for name in sorted(self._names.get(namespace, ()))]
 
     def get(self, name: str, namespace: str = "") -> Object | None:
         """The object, or None."""
@@ -94,6 +106,20 @@ class Cache:
 def metadata_only(obj: Object) -> Object:
     """What we need of namespaces and roles; a ClusterRole's rules may be long."""
     return {"metadata": {key: value for key, value in obj["metadata"].items() if key != "managedFields"}}
+
+
+def content_only(obj: Object) -> Object:
+    """All but the status, which others keep writing, and managedFields."""
+    kept = {key: value for key, value in obj.items() if key not in ("status", "metadata")}
+    return {**kept, **metadata_only(obj)}
+
+
+def essence(obj: Object | None) -> Object:
+    """What counts of an object that somebody may have changed; its version moves with its status, too."""
+    if obj is None:
+        return {}
+    metadata = {field: obj["metadata"].get(field) or {} for field in ("uid", "labels", "annotations")}
+    return {**content_only(obj), "metadata": metadata}
 
 
 def _version(obj: Object) -> int:

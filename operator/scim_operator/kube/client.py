@@ -128,13 +128,28 @@ class KubeClient:
         )
 
     async def apply(
-        self, resource: Resource, name: str, body: Object, *, manager: str, dry_run: bool = False
+        self,
+        resource: Resource,
+        name: str,
+        body: Object,
+        *,
+        manager: str,
+        namespace: str | None = None,
+        dry_run: bool = False,
     ) -> Object:
-        """Server-side apply as `manager`, also of fields that others own; makes what is missing."""
+        """Server-side apply as `manager`, also of fields that others own; makes what is missing.
+
+        What the same manager applied before and `body` no longer names is removed.
+        """
         query = {"fieldManager": manager, "force": "true", **({"dryRun": "All"} if dry_run else {})}
-        body = _typed(resource, body)
-        return await self._call(
-            "PATCH", resource.path(None, name), body=body, query=query, content_type=_APPLY_PATCH
+        return await self._write(
+            "apply",
+            resource,
+            "PATCH",
+            resource.path(namespace, name),
+            _typed(resource, body),
+            query=query,
+            content_type=_APPLY_PATCH,
         )
 
     async def delete(
@@ -160,11 +175,12 @@ class KubeClient:
         body: Mapping[str, Any],
         *,
         subresource: str = "",
+        query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Object:
         written = f"{resource.plural}/{subresource}" if subresource else resource.plural
         try:
-            answer = await self._call(method, path, body=body, content_type=content_type)
+            answer = await self._call(method, path, body=body, query=query, content_type=content_type)
         except ApiError as error:
             WRITES.labels(written, verb, str(error.status or "unreachable")).inc()
             raise

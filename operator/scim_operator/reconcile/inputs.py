@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,11 +11,13 @@ from itertools import chain
 from scim_operator.access.bindings import own_place
 from scim_operator.access.grants import GroupNames
 from scim_operator.access.places import Place
+from scim_operator.api.kinds import DIRECTORY_LABEL, POLICY_LABEL
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.feed import list_identities, take_in
 from scim_operator.directory.records import GROUPS, RESOURCES, TYPES, USERS, Record
-from scim_operator.kube.cache import Cache, Key, Object, key_of
-from scim_operator.kube.client import KubeClient
+from scim_operator.kube.cache import Cache, Key, Object, essence, key_of
+from scim_operator.kube.client import KubeClient, Listing
+from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
@@ -22,15 +25,18 @@ from scim_operator.kube.resources import (
     ROLE_BINDINGS,
     Resource,
 )
-from scim_operator.reconcile.resources import BINDINGS, OURS, POLICIES
+from scim_operator.reconcile.claims import namespaces_labelled, namespaces_of_template, our_namespaces
+from scim_operator.reconcile.resources import BINDINGS, OURS, POLICIES, TEMPLATES
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.statuses import Subject
 from scim_operator.reconcile.world import World
 from scim_operator.scim.schemas import USER
 
+log = logging.getLogger(__name__)
+
 _DELETED = "DELETED"
-# Bindings last: they are compared with what all the others ask for.
-LISTED = (DIRECTORIES, POLICIES, NAMESPACES, CLUSTER_ROLES, *BINDINGS)
+# Besides what lies in namespaces, which comes last: it is compared with what all the others ask for.
+LISTED = (DIRECTORIES, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Concerned:
 
     places: set[Place] = field(default_factory=set)
     statuses: set[Subject] = field(default_factory=set)
+    # Besides those of the places: nobody waits for these.
+    unhurried: set[str] = field(default_factory=set)
 
     @property
     def namespaces(self) -> set[str]:
@@ -55,6 +63,7 @@ def merged(parts: Iterable[Concerned]) -> Concerned:
     for part in parts:
         whole.places.update(part.places)
         whole.statuses.update(part.statuses)
+        whole.unhurried.update(part.unhurried)
     return whole
 
 
@@ -70,6 +79,8 @@ class Inputs:
             CLUSTER_ROLES: world.roles,
             ROLE_BINDINGS: world.role_bindings,
             CLUSTER_ROLE_BINDINGS: world.cluster_role_bindings,
+            TEMPLATES: world.templates,
+            **world.contents,
         }
         self._changed: Mapping[Resource, Callable[[Key], Concerned]] = {
             DIRECTORIES: self._directory,
@@ -78,10 +89,13 @@ class Inputs:
             CLUSTER_ROLES: self._role,
             ROLE_BINDINGS: partial(self._binding, world.role_bindings),
             CLUSTER_ROLE_BINDINGS: partial(self._binding, world.cluster_role_bindings),
+            TEMPLATES: self._template,
+            **dict.fromkeys(world.contents, self._content),
         }
         # (kind, uid) -> the generation that was taken in last
         self._planned: dict[tuple[str, str], int] = {}
         self._policy_planned: dict[str, tuple[str, int]] = {}
+        self._template_planned: dict[str, tuple[str, int]] = {}
         self._members: dict[GroupKey, Mapping[str, None]] = {}
 
     @property
@@ -94,21 +108,26 @@ class Inputs:
         """One event of a watch; `event` None: the object was listed when the watch began."""
         if resource in (USERS, GROUPS):
             return self._observe_record(event, obj)
+        if resource in self._world.contents:
+            return self._observe_content(resource, event, obj)
         cache = self._caches[resource]
         # A label that was stripped or changed: the place that the binding stood for is concerned as well.
         former = cache.get(key_of(obj)[1], key_of(obj)[0]) if resource in BINDINGS else None
         before = self._binding_itself(former) if former else Concerned()
         if event == _DELETED:
             cache.remove(obj)
-            return before | self._changed[resource](key_of(obj))
+            # A namespace may be unused without it.
+            left = Concerned(unhurried={key_of(obj)[0]} - {""} if resource in BINDINGS else set())
+            return before | left | self._changed[resource](key_of(obj))
         return before | self._changed[resource](key_of(obj)) if cache.put(obj) else Concerned()
 
     async def list_all(self, client: KubeClient) -> Concerned:
         """List every input as it is now. Raises ApiError, and then nothing is taken in."""
         identities = await list_identities(client)
+        within = (*self._world.contents, *BINDINGS)
         listings = [
-            (resource, await client.list(resource, selector=OURS if resource in BINDINGS else ""))
-            for resource in LISTED
+            *[(resource, await self._listing(client, resource)) for resource in LISTED],
+            *[(resource, await self._listing(client, resource, OURS)) for resource in within],
         ]
         gone = take_in(self._world.index, identities)
         concerned = [self._record_gone(record) for record in [*gone, *self._world.index.departed()]]
@@ -120,17 +139,27 @@ class Inputs:
             concerned += [self._record_changed(record) for record in records]
         return merged(concerned)
 
+    async def _listing(self, client: KubeClient, resource: Resource, selector: str = "") -> Listing:
+        try:
+            return await client.list(resource, selector=selector)
+        except ApiError as error:
+            if not error.not_found or resource not in (TEMPLATES, *self._world.contents):
+                raise
+            # Its CRD isn't there (helm never adds one to an older release): so are none of its objects.
+            log.warning("the API server doesn't know %s.%s", resource.plural, resource.group)
+            return Listing([], "0")
+
     def everything(self) -> Concerned:
         """All places that are wanted or exist, and all statuses."""
         places = self._world.routes.places()
         statuses = set()
         for binding in chain(self._world.role_bindings, self._world.cluster_role_bindings):
             places |= self._binding_itself(binding).places
-        for resource in (DIRECTORIES, POLICIES):
+        for resource in (DIRECTORIES, POLICIES, TEMPLATES):
             statuses |= {Subject(resource, key_of(obj)[1]) for obj in self._caches[resource]}
         for kind, resource in RESOURCES.items():
             statuses |= {Subject(resource, record.name) for record in self._world.index.records(kind)}
-        return Concerned(places, statuses)
+        return Concerned(places, statuses, our_namespaces(self._world))
 
     # --- users and groups ----------------------------------------------------------------------------------
 
@@ -246,7 +275,10 @@ class Inputs:
             for record in self._world.index.all(name, kind):
                 people |= self._name(record)
         policies = {Subject(POLICIES, policy) for policy in self._world.routes.in_directory(name)}
-        return Concerned(places, {Subject(DIRECTORIES, name), *people, *policies})
+        spaces = namespaces_labelled(self._world, DIRECTORY_LABEL, name)
+        for policy in self._world.routes.in_directory(name):
+            spaces |= namespaces_labelled(self._world, POLICY_LABEL, policy)
+        return Concerned(places, {Subject(DIRECTORIES, name), *people, *policies}, spaces)
 
     def _policy(self, key: Key) -> Concerned:
         name = key[1]
@@ -258,7 +290,31 @@ class Inputs:
         groups = set(self._world.routes.near(name))
         places = self._world.set_policy(name)
         groups |= set(self._world.routes.near(name))
-        return Concerned(places, {Subject(POLICIES, name), *self._group_statuses(groups)})
+        spaces = namespaces_labelled(self._world, POLICY_LABEL, name)
+        return Concerned(places, {Subject(POLICIES, name), *self._group_statuses(groups)}, spaces)
+
+    def _template(self, key: Key) -> Concerned:
+        name = key[1]
+        template = self._world.templates.get(name)
+        state = (template["metadata"]["uid"], template["metadata"]["generation"]) if template else ("", 0)
+        if self._template_planned.get(name) == state:
+            return Concerned()
+        self._template_planned[name] = state
+        self._world.set_template(name)
+        return Concerned(set(), {Subject(TEMPLATES, name)}, namespaces_of_template(self._world, name))
+
+    def _content(self, key: Key) -> Concerned:
+        return Concerned(unhurried={key[0]})
+
+    def _observe_content(self, resource: Resource, event: str | None, obj: Object) -> Concerned:
+        """A quota's status moves with every pod: only what somebody else changed counts."""
+        cache, (namespace, name) = self._world.contents[resource], key_of(obj)
+        before = essence(cache.get(name, namespace))
+        if event == _DELETED:
+            cache.remove(obj)
+        else:
+            cache.put(obj)
+        return Concerned() if essence(cache.get(name, namespace)) == before else self._content(key_of(obj))
 
     def _namespace(self, key: Key) -> Concerned:
         namespace = self._world.namespaces.get(key[1])
@@ -268,10 +324,10 @@ class Inputs:
         openers = {group for place in before for group in routes.openers(place)}
         places = self._world.limits.around(lambda: routes.set_namespace(key[1], labels))
         if before == routes.in_namespace(key[1]):
-            return Concerned(places)
+            return Concerned(places, unhurried={key[1]})
         # A selector has found or lost it: a place that nobody opens any more leads to no group.
         openers |= {group for place in places for group in routes.openers(place)}
-        return Concerned(places, self._group_statuses(openers))
+        return Concerned(places, self._group_statuses(openers), {key[1]})
 
     def _role(self, key: Key) -> Concerned:
         return Concerned(self._world.routes.with_role(key[1]))

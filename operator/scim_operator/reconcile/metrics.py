@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.kube.cache import Object, key_of
 from scim_operator.reconcile.queue import KeyedQueue
-from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.resources import POLICIES, TEMPLATES
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 
@@ -49,12 +49,13 @@ class ReconcileMetrics(Collector):
     def _conditions(self) -> Metric:
         conditions = GaugeMetricFamily(
             "scim_operator_condition",
-            "Conditions of directories and policies: 1 for True, 0 for False.",
+            "Conditions of directories, policies and templates: 1 for True, 0 for False.",
             labels=["kind", "name", "type"],
         )
         kinds: Mapping[str, Iterable[Object]] = {
             DIRECTORIES.kind: self._world.directories.objects,
             POLICIES.kind: self._world.policies,
+            TEMPLATES.kind: self._world.templates,
         }
         for kind, objects in kinds.items():
             for obj in objects:

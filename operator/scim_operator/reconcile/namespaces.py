@@ -3,93 +3,182 @@
 | write | method | what keeps it safe |
 | --- | --- | --- |
 | new namespace | POST; on 409 it is somebody's | never takes over a namespace |
-| labels stripped from a namespace of ours | merge patch with the version seen | an older view loses |
+| labels and annotations, adoption | merge patch with the version seen | an older view loses |
+| unused namespace | DELETE with uid and version seen | nobody came back, it is the same one |
+
+What somebody waits for, making and adopting, is done at once; all else by one worker at a low rate, since a
+change of a template concerns many namespaces and must not keep anybody from their access. A new namespace has
+the template's labels from its first moment; quota, limits and network policy follow in the same pass, beside
+the bindings: access doesn't hang on an object that a webhook may refuse.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from scim_operator.access.bindings import Object
-from scim_operator.access.namespaces import NamespaceOutcome, plan_namespace
+from scim_operator.access.choice import Told
+from scim_operator.access.namespaces import NamespaceFacts, NamespacePlan, plan_namespace
 from scim_operator.access.problems import Problem
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import NAMESPACES, Resource
+from scim_operator.reconcile.claims import namespace_facts
+from scim_operator.reconcile.contents import Contents
+from scim_operator.reconcile.outcomes import NamespaceOutcome, Outcomes
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
 
 _WORKERS = 4
+# Between two namespaces that were tended: a rollout writes to some twenty of them in a second.
+_PAUSE_SECONDS = 0.05
 # A refusal may end without an event that we would see.
 _REFUSED_AGAIN_SECONDS = 30.0
+# The clock of the machine may be set; nothing is waited for longer without a look at it.
+_LONGEST_WAIT_SECONDS = 600.0
 
 Saw = Callable[[Resource, str | None, Mapping[str, Any]], None]
 Concluded = Callable[[str, NamespaceOutcome], None]
 
 
 class Namespaces:
-    """Brings namespaces to their plans. `saw` takes in what was written; `concluded` what a pass came to."""
+    """Brings namespaces to their plans. `saw` takes in what was written; `concluded` what a pass came to.
 
-    def __init__(self, client: KubeClient, world: World, saw: Saw, concluded: Concluded) -> None:
+    `now`: the time with its zone.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        world: World,
+        outcomes: Outcomes,
+        saw: Saw,
+        concluded: Concluded,
+        now: Callable[[], datetime],
+    ) -> None:
         self._client = client
         self._world = world
+        self._outcomes = outcomes
         self._saw = saw
         self._concluded = concluded
+        self._now = now
+        self._contents = Contents(client, world)
         self.queue: KeyedQueue[str] = KeyedQueue()
+        self.tending: KeyedQueue[str] = KeyedQueue()
+
+    @property
+    def queues(self) -> dict[str, KeyedQueue[str]]:
+        """What is due, by what it is."""
+        return {"namespaces": self.queue, "namespace_upkeep": self.tending}
 
     def look_at(self, names: Iterable[str]) -> None:
-        """These namespaces may have to be made or changed."""
+        """Somebody may wait for these namespaces, or need them no longer."""
         for name in names:
             self.queue.add(name)
+
+    def tend(self, names: Iterable[str]) -> None:
+        """These may differ from what their templates say; it can wait."""
+        for name in names:
+            self.tending.add(name)
 
     async def run(self) -> None:
         """Work until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(_WORKERS):
-                    tasks.create_task(self._work())
+                    tasks.create_task(self._work(self.queue, self._make))
+                tasks.create_task(self._work(self.tending, self._tend))
         finally:
             self.queue.close()
+            self.tending.close()
 
-    async def _work(self) -> None:
+    async def _work(self, queue: KeyedQueue[str], step: Callable[[str], Awaitable[None]]) -> None:
         while True:
-            name = await self.queue.get()
+            name = await queue.get()
             try:
-                await self._reconcile(name)
-                self.queue.done(name)
+                await step(name)
+                queue.done(name)
             except AgainError:
-                self.queue.add(name)
-                self.queue.done(name)
+                queue.add(name)
+                queue.done(name)
             except ApiError as error:
-                pause = self.queue.failed(name)
+                pause = queue.failed(name)
                 log.warning(
                     "a namespace couldn't be brought up to date",
                     extra={"namespace": name, "error": str(error), "again_in_seconds": pause},
                 )
             except Exception:
-                pause = self.queue.failed(name)
+                pause = queue.failed(name)
                 log.exception("a namespace failed", extra={"namespace": name, "again_in_seconds": pause})
 
-    async def _reconcile(self, name: str) -> None:
-        facts = self._world.namespace_facts(name)
-        planned = plan_namespace(name, facts)
-        problems: tuple[Problem, ...] = ()
+    async def _make(self, name: str) -> None:
+        """What somebody waits for."""
+        facts, planned = self._planned(name)
+        if planned.create is None and not planned.adopts:
+            differ = self._contents.differ(name, planned.template)
+            if planned.patch or planned.delete or differ:
+                self.tending.add(name)
+            self._conclude(name, planned, planned.problems, None if differ else ())
+            return
+        refused = await self._written(name, facts, planned)
+        contents = () if refused else await self._contents.furnish(name, planned.template)
+        self._conclude(name, planned, (*planned.problems, *refused), contents)
+
+    async def _tend(self, name: str) -> None:
+        """All the rest."""
+        facts, planned = self._planned(name)
+        if planned.create is not None or planned.adopts:
+            self.queue.add(name)
+            return
+        refused = await self._written(name, facts, planned)
+        differ = self._contents.differ(name, planned.template) and not planned.delete
+        contents = await self._contents.furnish(name, planned.template) if differ else ()
+        self._conclude(name, planned, (*planned.problems, *refused), contents)
+        if planned.patch or planned.delete or differ:
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _planned(self, name: str) -> tuple[NamespaceFacts, NamespacePlan]:
+        facts = namespace_facts(self._world, name, self._now())
+        if facts.namespace is None:
+            self._contents.forget(name)
+        return facts, plan_namespace(name, facts)
+
+    async def _written(self, name: str, facts: NamespaceFacts, planned: NamespacePlan) -> tuple[Told, ...]:
+        """Write what is planned. -> what the API server refused, for those who want it"""
         try:
             if planned.create is not None:
                 await self._create(name, planned.create)
-            elif planned.relabel and facts.namespace is not None:
-                await self._relabel(name, facts.namespace, planned.relabel)
+            elif facts.namespace is not None and planned.delete:
+                await self._delete(name, facts.namespace)
+            elif facts.namespace is not None and planned.patch:
+                await self._patch(name, facts.namespace, planned.patch)
         except ApiError as error:
             if error.status not in (400, 403, 422):
                 raise
-            problems = (_refused(name, error),)
-            self.queue.add_later(name, _REFUSED_AGAIN_SECONDS)
-        self._concluded(name, NamespaceOutcome(frozenset(maker.policy for maker in facts.makers), problems))
+            problem = Problem("Stalled", "Refused", f"namespace {name!r}: {error}")
+            return tuple(Told(policy, problem) for policy in sorted({claim.policy for claim in facts.claims}))
+        return ()
+
+    def _conclude(
+        self,
+        name: str,
+        planned: NamespacePlan,
+        told: tuple[Told, ...],
+        contents: tuple[Problem, ...] | None,
+    ) -> None:
+        """`contents` None: they are still to be looked at."""
+        known = self._outcomes.of_namespace(name).contents if contents is None else contents
+        self._concluded(name, NamespaceOutcome(planned.template or "", told, known))
+        if told != planned.problems or contents:
+            self.tending.add_later(name, _REFUSED_AGAIN_SECONDS)
+        if planned.delete_in is not None:
+            self.tending.add_later(name, min(planned.delete_in, _LONGEST_WAIT_SECONDS))
 
     async def _create(self, name: str, namespace: Object) -> None:
         try:
@@ -104,21 +193,31 @@ class Namespaces:
         self._saw(NAMESPACES, "ADDED", made)
         log.info("namespace created", extra={"namespace": name})
 
-    async def _relabel(self, name: str, seen: Mapping[str, Any], labels: Mapping[str, str]) -> None:
+    async def _patch(self, name: str, seen: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
         # The version tells a namesake that somebody made anew, too.
         version = {"resourceVersion": seen["metadata"]["resourceVersion"]}
         try:
-            changed = await self._client.merge_patch(
-                NAMESPACES, name, {"metadata": {**version, "labels": dict(labels)}}
+            patched = await self._client.merge_patch(NAMESPACES, name, {"metadata": {**version, **changed}})
+        except ApiError as error:
+            await self._again(name, error)
+            raise
+        self._saw(NAMESPACES, "MODIFIED", patched)
+        told = {kind: sorted(keys) for kind, keys in changed.items()}
+        log.info("namespace changed", extra={"namespace": name, **told})
+
+    async def _delete(self, name: str, seen: Mapping[str, Any]) -> None:
+        metadata = seen["metadata"]
+        try:
+            await self._client.delete(
+                NAMESPACES, name, uid=metadata["uid"], resource_version=metadata["resourceVersion"]
             )
         except ApiError as error:
-            if not error.conflict:
-                raise
+            await self._again(name, error)
+            raise
+        log.info("namespace deleted: unused for as long as its policies say", extra={"namespace": name})
+
+    async def _again(self, name: str, error: ApiError) -> None:
+        """Know it as it is now when it isn't what was seen. Raises AgainError then."""
+        if error.conflict:
             self._saw(NAMESPACES, "MODIFIED", await self._client.get(NAMESPACES, name))
             raise AgainError from error
-        self._saw(NAMESPACES, "MODIFIED", changed)
-        log.info("namespace labelled again", extra={"namespace": name, "labels": sorted(labels)})
-
-
-def _refused(name: str, error: ApiError) -> Problem:
-    return Problem("Stalled", "Refused", f"namespace {name!r}: {error}")

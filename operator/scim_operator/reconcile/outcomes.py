@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from scim_operator.access.namespaces import NamespaceOutcome
+from scim_operator.access.choice import Told
 from scim_operator.access.places import Place
 from scim_operator.access.problems import Problem
 
@@ -20,6 +20,19 @@ class Outcome:
     bindings: int = 0
     subjects: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class NamespaceOutcome:
+    """What the last pass over a namespace came to.
+
+    `template`: the one in force there, or none; `told`: what policies should know; `contents`: what is wrong
+    with the objects of the template.
+    """
+
+    template: str = ""
+    told: tuple[Told, ...] = ()
+    contents: tuple[Problem, ...] = ()
 
 
 NOTHING = Outcome()
@@ -64,14 +77,22 @@ class Outcomes:
     def set_namespace(self, name: str, outcome: NamespaceOutcome) -> NamespaceOutcome:
         """Keep a namespace's outcome. -> the one before"""
         before = self._namespaces.pop(name, _UNEVENTFUL)
-        if outcome.problems:
+        if outcome != _UNEVENTFUL:
             self._namespaces[name] = outcome
         return before
 
+    def of_namespace(self, name: str) -> NamespaceOutcome:
+        """The outcome of a namespace."""
+        return self._namespaces.get(name, _UNEVENTFUL)
+
+    def of_template(self, name: str) -> list[NamespaceOutcome]:
+        """The namespaces that a template is in force in."""
+        return [outcome for outcome in self._namespaces.values() if outcome.template == name]
+
     def problems(self, place: Place) -> tuple[Problem, ...]:
-        """Those of a place, and of the namespace that its policy would make."""
-        namespace = self._namespaces.get(place.namespace, _UNEVENTFUL)
-        return self.of(place).problems + (namespace.problems if place.policy in namespace.policies else ())
+        """Those of a place, and of the namespace that its policy makes."""
+        told = self.of_namespace(place.namespace).told
+        return self.of(place).problems + tuple(item.problem for item in told if item.policy == place.policy)
 
     def items(self) -> Iterator[tuple[Place, Outcome]]:
         """All of them."""

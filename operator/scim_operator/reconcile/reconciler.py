@@ -10,10 +10,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from scim_operator.access.bindings import SubjectKind, is_ours, standing
-from scim_operator.access.namespaces import NamespaceOutcome
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, plan
 from scim_operator.access.problems import Problem
@@ -27,9 +27,9 @@ from scim_operator.reconcile.events import Recorder, warning
 from scim_operator.reconcile.inputs import Concerned, Inputs
 from scim_operator.reconcile.moving import Moving
 from scim_operator.reconcile.namespaces import Namespaces
-from scim_operator.reconcile.outcomes import Outcome
+from scim_operator.reconcile.outcomes import NamespaceOutcome, Outcome
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
-from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.resources import POLICIES, TEMPLATES
 from scim_operator.reconcile.status_writer import StatusWriter
 from scim_operator.reconcile.statuses import Statuses, Subject
 from scim_operator.reconcile.world import World
@@ -47,7 +47,7 @@ _LONGEST_MOVE_SECONDS = 2.0
 
 
 class Reconciler:
-    """`monotonic`: a clock in seconds."""
+    """`monotonic`: a clock in seconds; `now`: the time with its zone."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Reconciler:
         recorder: Recorder,
         *,
         monotonic: Callable[[], float],
+        now: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._world = world
@@ -66,7 +67,9 @@ class Reconciler:
         self._statuses = statuses
         self._monotonic = monotonic
         self._places: KeyedQueue[Place] = KeyedQueue()
-        self._namespaces = Namespaces(client, world, self.observe, self._conclude_namespace)
+        self._namespaces = Namespaces(
+            client, world, statuses.outcomes, self.observe, self._conclude_namespace, now
+        )
         self._moving = Moving(world, self._pending)
         self._moving_since: dict[Place, float] = {}
         busy = (self._namespaces.queue, self._places)
@@ -84,7 +87,7 @@ class Reconciler:
     @property
     def queues(self) -> dict[str, KeyedQueue[Any]]:
         """What is due, by what it is."""
-        return {"places": self._places, "namespaces": self._namespaces.queue, **self._writer.queues}
+        return {"places": self._places, **self._namespaces.queues, **self._writer.queues}
 
     def observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
         """Take in one event. Never blocks, never fails because of what the object holds."""
@@ -125,6 +128,7 @@ class Reconciler:
         for place in concerned.places:
             self._places.add(place)
         self._namespaces.look_at(concerned.namespaces)
+        self._namespaces.tend(concerned.unhurried)
         directories = {subject for subject in concerned.statuses if subject.resource == DIRECTORIES}
         self._writer.mark(concerned.statuses - directories)
         for subject in directories:
@@ -239,9 +243,13 @@ class Reconciler:
 
     def _conclude_namespace(self, name: str, outcome: NamespaceOutcome) -> None:
         before = self._statuses.outcomes.set_namespace(name, outcome)
-        if before.problems != outcome.problems:
-            for place in self._world.routes.in_namespace(name):
+        told = {item.policy for item in {*before.told} ^ {*outcome.told}}
+        for place in self._world.routes.in_namespace(name):
+            if place.policy in told:
                 self._mark_openers(place)
+        self._writer.mark(Subject(POLICIES, policy) for policy in told)
+        if (before.template, before.contents) != (outcome.template, outcome.contents):
+            self._writer.mark(Subject(TEMPLATES, item) for item in {before.template, outcome.template} - {""})
 
     def _mark_openers(self, place: Place) -> None:
         openers = (self._world.group(key) for key in self._world.routes.openers(place))

@@ -7,11 +7,22 @@ from scim_operator.api.kinds import (
     GROUP,
     MANAGED_BY,
     MANAGED_BY_LABEL,
+    NAMESPACE_TEMPLATE,
     VERSION,
 )
-from scim_operator.kube.resources import CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS, Resource
+from scim_operator.kube.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    LIMIT_RANGES,
+    NETWORK_POLICIES,
+    RESOURCE_QUOTAS,
+    ROLE_BINDINGS,
+    Resource,
+)
 
 POLICIES = Resource(GROUP, VERSION, ACCESS_POLICY.plural, ACCESS_POLICY.kind)
+TEMPLATES = Resource(GROUP, VERSION, NAMESPACE_TEMPLATE.plural, NAMESPACE_TEMPLATE.kind)
+# What templates put into namespaces, whatever the chart's values allow besides.
+CONTENTS = (RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES)
 BINDINGS = (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)
-# Bindings are many, ours are few: only those with our label are read.
+# Of bindings, and of what may lie in any namespace, only those with our label are read: ours are few.
 OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"

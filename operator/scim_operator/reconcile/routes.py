@@ -108,6 +108,10 @@ class Routes:
         specs = self._policies.items()
         return {name: s.people.filter for name, s in specs if s.people and s.directory == directory}
 
+    def spec(self, policy: str) -> PolicySpec | None:
+        """The spec of a valid policy; None when there is no such policy."""
+        return self._policies.get(policy)
+
     def subject_kind(self, policy: str) -> SubjectKind | None:
         """What stands in a policy's bindings; None when there is no such policy."""
         spec = self._policies.get(policy)

@@ -11,6 +11,7 @@ from scim_operator.access.places import Place
 from scim_operator.access.plan import directory_missing, revocation_delayed
 from scim_operator.access.problems import Problem, quoted
 from scim_operator.access.subjects import Refused
+from scim_operator.access.templates import not_allowed
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS, Record
 from scim_operator.directory.tokens import Tokens
@@ -18,7 +19,7 @@ from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.directory_status import recent, token_fields, token_problems
 from scim_operator.reconcile.granted import grant_fields
 from scim_operator.reconcile.outcomes import Outcomes, all_problems, binding_counts
-from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.resources import POLICIES, TEMPLATES
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.world import World
 from scim_operator.scim.schemas import GROUP, USER
@@ -65,6 +66,7 @@ class Statuses:
             GROUPS: self._group,
             POLICIES: self._policy,
             DIRECTORIES: self._directory,
+            TEMPLATES: self._template,
         }[subject.resource]
         wanted = compute(subject.name)
         if wanted is None or dict(wanted.known) == wanted.status:
@@ -133,6 +135,8 @@ class Statuses:
         directory = (spec.get("groups") or spec.get("people") or {}).get("directory", "")
         if self._world.directories.get(directory) is None:
             problems.append(directory_missing(directory))
+        if not self._world.settings.deletion and _deletes(spec):
+            problems.append(_deletion_off())
         matched = self._world.routes.matched(name)
         fields = {"groups": len(matched), "people": len(people), **counts}
         # Whoever names a group in the provider must not be able to turn a policy red.
@@ -182,6 +186,20 @@ class Statuses:
             "has the access of all of them, until the last one is disabled"
         )
         return [Problem("SubjectShared", "SameSubject", message)]
+
+    def _template(self, name: str) -> Wanted | None:
+        template = self._world.templates.get(name)
+        if template is None:
+            return None
+        outcomes = self.outcomes.of_template(name)
+        problems = [problem for outcome in outcomes for problem in outcome.contents]
+        if wrong := self._world.invalid_templates.get(name):
+            problems.append(Problem("Stalled", "InvalidSpec", wrong))
+        if spec := self._world.template_specs.get(name):
+            problems += not_allowed(spec, self._world.settings.template_kinds)
+        ready = "in force" if outcomes else "no namespace is made from it yet"
+        known = template.get("status") or {}
+        return self._made(template["metadata"], known, {"namespaces": len(outcomes)}, problems, ready)
 
     def _people(self, place: Place) -> Iterable[object]:
         """Who has access by a place: those who stand there, or the members of the groups that do."""
@@ -239,3 +257,18 @@ def _nothing_granted(*, over_people: bool, matched: Sequence[GroupKey]) -> str:
         return "the filter finds nobody active: nothing to grant"
     whom = "nobody is in the groups" if matched else "no group matches"
     return f"{whom} yet: nothing to grant"
+
+
+def _deletes(spec: Mapping[str, Any]) -> bool:
+    """Whether a policy wants namespaces deleted."""
+    targets = (grant.get("namespaces") or {} for grant in spec.get("grants") or ())
+    return any((target.get("create") or {}).get("whenUnused") == "Delete" for target in targets)
+
+
+def _deletion_off() -> Problem:
+    """Such a policy where the chart's values don't allow it."""
+    message = (
+        "whenUnused: Delete is not allowed here, and unused namespaces stay; to allow it, set the chart's "
+        "value `namespaceDeletion`"
+    )
+    return Problem("Stalled", "DeletionNotAllowed", message)

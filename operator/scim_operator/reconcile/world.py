@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from scim_operator.access.bindings import SubjectKind, binding_name, is_ours, shard_of, shards_label
-from scim_operator.access.namespaces import Maker, NamespaceFacts
 from scim_operator.access.places import Place, Settings, widest
 from scim_operator.access.plan import Facts
 from scim_operator.access.shards import shard_count
 from scim_operator.access.subjects import Refused
+from scim_operator.access.templates import read_template
 from scim_operator.access.validity import invalid
 from scim_operator.api.kinds import DIRECTORY_LABEL
 from scim_operator.api.policy import PolicySpec
+from scim_operator.api.template import TemplateSpec
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record
-from scim_operator.kube.cache import Cache, metadata_only
+from scim_operator.kube.cache import Cache, content_only, metadata_only
+from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.limits import Limits
 from scim_operator.reconcile.naming import Naming
 from scim_operator.reconcile.people import People
+from scim_operator.reconcile.resources import CONTENTS
 from scim_operator.reconcile.rosters import Rosters
 from scim_operator.reconcile.routes import GroupKey, Routes
 from scim_operator.scim.schemas import GROUP, USER
@@ -34,12 +37,18 @@ log = logging.getLogger(__name__)
 class World:
     """People, policies, directories, namespaces, roles and our bindings."""
 
-    def __init__(self, index: Index, directories: Directories, settings: Settings) -> None:
+    def __init__(
+        self,
+        index: Index,
+        directories: Directories,
+        settings: Settings,
+        template_kinds: Sequence[Resource] = (),
+    ) -> None:
         self.index = index
+        self.settings = settings
         self.directories = directories
         self.naming = Naming(index, directories)
         self.routes = Routes(settings)
-        self._settings = settings
         self.people = People(index)
         self.rosters = Rosters(index, self.people, self.subject)
         self.policies = Cache()
@@ -53,6 +62,11 @@ class World:
             self._is_bound,
             lambda: self.role_bindings.population + self.cluster_role_bindings.population,
         )
+        self.templates = Cache()
+        self.template_specs: dict[str, TemplateSpec] = {}
+        self.invalid_templates: dict[str, str] = {}
+        # What templates put into namespaces, as far as it bears our label.
+        self.contents = {resource: Cache(content_only) for resource in (*CONTENTS, *template_kinds)}
         # Over how many bindings a place is spread, where these are several: the most that any of them tells.
         self._shards: dict[Place, int] = {}
 
@@ -108,6 +122,20 @@ class World:
         self.people.look_for(name, spec)
         return self.limits.around(lambda: self.routes.set_policy(name, spec))
 
+    def set_template(self, name: str) -> None:
+        """Take in the cached template of that name, or its absence."""
+        self.template_specs.pop(name, None)
+        self.invalid_templates.pop(name, None)
+        obj = self.templates.get(name)
+        if obj is None:
+            return
+        read = read_template(obj)
+        if isinstance(read, str):
+            log.warning("NamespaceTemplate %s is invalid and not used: %s", name, read)
+            self.invalid_templates[name] = read
+        else:
+            self.template_specs[name] = read
+
     # --- places --------------------------------------------------------------------------------------------
 
     def facts(self, place: Place, role_exists: bool | None = None) -> Facts:
@@ -131,38 +159,8 @@ class World:
             bindings=bindings,
             shards=shards,
             limit=self.limits.refused(place),
-            closed=self._settings.is_closed(place.namespace),
+            closed=self.settings.is_closed(place.namespace),
         )
-
-    def namespace_facts(self, name: str) -> NamespaceFacts:
-        """What is known about a namespace at this moment."""
-        makers = (self._maker(place) for place in self.routes.in_namespace(name))
-        return NamespaceFacts(frozenset(filter(None, makers)), self.namespaces.get(name))
-
-    def _maker(self, place: Place) -> Maker | None:
-        """Who makes the namespace of a place: a policy that may, for somebody whom it gives a role there."""
-        openers = self.routes.openers(place)
-        if not widest(list(openers.values())).create or self._settings.is_closed(place.namespace):
-            return None
-        directory = next(key[0] for key in openers)
-        # A Role can be there only after its namespace.
-        role_exists = place.kind == "Role" or place.role in self.roles
-        if not role_exists or self.directories.get(directory) is None:
-            return None
-        if self.limits.refused(place) is not None:
-            return None
-        return Maker(place.policy, directory) if self._anybody_at(place) else None
-
-    def _anybody_at(self, place: Place) -> bool:
-        """True when an active person gets the role of a place: the first one found will do."""
-        kind = self.kind(place)
-        for key in self.routes.openers(place):
-            active = self.people.active(place.policy, key)
-            if kind == "User" and any(isinstance(self.subject(person), str) for person in active):
-                return True
-            if kind == "Group" and self.subjects_of(place.policy, key, kind) and any(True for _ in active):
-                return True
-        return False
 
     def _is_bound(self, policy: str, namespace: str) -> bool:
         places = (place for place in self.routes.in_namespace(namespace) if place.policy == policy)

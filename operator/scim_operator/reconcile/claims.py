@@ -1,0 +1,130 @@
+"""What is known about one namespace: which policies make it, and whether anybody is wanted there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from scim_operator.access.bindings import is_ours, own_place
+from scim_operator.access.choice import Claim
+from scim_operator.access.grants import creations_of
+from scim_operator.access.namespaces import NamespaceFacts, is_made_by_us
+from scim_operator.access.places import Place
+from scim_operator.api.kinds import DIRECTORY_LABEL, POLICY_LABEL
+from scim_operator.reconcile.world import World
+
+
+def namespace_facts(world: World, name: str, now: datetime) -> NamespaceFacts:
+    """What is known about a namespace at this moment."""
+    namespace = world.namespaces.get(name)
+    claims = frozenset([*_openers_claims(world, name), *_makers_claims(world, name, namespace)])
+    directories = {claim.directory for claim in claims} | {_label(namespace, DIRECTORY_LABEL)} - {""}
+    named = {claim.creation.template for claim in claims}
+    return NamespaceFacts(
+        claims=claims,
+        used=_is_used(world, name),
+        frozen=any(world.directories.get(directory) is None for directory in directories),
+        closed=world.settings.is_closed(name),
+        namespace=namespace,
+        templates={name: spec for name, spec in world.template_specs.items() if name in named},
+        now=now,
+        deletion=world.settings.deletion and not world.settings.is_protected(name),
+    )
+
+
+def namespaces_of_template(world: World, template: str) -> set[str]:
+    """The namespaces that policies make, or would make, from a template."""
+    routes = world.routes
+    opened = {
+        place.namespace
+        for place in routes.places()
+        for opening in routes.openers(place).values()
+        if any(creation.template == template for creation in opening.creations)
+    }
+    return opened | {
+        name
+        for name, namespace in _ours(world)
+        if any(claim.creation.template == template for claim in _makers_claims(world, name, namespace))
+    }
+
+
+def namespaces_labelled(world: World, label: str, value: str) -> set[str]:
+    """Our namespaces with a label."""
+    return {name for name, namespace in _ours(world) if _label(namespace, label) == value}
+
+
+def our_namespaces(world: World) -> set[str]:
+    """Those that we made or adopted."""
+    return {name for name, _ in _ours(world)}
+
+
+def _ours(world: World) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return ((item["metadata"]["name"], item) for item in world.namespaces if is_made_by_us(item))
+
+
+def _openers_claims(world: World, name: str) -> Iterator[Claim]:
+    for place in world.routes.in_namespace(name):
+        openers = world.routes.openers(place)
+        creations = {creation for opening in openers.values() for creation in opening.creations}
+        if creations:
+            wanted = _is_wanted(world, place)
+            directory = next(key[0] for key in openers)
+            yield from (Claim(place.policy, directory, creation, wanted) for creation in creations)
+
+
+def _makers_claims(world: World, name: str, namespace: Mapping[str, Any] | None) -> Iterator[Claim]:
+    """The policy on the label made it, and has its say even when no group opens it any more."""
+    policy = _label(namespace, POLICY_LABEL)
+    spec = world.routes.spec(policy)
+    if spec is not None:
+        for creation in creations_of(spec, name):
+            yield Claim(policy, spec.directory, creation, False)
+
+
+def _is_wanted(world: World, place: Place) -> bool:
+    """True when the place's policy may give its role to somebody active there."""
+    # A Role can be there only after its namespace.
+    role_exists = place.kind == "Role" or place.role in world.roles
+    openers = world.routes.openers(place)
+    if not role_exists or any(world.directories.get(key[0]) is None for key in openers):
+        return False
+    return world.limits.refused(place) is None and _anybody_named_at(world, place)
+
+
+def _anybody_named_at(world: World, place: Place) -> bool:
+    """True when an active person gets the role of a place: the first one found will do."""
+    kind = world.kind(place)
+    for key in world.routes.openers(place):
+        active = world.people.active(place.policy, key)
+        if kind == "User" and any(isinstance(world.subject(person), str) for person in active):
+            return True
+        if kind == "Group" and world.subjects_of(place.policy, key, kind) and any(True for _ in active):
+            return True
+    return False
+
+
+def _is_used(world: World, name: str) -> bool:
+    """True when somebody active is meant to be there, whatever else keeps them, or a binding still stands.
+
+    Those who come by a selector alone don't count: they follow namespaces, and don't need this one.
+    """
+    for place in world.routes.in_namespace(name):
+        if _by_name(world, place) and any(
+            True for key in world.routes.openers(place) for _ in world.people.active(place.policy, key)
+        ):
+            return True
+    return any(_stands(world, binding) for binding in world.role_bindings.within(name))
+
+
+def _stands(world: World, binding: Mapping[str, Any]) -> bool:
+    place = own_place(binding) if binding.get("subjects") and is_ours(binding) else None
+    return place is not None and (not world.routes.openers(place) or _by_name(world, place))
+
+
+def _by_name(world: World, place: Place) -> bool:
+    return not all(opening.selected for opening in world.routes.openers(place).values())
+
+
+def _label(namespace: Mapping[str, Any] | None, name: str) -> str:
+    return str((namespace["metadata"].get("labels") or {}).get(name, "")) if namespace else ""
