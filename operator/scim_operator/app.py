@@ -82,7 +82,7 @@ class Operator:
             statuses,
             Recorder(client, _now_micro, options.pod_name, time.monotonic),
             monotonic=time.monotonic,
-            now=lambda: datetime.now(UTC),
+            now=_now,
         )
         store = Store(client, self._index, self._directories, now=_now_milli, new_id=lambda: str(uuid4()))
         scim = ScimApi(store, self._directories, self._tokens, external_url=options.external_url, now=_now)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from scim_operator.access.places import Creation
 from scim_operator.api.template import TemplateSpec
 
 NAME = "team-red"
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = "2026-01-01T00:00:00Z"
 TEAMS = Claim("teams", "entra", Creation(), wanted=True)
 OURS = {
     "app.kubernetes.io/managed-by": "scim-operator",
@@ -127,7 +126,7 @@ def test_adopted_namespace_is_settled_and_never_deleted() -> None:
     empty = TEAMS._replace(creation=creation, wanted=False)
     marked = applied(there, planned(there, empty))
     assert marked["metadata"]["annotations"][SINCE] == "2026-01-01T00:00:00Z"
-    plan = planned(marked, empty, now=NOW + timedelta(days=1))
+    plan = planned(marked, empty, now="2026-01-02T00:00:00Z")
     assert (plan.delete, plan.delete_in) == (False, None)
 
 
@@ -255,11 +254,11 @@ def test_mark_comes_with_the_last_and_goes_with_the_first() -> None:
     there = namespace(OURS, annotations=MADE)
     assert planned(there, EMPTY).patch == {"annotations": {SINCE: "2026-01-01T00:00:00Z"}}
     assert planned(there).patch == {"annotations": {SINCE: "2026-01-01T00:00:00Z"}}, "its policy is gone"
-    assert planned(unused(), EMPTY, now=NOW + timedelta(days=9)).patch == {}, "and stays what it was"
+    assert planned(unused(), EMPTY, now="2026-01-10T00:00:00Z").patch == {}, "and stays what it was"
     assert planned(unused(), TEAMS).patch == {"annotations": {SINCE: None}}
 
 
-@pytest.mark.parametrize("odd", ["", "yesterday", "2026-01-01T00:00:00"])
+@pytest.mark.parametrize("odd", ["", "yesterday", "2026-13-01"])
 def test_mark_that_nobody_can_read_is_set_anew(odd: str) -> None:
     plan = planned(unused(odd), FOR_AN_HOUR)
     assert plan.patch == {"annotations": {SINCE: "2026-01-01T00:00:00Z"}}
@@ -268,12 +267,12 @@ def test_mark_that_nobody_can_read_is_set_anew(odd: str) -> None:
 
 
 def test_namespace_goes_when_its_time_has_come() -> None:
-    assert planned(unused(), FOR_AN_HOUR, now=NOW + timedelta(minutes=59)).delete_in == 60
-    plan = planned(unused(), FOR_AN_HOUR, now=NOW + timedelta(hours=1))
+    assert planned(unused(), FOR_AN_HOUR, now="2026-01-01T00:59:00Z").delete_in == 60
+    plan = planned(unused(), FOR_AN_HOUR, now="2026-01-01T01:00:00Z")
     assert (plan.delete, plan.patch) == (True, {})
 
 
-LATER = {"now": NOW + timedelta(days=999)}
+LATER = {"now": "2028-10-01T00:00:00Z"}
 
 
 @pytest.mark.parametrize(
@@ -307,4 +306,4 @@ def test_nothing_counts_as_unused_while_a_directory_is_missing() -> None:
 
 def test_the_longest_delay_counts() -> None:
     longer = EMPTY._replace(policy="b", creation=Creation(delete_after=7200))
-    assert planned(unused(), FOR_AN_HOUR, longer, now=NOW + timedelta(hours=1)).delete_in == 3600
+    assert planned(unused(), FOR_AN_HOUR, longer, now="2026-01-01T01:00:00Z").delete_in == 3600

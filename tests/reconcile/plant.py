@@ -65,7 +65,7 @@ class Plant:
             ),
             Recorder(client, lambda: "2026-01-01T00:00:00.000000Z", "pod", time.monotonic),
             monotonic=time.monotonic,
-            now=lambda: self.now,
+            now=lambda: self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
         self.api.watcher = self._hear
 

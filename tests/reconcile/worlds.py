@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from scim_operator.access.namespaces import NamespacePlan, plan_namespace
@@ -31,7 +30,7 @@ TEMPLATE_KINDS = (CONFIG_MAPS,)
 SETTINGS = Settings(
     frozenset({"scim-operator"}), deletion=True, template_kinds=frozenset({("v1", "ConfigMap")})
 )
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = "2026-01-01T00:00:00Z"
 
 
 class Universe:

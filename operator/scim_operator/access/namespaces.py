@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 from scim_operator.access.bindings import Object, labels
@@ -34,6 +33,7 @@ from scim_operator.api.kinds import (
     UNUSED_ANNOTATION,
 )
 from scim_operator.api.template import TemplateSpec
+from scim_operator.scim.instants import instant
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class NamespaceFacts:
     `claims`: how policies make it, whether they want it now or not. `used`: an active person is wanted there
     by its name, or a binding of ours still stands for one. `frozen`: a directory is missing, so that nobody
     can tell who is wanted. `closed`: protected, as its places tell. `namespace`: the object, or None.
-    `templates`: those that claims name and that can be used. `deletion`: it may be deleted when unused.
+    `templates`: those that claims name and that can be used. `now`: RFC 3339. `deletion`: it may be deleted
+    when unused.
     """
 
     claims: frozenset[Claim]
@@ -52,7 +53,7 @@ class NamespaceFacts:
     closed: bool
     namespace: Mapping[str, Any] | None
     templates: Mapping[str, TemplateSpec]
-    now: datetime
+    now: str
     deletion: bool
 
 
@@ -148,25 +149,29 @@ def _mark(there: Mapping[str, Any], facts: NamespaceFacts) -> dict[str, str | No
     if facts.used:
         return {UNUSED_ANNOTATION: None} if UNUSED_ANNOTATION in _annotations(there) else {}
     marked = unused_since(there) is not None
-    return {} if marked else {UNUSED_ANNOTATION: facts.now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return {} if marked else {UNUSED_ANNOTATION: facts.now}
 
 
 def _seconds_left(there: Mapping[str, Any], facts: NamespaceFacts) -> float | None:
     """Until an unused namespace goes; None: it stays. One policy that keeps it is enough."""
-    since = unused_since(there)
+    since, now = unused_since(there), instant(facts.now)
     longest = max((claim.creation.delete_after for claim in facts.claims), default=math.inf)
-    if since is None or facts.used or facts.frozen or not facts.deletion or longest == math.inf:
+    if (
+        since is None
+        or now is None
+        or facts.used
+        or facts.frozen
+        or not facts.deletion
+        or longest == math.inf
+    ):
         return None
-    return (since + timedelta(seconds=longest) - facts.now).total_seconds()
+    return since + longest - now[0]
 
 
-def unused_since(namespace: Mapping[str, Any]) -> datetime | None:
-    """What the mark says; None when there is none, or none that can be read."""
-    try:
-        since = datetime.fromisoformat(_annotations(namespace).get(UNUSED_ANNOTATION, ""))
-    except ValueError:
-        return None
-    return since if since.tzinfo is not None else None
+def unused_since(namespace: Mapping[str, Any]) -> int | None:
+    """What the mark says, in seconds since 1970; None when there is none, or none that can be read."""
+    since = instant(_annotations(namespace).get(UNUSED_ANNOTATION, ""))
+    return since[0] if since is not None else None
 
 
 def is_made_by_us(namespace: Mapping[str, Any]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from scim_operator.access.bindings import is_ours, own_place
@@ -15,8 +14,8 @@ from scim_operator.api.kinds import DIRECTORY_LABEL, POLICY_LABEL
 from scim_operator.reconcile.world import World
 
 
-def namespace_facts(world: World, name: str, now: datetime) -> NamespaceFacts:
-    """What is known about a namespace at this moment."""
+def namespace_facts(world: World, name: str, now: str) -> NamespaceFacts:
+    """What is known about a namespace at this moment. `now`: RFC 3339."""
     namespace = world.namespaces.get(name)
     claims = frozenset([*_openers_claims(world, name), *_makers_claims(world, name, namespace)])
     directories = {claim.directory for claim in claims} | {_label(namespace, DIRECTORY_LABEL)} - {""}

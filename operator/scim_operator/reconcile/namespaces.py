@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from scim_operator.access.bindings import Object
@@ -50,7 +49,7 @@ Concluded = Callable[[str, NamespaceOutcome], None]
 class Namespaces:
     """Brings namespaces to their plans. `saw` takes in what was written; `concluded` what a pass came to.
 
-    `now`: the time with its zone.
+    `now`: RFC 3339.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class Namespaces:
         outcomes: Outcomes,
         saw: Saw,
         concluded: Concluded,
-        now: Callable[[], datetime],
+        now: Callable[[], str],
     ) -> None:
         self._client = client
         self._world = world

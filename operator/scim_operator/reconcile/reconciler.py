@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from scim_operator.access.bindings import SubjectKind, is_ours, standing
@@ -47,7 +46,7 @@ _LONGEST_MOVE_SECONDS = 2.0
 
 
 class Reconciler:
-    """`monotonic`: a clock in seconds; `now`: the time with its zone."""
+    """`monotonic`: a clock in seconds; `now`: RFC 3339."""
 
     def __init__(
         self,
@@ -57,7 +56,7 @@ class Reconciler:
         recorder: Recorder,
         *,
         monotonic: Callable[[], float],
-        now: Callable[[], datetime],
+        now: Callable[[], str],
     ) -> None:
         self._client = client
         self._world = world
