@@ -83,7 +83,7 @@ async def _apply(arguments: argparse.Namespace) -> int:
     else:
         for name, result in results.items():
             would = "would be " if arguments.dry_run and result != "unchanged" else ""
-            print(f"{name:<35}  {would}{result}")
+            print(f"{name:<38}  {would}{result}")
     return 0
 
 
