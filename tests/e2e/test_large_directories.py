@@ -117,6 +117,9 @@ def test_a_leaver_among_many(filled: Filled) -> None:
     places = size.teams * len(size.roles) + 1
     eventually(lambda: len(bindings(cluster, "big")), lambda count: count == places, 60)
     assert len(bindings(cluster, "big")["big-all", "view"]) == size.big
+    # A thousand groups' statuses are written before the directory's, which holds the URL.
+    url = ("get", "scimdirectory", "big", "-o", "jsonpath={.status.url}")
+    eventually(lambda: cluster.kubectl(*url), bool, 60)
     entra = filled.installation.client("big")
     # A cold start reads all of it twice (our lists, then kopf's): who leaves meanwhile waits for its end.
     _leaves(filled, entra, 160, 60)
