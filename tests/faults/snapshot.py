@@ -53,7 +53,7 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 
 
 def _status(system: System, path: str) -> Object | None:
-    status: Object | None = system.cluster.request("GET", f"{OURS}/{path}").body.get("status")
+    status: Object | None = system.admin.request("GET", f"{OURS}/{path}").body.get("status")
     return status
 
 

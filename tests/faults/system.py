@@ -15,6 +15,7 @@ from typing import Any
 from tests.cluster.cluster import Cluster
 from tests.entra import EntraClient
 from tests.eventually import becomes
+from tests.faults.admin import Admin
 from tests.installation import NAMESPACE, Installation
 
 Object = dict[str, Any]
@@ -38,6 +39,7 @@ class System:
 
     cluster: Cluster
     installation: Installation
+    admin: Admin
 
     @classmethod
     @contextmanager
@@ -45,7 +47,7 @@ class System:
         """From nothing; the operator isn't started yet."""
         cluster = Cluster.start(folder / "state", tied=True, progress=lambda _: None)
         try:
-            yield cls(cluster, Installation.install(cluster, (), values=values))
+            yield cls(cluster, Installation.install(cluster, (), values=values), Admin(cluster))
         finally:
             cluster.stop()
 
@@ -61,7 +63,7 @@ class System:
             "type": "scim-operator.io/token",
             "stringData": {"token": token},
         }
-        made = self.cluster.request("POST", f"/api/v1/namespaces/{NAMESPACE}/secrets", body=secret)
+        made = self.admin.request("POST", f"/api/v1/namespaces/{NAMESPACE}/secrets", secret)
         assert made.status == 201, made.body
         entra = EntraClient(f"{self.installation.process.url('scim')}/scim/v2/{directory}", token)
         becomes(lambda: entra.test_connection().status, 200, 15)
@@ -71,29 +73,29 @@ class System:
         """Delete a directory and its token; those in it stay."""
         self.drop("ScimDirectory", directory)
         secret = f"/api/v1/namespaces/{NAMESPACE}/secrets/token-{directory}"
-        assert self.cluster.request("DELETE", secret).status == 200
+        assert self.admin.request("DELETE", secret).status == 200
 
     def put(self, kind: str, name: str, *, labels: Object | None = None, **fields: Any) -> None:
         """Make an object, or change it to this."""
         path, metadata = _PATHS[kind], {"name": name, "labels": labels or {}}
         body = {"apiVersion": _VERSIONS.get(kind, "scim-operator.io/v1alpha1"), "kind": kind, **fields}
-        answer = self.cluster.request("POST", path, body={**body, "metadata": metadata})
+        answer = self.admin.request("POST", path, {**body, "metadata": metadata})
         while answer.status == 409:
-            known = self.cluster.request("GET", f"{path}/{name}").body["metadata"]
+            known = self.admin.request("GET", f"{path}/{name}").body["metadata"]
             version = {"resourceVersion": known["resourceVersion"]}
             changed = {**body, "metadata": {**metadata, **version, "annotations": known.get("annotations")}}
-            answer = self.cluster.request("PUT", f"{path}/{name}", body=changed)
+            answer = self.admin.request("PUT", f"{path}/{name}", changed)
         assert answer.status in (200, 201), answer.body
 
     def drop(self, kind: str, name: str) -> None:
         """Delete an object, if it is there."""
-        answer = self.cluster.request("DELETE", f"{_PATHS[kind]}/{name}")
+        answer = self.admin.request("DELETE", f"{_PATHS[kind]}/{name}")
         assert answer.status in (200, 202, 404), answer.body
 
     def list(self, path: str, selector: str = "") -> list[Object]:
         """The objects under a path of the API, those with these labels."""
         query = f"?labelSelector={selector}" if selector else ""
-        answer = self.cluster.request("GET", f"{path}{query}")
+        answer = self.admin.request("GET", f"{path}{query}")
         assert answer.status == 200, answer.body
         items: list[Object] = answer.body["items"]
         return items

@@ -12,31 +12,35 @@ Object = dict[str, Any]
 ROLES = ("seq-reader", "seq-writer", "seq-forbidden")
 # In group names, limited by `where`.
 LEVELS = ("view", "edit", "seq-reader")
+# As often as they stand here.
+_WHOM = (*["pattern"] * 5, *["exact"] * 2, *["ids"] * 3, *["people"] * 2, "any", "ambiguous")
+_WHERE = (*["captured"] * 3, *["selector"] * 2, *["cluster"] * 2, "literal", "names")
 
 
 def random_policy(chance: random.Random, tag: str, directories: list[str]) -> Object:
     """The spec of a policy; all names in it begin with the tag."""
-    directory = chance.choice(directories)
-    whom = chance.choice(("pattern", "pattern", "exact", "ids", "people", "any", "ambiguous"))
+    # Mostly the first: where most people are, most is given.
+    directory = chance.choice(directories[:1] * 4 + directories)
+    whom = chance.choice(_WHOM)
     if whom == "people":
         selector: Object = {"people": {"directory": directory, "filter": chance.choice(list(FILTERS))}}
     else:
         by_name: dict[str, Object] = {
             "pattern": {"displayName": f"{tag}-{{team}}-{{role}}", "where": {"role": list(LEVELS)}},
             "exact": {"displayName": f"{tag}-red-edit"},
-            "ids": {"externalIds": chance.sample([f"{tag}-id{number}" for number in range(3)], 2)},
+            "ids": {"externalIds": chance.sample([f"{tag}-id{number}" for number in range(4)], 2)},
             "any": {"displayName": f"{tag}-*"},
             "ambiguous": {"displayName": f"{tag}-{{team}}-{{part}}"},
         }
         selector = {"groups": {"directory": directory, **by_name[whom]}}
         selector["subjects"] = chance.choice(("Users", "Users", "Group"))
-    grants = [_grant(chance, tag, whom) for _ in range(chance.randint(1, 3))]
+    grants = [_grant(chance, tag, whom) for _ in range(chance.randint(2, 4))]
     return {**selector, "grants": grants}
 
 
 def _grant(chance: random.Random, tag: str, whom: str) -> Object:
-    role = chance.choice(("view", "edit", "admin", *ROLES))
-    where = chance.choice(("literal", "names", "selector", "captured", "captured", "cluster"))
+    role = chance.choice(("view", "edit", *ROLES[:2], *ROLES))
+    where = chance.choice(_WHERE)
     if where == "cluster" and whom in ("exact", "ids"):
         return {"clusterRole": role, "cluster": True}
     if where == "captured" and whom in ("pattern", "ambiguous"):

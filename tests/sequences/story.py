@@ -16,10 +16,10 @@ Object = dict[str, Any]
 Change = Callable[[], str]
 
 GRANTABLE = ("view", "edit", "admin", "seq-reader", "seq-writer")
-_USER_NAMES = ("u{}@x", "U{}@X", "u{}-new@x", "system:u{}")
+_USER_NAMES = ("u{}@x", "U{}@X", "u{}-new@x") * 3 + ("system:u{}",)
 _GROUP_NAMES = (
-    *("red-edit", "RED-Edit", "red-view", "blue-edit"),
-    *("blue-seq-reader", "green-view", "a-b-view", "odd"),
+    *("red-edit", "red-edit", "RED-Edit", "red-view", "blue-edit", "blue-view"),
+    *("green-view", "blue-seq-reader", "a-b-view", "odd"),
 )
 _RULES = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
 _TEMPLATES = (
@@ -42,11 +42,11 @@ class Story:
         self._chance = random.Random(seed)
         self._clients: dict[str, EntraClient] = {}
         self._changes: list[tuple[int, Change]] = [
-            *[(40, self._put_user), (8, self._delete_user), (48, self._put_group), (10, self._delete_group)],
-            *[(32, self._put_policy), (8, self._delete_policy), (6, self._change_templates)],
-            *[(24, self._put_namespace), (2, self._delete_namespace), (8, self._make_role)],
+            *[(40, self._put_user), (6, self._delete_user), (48, self._put_group), (6, self._delete_group)],
+            *[(24, self._put_policy), (4, self._delete_policy), (6, self._change_templates)],
+            *[(24, self._put_namespace), (2, self._delete_namespace), (16, self._make_role)],
             # A restart takes as long as all the rest of a story.
-            *[(6, self._delete_role), (1, self._change_settings)],
+            *[(12, self._delete_role), (1, self._change_settings)],
         ]
 
     def begin(self) -> None:
@@ -57,10 +57,11 @@ class Story:
             self._clients[name] = self.system.connect(name)
             self.model.directories[name] = Directory(dict(_TEMPLATES[0]))
             self.ever.directories[name] = Directory({"user": "{externalId}", "group": "{externalId}"})
-        for _ in range(3):
+        for _ in range(6):
             self._put_user()
-            self._put_group()
-        self._put_policy()
+        for put in (self._put_namespace, self._put_group, self._put_policy):
+            for _ in range(4):
+                put()
 
     def change(self) -> str:
         """One random change. -> what it was."""
@@ -95,8 +96,8 @@ class Story:
             user_name=self._chance.choice(_USER_NAMES).format(number),
             external_id=f"oid-{number}",
             department=self._chance.choice(("Data", "data", "Sales")),
-            email=self._chance.choice((f"Mail{number}@x", f"Mail{number}@x", "")),
-            active=self._chance.random() < 0.8,
+            email=self._chance.choice((f"Mail{number}@x",) * 3 + ("",)),
+            active=self._chance.random() < 0.85,
         )
         emails = [{"type": "work", "value": user.email}] if user.email else []
         body = {
@@ -119,17 +120,18 @@ class Story:
 
     def _put_group(self) -> str:
         name, directory = self._directory()
-        number = self._chance.randrange(3)
+        number = self._chance.randrange(4)
         external_id = f"{self.tag}-id{number}"
         known = next((item for item in directory.groups.values() if item.external_id == external_id), None)
         taken = {group.display_name.casefold() for group in directory.groups.values() if group is not known}
         free = [text for text in _GROUP_NAMES if f"{self.tag}-{text}".casefold() not in taken]
-        ids = [*directory.users, *directory.groups]
+        ids = [*directory.users, *directory.groups, *directory.groups]
+        count = self._chance.choice((0, 1, 1, 2, 2, 3))
         group = Group(
             id=known.id if known else "",
             display_name=f"{self.tag}-{self._chance.choice(free)}",
             external_id=external_id,
-            members=self._chance.sample(ids, self._chance.randint(0, min(4, len(ids)))),
+            members=list(dict.fromkeys(self._chance.choice(ids) for _ in range(count if ids else 0))),
         )
         body = {
             "schemas": [CORE_GROUP],
@@ -149,7 +151,7 @@ class Story:
 
     def _directory(self) -> tuple[str, Directory]:
         # Mostly the first: two with few people each would hardly ever give access.
-        name = self._chance.choice([*list(self.model.directories)[:1] * 3, *self.model.directories])
+        name = self._chance.choice([*list(self.model.directories)[:1] * 5, *self.model.directories])
         return name, self.model.directories[name]
 
     def _send(self, directory: str, endpoint: str, identifier: str, body: Object) -> str:
@@ -195,8 +197,8 @@ class Story:
 
     def _put_namespace(self) -> str:
         name = f"{self.tag}-{self._chance.choice(('red', 'blue', 'shared', 'hall', 'view'))}"
-        consent = self._chance.choice(("any", f"{self.tag}-p0", "nobody", ""))
-        labels = {"sequence": self.tag, "tier": self._chance.choice(("front", "back", "none"))}
+        consent = self._chance.choice(("any", "any", f"{self.tag}-p0", "nobody", ""))
+        labels = {"sequence": self.tag, "tier": self._chance.choice(("front", "front", "back", "none"))}
         labels |= {"scim-operator.io/allow-policy": consent} if consent else {}
         self.system.put("Namespace", name, labels=labels)
         return f"namespace {name}: {labels}"

@@ -22,7 +22,8 @@ from tests.sequences.story import GRANTABLE, Story
 
 # Played by `make test-long` and by `make test`.
 SEQUENCES, SAMPLE = 200, 10
-CHANGES = (5, 25)
+# Between two times at which everything is checked.
+CHANGES = range(3, 15)
 # The end of a namespace takes the controller manager some seconds.
 SECONDS = 60.0
 
@@ -41,9 +42,10 @@ def play(system: System, seed: int) -> None:
     steps: list[str] = []
     try:
         story.begin()
-        for _ in range(random.Random(seed).randint(*CHANGES)):
-            steps.append(story.change())
-        _settle(story)
+        for count in random.Random(seed).choices(CHANGES, k=2):
+            for _ in range(count):
+                steps.append(story.change())
+            _settle(story)
         story.end()
         _settle(story)
         story.tidy()
