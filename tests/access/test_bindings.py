@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from scim_operator.access.bindings import (
-    Change,
+    Who,
     binding_name,
-    compare,
+    content,
     desired_binding,
+    is_as_wanted,
     is_ours,
     merged,
     own_place,
@@ -24,9 +25,13 @@ PLACE = Place("teams", "edit", "team-red")
 WRITTEN = "scim-operator.io/written"
 
 
+def people(*names: str) -> list[Who]:
+    return [("User", name) for name in names]
+
+
 def actual(**changes: Any) -> dict[str, Any]:
     """The desired binding of two people as the API server gives it back, with changes to its metadata."""
-    made = copy.deepcopy(desired_binding(PLACE, "entra", ["b", "a"]))
+    made = copy.deepcopy(desired_binding(PLACE, "entra", people("b", "a")))
     made["metadata"] |= {"uid": "u", "resourceVersion": "5", "managedFields": [{}]}
     for field, values in changes.items():
         made["metadata"][field] = {**made["metadata"][field], **values}
@@ -35,7 +40,7 @@ def actual(**changes: Any) -> dict[str, Any]:
 
 def test_binding_of_a_place() -> None:
     rbac = "rbac.authorization.k8s.io"
-    assert desired_binding(PLACE, "entra", ["b", "a", "b"]) == {
+    assert desired_binding(PLACE, "entra", people("b", "a", "b")) == {
         "metadata": {
             "name": binding_name(PLACE),
             "namespace": "team-red",
@@ -117,41 +122,67 @@ def test_place_of_a_binding() -> None:
 # --- comparing ----------------------------------------------------------------------------------------------
 
 
+def as_wanted(seen: dict[str, Any], *names: str) -> bool:
+    return is_as_wanted(seen, content(seen), PLACE, "entra", frozenset(people(*names)), 1)
+
+
 def test_same_is_no_change() -> None:
-    assert compare(actual(), desired_binding(PLACE, "entra", ["a", "b"])) is Change.NONE
+    assert as_wanted(actual(), "a", "b")
+    assert not as_wanted(actual(), "a")
+    assert not as_wanted(actual(), "a", "b", "c")
 
 
 def test_labels_and_annotations_of_others_are_no_change() -> None:
-    seen = actual(labels={"team": "red"}, annotations={"note": "x"})
-    assert compare(seen, desired_binding(PLACE, "entra", ["a", "b"])) is Change.NONE
+    assert as_wanted(actual(labels={"team": "red"}, annotations={"note": "x"}), "a", "b")
 
 
 @pytest.mark.parametrize(
     "seen",
     [
         actual(labels={"scim-operator.io/policy": "other"}),
+        actual(labels={"scim-operator.io/shards": "2"}),
         actual(annotations={WRITTEN: ""}),
+        actual(annotations={WRITTEN: f"{short_hash('b')},{short_hash('a')}"}),
+        actual(annotations={WRITTEN: f"{short_hash('a')},{short_hash('b')},{short_hash('c')}"}),
         {**actual(), "subjects": None},
         {**actual(), "subjects": actual()["subjects"][:1]},
+        {**actual(), "subjects": actual()["subjects"][::-1]},
+        {**actual(), "subjects": [*actual()["subjects"], actual()["subjects"][0]]},
         {**actual(), "subjects": [*actual()["subjects"], {"kind": "Group", "name": "system:authenticated"}]},
         {**actual(), "subjects": [{**actual()["subjects"][0], "kind": "Group"}, actual()["subjects"][1]]},
+        {**actual(), "roleRef": {**actual()["roleRef"], "name": "admin"}},
     ],
-    ids=["label", "written", "no subjects", "one gone", "stranger", "another kind"],
+    ids=[
+        *(
+            "label",
+            "shards",
+            "written",
+            "order of written",
+            "one too many written",
+            "no subjects",
+            "one gone",
+        ),
+        *("order", "twice", "stranger", "another kind", "another role"),
+    ],
 )
 def test_whatever_was_done_to_it_is_put_right(seen: dict[str, Any]) -> None:
-    desired = desired_binding(PLACE, "entra", ["a", "b"])
-    assert compare(seen, desired) is Change.UPDATE
-    assert compare(merged(seen, desired), desired) is Change.NONE
+    assert not as_wanted(seen, "a", "b")
+    desired = desired_binding(PLACE, "entra", people("a", "b"))
+    assert as_wanted(merged(seen, desired), "a", "b")
 
 
-def test_another_role_needs_another_object() -> None:
-    seen = {**actual(), "roleRef": {**actual()["roleRef"], "name": "admin"}}
-    assert compare(seen, desired_binding(PLACE, "entra", ["a", "b"])) is Change.RECREATE
+def test_strangers_are_told_from_those_we_wrote() -> None:
+    stranger = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "c"}
+    held = content({**actual(), "subjects": [*actual()["subjects"], stranger]})
+    assert held.standing == frozenset(people("a", "b", "c"))
+    assert held.written == frozenset(people("a", "b"))
+    as_group = content({**actual(), "subjects": [{**stranger, "kind": "Group", "name": "a"}]})
+    assert as_group.written == frozenset(), "a group of a person's name is somebody else"
 
 
 def test_merged_keeps_what_others_put_there_and_the_version_seen() -> None:
     seen = actual(labels={"team": "red", "scim-operator.io/policy": "other"}, annotations={"note": "x"})
-    desired = desired_binding(PLACE, "entra", ["c"])
+    desired = desired_binding(PLACE, "entra", people("c"))
     made = merged(seen, desired)
     assert made["metadata"]["labels"] == {"team": "red", **desired["metadata"]["labels"]}
     assert made["metadata"]["annotations"] == {"note": "x", **desired["metadata"]["annotations"]}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scim_operator.access.bindings import desired_binding
+from scim_operator.access.bindings import Who, desired_binding
 from scim_operator.access.places import Creation, Opening, Place
 from scim_operator.access.plan import Facts, Plan, plan
 
@@ -19,7 +19,13 @@ OURS = {
     "scim-operator.io/directory": "entra",
 }
 ALLOW = "scim-operator.io/allow-policy"
-BINDING = desired_binding(PLACE, "entra", ["ada"])
+
+
+def people(*names: str) -> list[Who]:
+    return [("User", name) for name in names]
+
+
+BINDING = desired_binding(PLACE, "entra", people("ada"))
 ADA = frozenset({"ada"})
 
 
@@ -52,7 +58,9 @@ def test_binding_of_the_active_members() -> None:
 
 
 def test_plan_does_not_depend_on_the_binding_that_is_there() -> None:
-    assert plan(PLACE, facts(bindings={0: desired_binding(PLACE, "entra", ["bob"])})) == Plan(subjects=ADA)
+    assert plan(PLACE, facts(bindings={0: desired_binding(PLACE, "entra", people("bob"))})) == Plan(
+        subjects=ADA
+    )
 
 
 @pytest.mark.parametrize("place", [PLACE, PLACE._replace(kind="Role")])
@@ -137,7 +145,7 @@ def test_missing_role_grants_nothing() -> None:
 
 
 def test_vanished_role_keeps_the_binding_and_leavers_leave_all_the_same() -> None:
-    before = desired_binding(PLACE, "entra", ["ada", "bob"])
+    before = desired_binding(PLACE, "entra", people("ada", "bob"))
     planned = plan(PLACE, facts(role_exists=False, bindings={0: before}))
     assert planned.subjects == ADA
     assert only_problem(planned) == ("RoleMissing", "NotFound")
@@ -154,7 +162,7 @@ def test_binding_of_somebody_else_is_left_alone() -> None:
 
 
 def standing(*names: str) -> dict[int, Any]:
-    return {0: desired_binding(PLACE, "entra", names)}
+    return {0: desired_binding(PLACE, "entra", people(*names))}
 
 
 @pytest.mark.parametrize("gone", [{"opening": None}, {"subjects": frozenset()}])
@@ -176,7 +184,7 @@ EVERYWHERE = Place("teams", "edit", "")
 def test_cluster_wide_binding_needs_no_namespace() -> None:
     planned = plan(EVERYWHERE, facts(opening=Opening(captured=False), namespace=None))
     assert planned == Plan(subjects=ADA)
-    assert "namespace" not in desired_binding(EVERYWHERE, "entra", ADA)["metadata"]
+    assert "namespace" not in desired_binding(EVERYWHERE, "entra", people("ada"))["metadata"]
 
 
 def test_foreign_cluster_wide_binding_is_left_alone() -> None:

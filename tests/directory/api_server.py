@@ -56,7 +56,13 @@ class ApiServer:
     # --- the port ------------------------------------------------------------------------------------------
 
     async def list(
-        self, resource: Resource, *, namespace: str | None = None, selector: str = "", limit: int = 500
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        selector: str = "",
+        limit: int = 500,
+        metadata_only: bool = False,
     ) -> Listing:
         await self._arrive("list", resource)
         label, _, value = selector.partition("=")
@@ -65,6 +71,7 @@ class ApiServer:
             for obj in self.all(resource)
             if not selector or (obj["metadata"].get("labels") or {}).get(label) == value
         ]
+        items = [{"metadata": obj["metadata"]} for obj in items] if metadata_only else items
         return Listing(items, self._version())
 
     async def watch(self, *arguments: Any, **more: Any) -> AsyncIterator[tuple[str, Object]]:

@@ -41,7 +41,7 @@ async def test_message_of_a_refused_cluster_wide_binding(plant: Watched) -> None
 
 async def test_cluster_wide_orphan_goes_at_start(plant: Watched) -> None:
     place = Place("gone", "edit", "")
-    made = desired_binding(place, "entra", ["person0"])
+    made = desired_binding(place, "entra", [("User", "person0")])
     plant.api.watcher, hear = None, plant.api.watcher
     plant.api.put(BINDINGS[1], made)
     plant.api.watcher = hear

@@ -202,7 +202,7 @@ def test_policy_made_again_with_the_same_generation_counts(event: str) -> None:
 def binding(
     universe: Universe, subjects: list[str], namespace: str = "team-red", **labels: str
 ) -> list[Event]:
-    made = desired_binding(place(namespace=namespace), "entra", subjects)
+    made = desired_binding(place(namespace=namespace), "entra", [("User", name) for name in subjects])
     metadata = made.pop("metadata")
     written = metadata["labels"] | labels
     return universe.put(ROLE_BINDINGS, metadata["name"], namespace, labels=written, **made)

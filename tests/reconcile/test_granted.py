@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from scim_operator.access.bindings import Who
 from scim_operator.access.places import Place
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.reconcile.outcomes import NOTHING, Outcome
 from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.statuses import Subject
 from tests.reconcile.plant import Plant
 from tests.reconcile.test_statuses import RED, Scene
 from tests.reconcile.worlds import by_id, group, over_people, policy, user
@@ -24,8 +26,11 @@ def scene() -> Scene:
     return Scene()
 
 
-def standing(scene: Scene, place: Place, *names: str, request: str | None = None) -> None:
-    scene.statuses.outcomes.set(place, Outcome(1, frozenset(names)), request)
+def standing(scene: Scene, place: Place, *names: str, request: str | None = None, kind: str = "User") -> None:
+    who: frozenset[Who] = frozenset(("Group" if kind == "Group" else "User", name) for name in names)
+    scene.statuses.outcomes.set(place, Outcome(1, who))
+    if request:
+        scene.statuses.outcomes.note_cause([("entra", f"user-{name[-1]}") for name in names], request)
 
 
 def grants(scene: Scene, name: str = "u0") -> list[Object]:
@@ -38,6 +43,7 @@ def grants(scene: Scene, name: str = "u0") -> list[Object]:
 def written(scene: Scene, name: str = "u0") -> None:
     """The status as it is to be is what the API server has from now on."""
     scene.put(USERS, name, spec=scene.universe.spec(USERS, name), status=scene.status(USERS, name))
+    scene.statuses.told(Subject(USERS, name))
 
 
 def test_grant_in_force(scene: Scene) -> None:
@@ -98,7 +104,7 @@ def test_all_ways_to_a_grant(scene: Scene) -> None:
 
 def test_group_in_a_binding_is_its_active_members_grant(scene: Scene) -> None:
     scene.put(POLICIES, "teams", spec=policy(subjects="Group"))
-    standing(scene, RED, "oid-group-0")
+    standing(scene, RED, "oid-group-0", kind="Group")
     assert [entry["policy"] for entry in grants(scene)] == ["teams"]
     scene.put(USERS, "u0", spec=user(0, active=False))
     assert grants(scene) == []

@@ -64,7 +64,8 @@ def _write(universe: Universe, observer: Observer, place: Place) -> list[Event]:
     if planned.keep:
         return []
     kind = CLUSTER_ROLE_BINDINGS if place.cluster_wide else ROLE_BINDINGS
-    wanted = desired_binding(place, "entra", planned.subjects, observer.world.kind(place))
+    kind_of = observer.world.kind(place)
+    wanted = desired_binding(place, "entra", [(kind_of, name) for name in planned.subjects])
     name = wanted["metadata"]["name"]
     if not planned.subjects:
         return universe.drop(kind, name, place.namespace)

@@ -106,7 +106,7 @@ def test_user_without_directory(scene: Scene) -> None:
 
 
 def test_counts(scene: Scene) -> None:
-    scene.statuses.outcomes.set(RED, Outcome(1, frozenset({"person0", "person1"})))
+    scene.statuses.outcomes.set(RED, Outcome(1, frozenset({("User", "person0"), ("User", "person1")})))
     assert scene.counts(GROUPS, "g") == {
         "members": 2,
         "bindings": 1,
@@ -127,7 +127,7 @@ def test_people_count_once_and_places_each(scene: Scene) -> None:
     scene.put(GROUPS, "g2", spec=group("k8s-blue-edit", [0], identifier="group-2"))
     for namespace in ("team-red", "team-blue"):
         place = RED._replace(namespace=namespace)
-        scene.statuses.outcomes.set(place, Outcome(1, frozenset({"person0"})))
+        scene.statuses.outcomes.set(place, Outcome(1, frozenset({("User", "person0")})))
     counts = scene.counts(POLICIES, "teams")
     assert (counts["groups"], counts["people"], counts["bindings"], counts["namespaces"]) == (2, 1, 2, 2)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from enum import Enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Literal
@@ -33,14 +33,7 @@ MOST_SHARDS = 1024
 Object = dict[str, Any]
 # What stands in a binding: people by name, or a group that people's tokens name.
 SubjectKind = Literal["User", "Group"]
-
-
-class Change(Enum):
-    """What brings an actual binding to the desired one. RECREATE: roleRef is immutable."""
-
-    NONE = "none"
-    UPDATE = "update"
-    RECREATE = "recreate"
+Who = tuple[SubjectKind, str]
 
 
 def short_hash(*parts: str) -> str:
@@ -70,39 +63,46 @@ def labels(policy: str, directory: str) -> dict[str, str]:
 
 
 def desired_binding(
-    place: Place,
-    directory: str,
-    subjects: Iterable[str],
-    kind: SubjectKind = "User",
-    *,
-    shard: int = 0,
-    shards: int = 1,
+    place: Place, directory: str, subjects: Iterable[Who], *, shard: int = 0, shards: int = 1
 ) -> Object:
-    """A RoleBinding of a place, or a ClusterRoleBinding, for these subject names: one shard of several."""
-    names = sorted(set(subjects))
+    """A RoleBinding of a place, or a ClusterRoleBinding, for these subjects: one shard of several."""
+    listed = sorted(set(subjects))
     return {
         "metadata": {
             "name": binding_name(place, shard),
             **({} if place.cluster_wide else {"namespace": place.namespace}),
             "labels": {**labels(place.policy, directory), SHARDS_LABEL: str(shards)},
-            "annotations": {WRITTEN_ANNOTATION: ",".join(subject_hash(kind, name) for name in names)},
+            "annotations": {WRITTEN_ANNOTATION: ",".join(subject_hash(*who) for who in listed)},
         },
         "roleRef": {"apiGroup": RBAC, "kind": place.kind, "name": place.role},
-        "subjects": [{"apiGroup": RBAC, "kind": kind, "name": name} for name in names],
+        "subjects": [{"apiGroup": RBAC, "kind": kind, "name": name} for kind, name in listed],
     }
 
 
-def standing(bindings: Iterable[Mapping[str, Any]], kind: SubjectKind) -> frozenset[str]:
-    """The names of that kind in those of these bindings that are ours."""
-    ours = filter(is_ours, bindings)
-    return frozenset(name for binding in ours for name in _names(binding, kind))
+@dataclass(frozen=True)
+class Content:
+    """Who stands in a binding. `ours`: we made it. `written`: those whom we put there, the others are
+    strangers. `tidy`: with the subjects it has, it would be written just as it is.
+    """
+
+    ours: bool
+    standing: frozenset[Who]
+    written: frozenset[Who]
+    tidy: bool
 
 
-def written(binding: Mapping[str, Any], kind: SubjectKind) -> frozenset[str]:
-    """The names of that kind that we put there: without the strangers that somebody added."""
-    annotations = binding["metadata"].get("annotations") or {}
-    hashes = set(annotations.get(WRITTEN_ANNOTATION, "").split(","))
-    return frozenset(name for name in _names(binding, kind) if subject_hash(kind, name) in hashes)
+def content(binding: Mapping[str, Any]) -> Content:
+    """A binding, read once: that takes as long as to write it."""
+    subjects = binding.get("subjects") or []
+    standing: frozenset[Who] = frozenset((item["kind"], item["name"]) for item in subjects)
+    text = (binding["metadata"].get("annotations") or {}).get(WRITTEN_ANNOTATION, "")
+    hashes = set(text.split(","))
+    listed = sorted(standing)
+    tidy = text == ",".join(subject_hash(*who) for who in listed) and subjects == [
+        {"apiGroup": RBAC, "kind": kind, "name": name} for kind, name in listed
+    ]
+    written = standing if tidy else frozenset(who for who in standing if subject_hash(*who) in hashes)
+    return Content(is_ours(binding), standing, written, tidy)
 
 
 def is_ours(binding: Mapping[str, Any]) -> bool:
@@ -159,16 +159,23 @@ def shards_label(binding: Mapping[str, Any]) -> int:
     return count if 0 < count <= MOST_SHARDS and count.bit_count() == 1 else 1
 
 
-def compare(actual: Mapping[str, Any], desired: Mapping[str, Any]) -> Change:
-    """What is needed. Labels and annotations of others are left alone."""
-    if actual["roleRef"] != desired["roleRef"]:
-        return Change.RECREATE
-    same = (
-        (actual.get("subjects") or []) == desired["subjects"]
-        and _covers(actual, desired, "labels")
-        and _covers(actual, desired, "annotations")
+def is_as_wanted(
+    binding: Mapping[str, Any],
+    held: Content,
+    place: Place,
+    directory: str,
+    subjects: frozenset[Who],
+    shards: int,
+) -> bool:
+    """True when nothing is to be written. Labels and annotations of others are left alone."""
+    wanted = {**labels(place.policy, directory), SHARDS_LABEL: str(shards)}
+    present = binding["metadata"].get("labels") or {}
+    return (
+        held.tidy
+        and held.standing == subjects
+        and gives(binding, place)
+        and wanted.items() <= present.items()
     )
-    return Change.NONE if same else Change.UPDATE
 
 
 def merged(actual: Mapping[str, Any], desired: Mapping[str, Any]) -> Object:
@@ -192,12 +199,3 @@ def stamped(binding: Object, request: str | None) -> Object:
     if request:
         annotations[REQUEST_ANNOTATION] = request
     return {**binding, "metadata": {**metadata, "annotations": annotations}}
-
-
-def _names(binding: Mapping[str, Any], kind: SubjectKind) -> Iterator[str]:
-    return (item["name"] for item in binding.get("subjects") or () if item["kind"] == kind)
-
-
-def _covers(actual: Mapping[str, Any], desired: Mapping[str, Any], field: str) -> bool:
-    present = actual["metadata"].get(field) or {}
-    return all(present.get(key) == value for key, value in desired["metadata"][field].items())

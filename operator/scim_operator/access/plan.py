@@ -71,7 +71,7 @@ def plan(place: Place, facts: Facts) -> Plan:
         return Plan(keep=True)  # its own event makes this place due again
     wanted, problems = _wanted(place, facts)
     # Nobody loses one binding before the other one is there (rule 12).
-    names = wanted | facts.moving
+    names = wanted | facts.moving if facts.moving else wanted
     if not names:
         return Plan(problems=problems)
     if wanted and facts.namespace is None and not place.cluster_wide:

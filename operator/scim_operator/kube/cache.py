@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 Object = Mapping[str, Any]
 Key = tuple[str, str]
+T = TypeVar("T")
 
 _REMEMBERED = 10_000
 
@@ -25,6 +26,7 @@ class Cache:
         self._names: dict[str, set[str]] = {}
         # Versions at which objects were seen deleted: a listing that is older would raise the dead.
         self._deleted: dict[Key, int] = {}
+        self._derived: dict[Key, Any] = {}
         self.listed_once = False
         # Grows with every object that comes or goes.
         self.population = 0
@@ -51,9 +53,15 @@ class Cache:
             return False
         self._deleted.pop(key, None)
         self.population += known is None
+        self._derived.pop(key, None)
         self._objects[key] = self._keep(obj)
         self._names.setdefault(key[0], set()).add(key[1])
         return True
+
+    def read_anew(self, obj: Object) -> None:
+        """Take in an object that a quorum read has just given: it is alive, whatever was thought of it."""
+        self._deleted.pop(key_of(obj), None)
+        self.put(obj)
 
     def remove(self, obj: Object) -> None:
         """Forget an object by its event; a namesake made since stays.
@@ -82,6 +90,7 @@ class Cache:
             del self._deleted[next(iter(self._deleted))]
 
     def _drop(self, key: Key) -> None:
+        self._derived.pop(key, None)
         if self._objects.pop(key, None) is not None:
             self.population += 1
             self._names[key[0]].discard(key[1])
@@ -95,6 +104,16 @@ class Cache:
     def get(self, name: str, namespace: str = "") -> Object | None:
         """The object, or None."""
         return self._objects.get((namespace, name))
+
+    def derived(self, name: str, namespace: str, make: Callable[[Object], T]) -> T | None:
+        """What one `make` makes of an object, made once for each version of it; None: no such object."""
+        key = (namespace, name)
+        if key not in self._objects:
+            return None
+        if key not in self._derived:
+            self._derived[key] = make(self._objects[key])
+        made: T = self._derived[key]
+        return made
 
     def __iter__(self) -> Iterator[Object]:
         return iter(list(self._objects.values()))

@@ -26,6 +26,8 @@ _LIST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=3)
 # The API server ends a watch itself after `timeoutSeconds`; a stream silent for longer is dead.
 _WATCH_SECONDS = 290
 _WATCH_TIMEOUT = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, connect=5, sock_read=75)
+_JSON = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _MERGE_PATCH = "application/merge-patch+json"
 _APPLY_PATCH = "application/apply-patch+yaml"
 _LONGEST_LINE = 8 * 1024 * 1024
@@ -62,13 +64,22 @@ class KubeClient:
             await self._session.close()
 
     async def list(
-        self, resource: Resource, *, namespace: str | None = None, selector: str = "", limit: int = 500
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        selector: str = "",
+        limit: int = 500,
+        metadata_only: bool = False,
     ) -> Listing:
         """Every object of a kind, page by page, as of one resourceVersion (a quorum read)."""
+        accept = _METADATA if metadata_only else _JSON
         items: list[Object] = []
         query = {"limit": str(limit), **({"labelSelector": selector} if selector else {})}
         while True:
-            page = await self._call("GET", resource.path(namespace), query=query, timeout=_LIST_TIMEOUT)
+            page = await self._call(
+                "GET", resource.path(namespace), query=query, timeout=_LIST_TIMEOUT, accept=accept
+            )
             items += page["items"]
             more = page["metadata"].get("continue")
             if not more:
@@ -176,7 +187,7 @@ class KubeClient:
         *,
         subresource: str = "",
         query: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
     ) -> Object:
         written = f"{resource.plural}/{subresource}" if subresource else resource.plural
         try:
@@ -194,12 +205,19 @@ class KubeClient:
         *,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
         timeout: aiohttp.ClientTimeout = _TIMEOUT,  # noqa: ASYNC109 (aiohttp's own, connect and read apart)
+        accept: str = _JSON,
     ) -> Object:
         try:
             async with await self._request(
-                method, path, body=body, query=query, content_type=content_type, timeout=timeout
+                method,
+                path,
+                body=body,
+                query=query,
+                content_type=content_type,
+                timeout=timeout,
+                accept=accept,
             ) as response:
                 answer: Object = orjson.loads(await response.read())
                 return answer
@@ -213,12 +231,13 @@ class KubeClient:
         *,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
+        accept: str = _JSON,
     ) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("the client is used outside its `async with`")
-        headers = {"Accept": "application/json", "Content-Type": content_type}
+        headers = {"Accept": accept, "Content-Type": content_type}
         if token := await self.credentials.token():
             headers["Authorization"] = f"Bearer {token}"
         response = await self._session.request(

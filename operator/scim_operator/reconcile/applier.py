@@ -12,25 +12,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from scim_operator.access.bindings import (
-    Change,
     Object,
     SubjectKind,
+    Who,
     binding_name,
-    compare,
+    content,
     desired_binding,
     gives,
+    is_as_wanted,
     is_ours,
     merged,
     stamped,
-    written,
 )
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, Plan, role_missing
 from scim_operator.access.problems import Problem
-from scim_operator.access.shards import spread, written_first, written_last
+from scim_operator.access.shards import Contents, spread, written_first, written_last
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
@@ -42,7 +43,18 @@ log = logging.getLogger(__name__)
 
 # A place spread over many bindings must not keep the API server from the others.
 _WRITES_AT_ONCE = 16
+_NOBODY: frozenset[Who] = frozenset()
 _WHOLE_BINDING = "; the whole binding was deleted, since the leaver in it could not be taken out alone"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be written of a place: for a directory, over so many shards, because of a request."""
+
+    place: Place
+    directory: str
+    shards: int
+    request: str | None
 
 
 class Applier:
@@ -56,75 +68,107 @@ class Applier:
         self._world = world
         self._turns = asyncio.Semaphore(_WRITES_AT_ONCE)
 
-    async def apply(self, place: Place, plan: Plan, facts: Facts, request: str | None) -> list[Problem]:
-        """-> the problems that only the API server could tell.
+    async def apply(
+        self, place: Place, plan: Plan, facts: Facts, request: str | None, *, patient: bool = True
+    ) -> list[Problem]:
+        """Everybody into their shard: first where somebody comes to, then where somebody leaves.
 
-        `request`: the id of the SCIM request that led to this, kept with what is written.
+        `request`: the id of the SCIM request that led to this, kept with what is written. `patient`: when
+        somebody who comes can't be written, those who may be the same people under another name stay.
+        -> the problems that only the API server could tell.
         """
         if plan.keep:
             return []
-        return await self._spread(place, plan, facts, request)
-
-    async def _spread(self, place: Place, plan: Plan, facts: Facts, request: str | None) -> list[Problem]:
-        """Everybody into their shard: first where somebody comes to, then where somebody leaves."""
-        kind, reach = facts.kind, max(facts.shards, plan.shards)
-
-        def objects(contents: Mapping[int, frozenset[str]]) -> dict[int, Object | None]:
-            return {
-                shard: desired_binding(place, facts.directory, names, kind, shard=shard, shards=plan.shards)
-                if names
-                else None
-                for shard, names in contents.items()
-            }
-
-        wanted = spread(kind, plan.subjects, plan.shards)
+        reach = max(facts.shards, plan.shards)
+        work = _Work(place, facts.directory, plan.shards, request)
+        wanted = spread(facts.kind, plan.subjects, plan.shards)
+        actual = self._actual(place, reach, wanted)
+        leaving = self._known_to_leave(facts.kind, actual, wanted)
         await asyncio.sleep(0)  # rule 21: others have their turn between the steps
-        first = written_first(self._standing(place, reach, kind), wanted)
+        first = written_first(actual, wanted, leaving)
+        results = await self._write_all(work, first)
+        failed = any(isinstance(result, BaseException) for result in results)
+        actual = self._actual(place, reach, wanted)
+        staying = _union(actual) - leaving if failed and patient else _NOBODY
+        last = written_last(actual, wanted, staying)
         await asyncio.sleep(0)
-        results = await self._write_all(place, objects(first), request)
-        standing = self._standing(place, reach, kind)
-        last = dict.fromkeys(standing, frozenset[str]()) | written_last(standing, wanted)
-        left = {shard: names for shard, names in last.items() if first.get(shard) != names}
-        await asyncio.sleep(0)
-        results += await self._write_all(place, objects(left), request)
+        results += await self._write_all(
+            work, {s: whole for s, whole in last.items() if first.get(s) != whole}
+        )
         for error in results:
             if isinstance(error, BaseException):
                 raise error
-        self._world.settled(place, plan.shards)
+        self._world.settled(place, plan.shards, reach)
         return [problem for problem in results if isinstance(problem, Problem)]
 
-    def _standing(self, place: Place, reach: int, kind: SubjectKind) -> dict[int, frozenset[str]]:
-        """Whom we put into the bindings of a place: nobody into one that gives another role."""
-        ours = {s: b for s, b in self._world.bindings(place, reach).items() if is_ours(b)}
-        return {s: written(b, kind) if gives(b, place) else frozenset() for s, b in ours.items()}
+    def _actual(self, place: Place, reach: int, wanted: Contents) -> dict[int, frozenset[Who]]:
+        """Whom we put into the bindings of a place, or would: strangers don't count, nor another role."""
+        held = self._world.held(place, reach)
+        bindings = self._world.bindings(place, reach)
+        strange = any(found.standing != found.written for found in held.values())
+        everybody = _union(wanted) if strange else _NOBODY
+        return {
+            shard: found.written | (found.standing & everybody) if gives(bindings[shard], place) else _NOBODY
+            for shard, found in held.items()
+        }
+
+    def _known_to_leave(self, kind: SubjectKind, actual: Contents, wanted: Contents) -> frozenset[Who]:
+        """Who stands here, isn't wanted, and is called so still: they don't come back under another name."""
+        going = _union({shard: names - wanted.get(shard, _NOBODY) for shard, names in actual.items()})
+        if not going:
+            return going
+        bearers = self._world.naming.bearers
+        gone = going - _union(wanted)
+        return frozenset(who for who in gone if who[0] == kind and any(True for _ in bearers(who[1], kind)))
 
     async def _write_all(
-        self, place: Place, desired: Mapping[int, Object | None], request: str | None
+        self, work: _Work, contents: Mapping[int, frozenset[Who]]
     ) -> list[Problem | BaseException | None]:
-        """Several bindings of a place at once. What goes wrong with one of them doesn't keep the others."""
-        writes = (self._write(place, shard, binding, request) for shard, binding in desired.items())
+        """Several bindings of a place at once. What goes wrong with one of them doesn't keep the others,
+        unless the API server is away."""
+        away: list[ApiError] = []
+
+        async def write(shard: int, subjects: frozenset[Who]) -> Problem | None:
+            async with self._turns:
+                if away:
+                    raise away[0]
+                try:
+                    return await self._write(work, shard, subjects)
+                except ApiError as error:
+                    if not error.status:
+                        away.append(error)
+                    raise
+
+        writes = (write(shard, subjects) for shard, subjects in contents.items())
         return list(await asyncio.gather(*writes, return_exceptions=True))
 
-    async def _write(
-        self, place: Place, shard: int, desired: Object | None, request: str | None
-    ) -> Problem | None:
-        async with self._turns:
-            actual = self._world.bindings_of(place).get(binding_name(place, shard), place.namespace)
-            if actual is not None and not is_ours(actual):
-                return None  # the plan has told
-            if desired is None:
-                if actual is not None:
-                    await self._delete(place, actual)
-                return None
-            try:
-                if actual is None:
-                    return await self._create(place, stamped(desired, request))
-                return await self._change(place, actual, desired, request)
-            except ApiError as error:
-                problem = _problem(place, error)
-                if problem is None:
-                    raise
-                return problem
+    async def _write(self, work: _Work, shard: int, subjects: frozenset[Who]) -> Problem | None:
+        place, name = work.place, binding_name(work.place, shard)
+        actual = self._world.bindings_of(place).get(name, place.namespace)
+        if actual is not None and not is_ours(actual):
+            return None  # the plan has told
+        if not subjects:
+            if actual is not None:
+                await self._delete(place, actual)
+            return None
+        if actual is not None and self._is_as_wanted(work, actual, subjects):
+            SKIPPED.labels(_resource(place).plural).inc()
+            return None
+        desired = desired_binding(place, work.directory, subjects, shard=shard, shards=work.shards)
+        try:
+            if actual is None:
+                return await self._create(place, stamped(desired, work.request))
+            return await self._change(place, actual, desired, work.request)
+        except ApiError as error:
+            problem = _problem(place, error)
+            if problem is None:
+                raise
+            return problem
+
+    def _is_as_wanted(self, work: _Work, actual: Mapping[str, Any], subjects: frozenset[Who]) -> bool:
+        place, name = work.place, actual["metadata"]["name"]
+        held = self._world.bindings_of(place).derived(name, place.namespace, content)
+        return held is not None and is_as_wanted(actual, held, place, work.directory, subjects, work.shards)
 
     async def _create(self, place: Place, desired: Object) -> Problem | None:
         try:
@@ -141,11 +185,7 @@ class Applier:
     async def _change(
         self, place: Place, actual: Mapping[str, Any], desired: Object, request: str | None
     ) -> Problem | None:
-        change = compare(actual, desired)
-        if change is Change.NONE:
-            SKIPPED.labels(_resource(place).plural).inc()
-            return None
-        if change is Change.RECREATE:
+        if not gives(actual, place):  # a binding's role can't be changed
             await self._delete(place, actual)
             return await self._create(place, stamped(desired, request))
         try:
@@ -166,6 +206,9 @@ class Applier:
     async def _delete(self, place: Place, actual: Mapping[str, Any]) -> None:
         metadata = actual["metadata"]
         try:
+            if metadata.get("finalizers"):
+                actual = await self._empty(place, actual)
+                metadata = actual["metadata"]
             await self._client.delete(
                 _resource(place),
                 metadata["name"],
@@ -179,8 +222,18 @@ class Applier:
                 raise AgainError from error
             if not error.not_found:
                 raise
-        self._world.bindings_of(place).removed_by_us(actual)
+        if not metadata.get("finalizers"):
+            self._world.bindings_of(place).removed_by_us(actual)
         log.info("binding deleted", extra={"place": place._asdict()})
+
+    async def _empty(self, place: Place, actual: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Nobody in it: while somebody's finalizer holds a deleted binding, it goes on to give its role."""
+        if not actual.get("subjects"):
+            return actual
+        emptied = {**actual, "subjects": []}
+        made = await self._client.replace(_resource(place), emptied, namespace=place.namespace)
+        self._saw(place, made, "binding emptied, since a finalizer holds it")
+        return made
 
     async def _look_again(self, place: Place, name: str) -> None:
         """Know a binding as it is now."""
@@ -192,7 +245,8 @@ class Applier:
             if known := self._world.bindings_of(place).get(name, place.namespace):
                 self._world.bindings_of(place).removed_by_us(known)
             return
-        self._world.bindings_of(place).put(found)
+        self._world.bindings_of(place).read_anew(found)
+        self._world.saw_binding(place, found)
 
     def _saw(self, place: Place, made: Object, what: str) -> None:
         self._world.bindings_of(place).put(made)
@@ -202,6 +256,10 @@ class Applier:
 
 def _resource(place: Place) -> Resource:
     return CLUSTER_ROLE_BINDINGS if place.cluster_wide else ROLE_BINDINGS
+
+
+def _union(contents: Contents) -> frozenset[Who]:
+    return frozenset().union(*contents.values())
 
 
 def _takes_away(actual: Mapping[str, Any], desired: Object) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from scim_operator.access.places import Place
+from scim_operator.access.subjects import Refused
 from scim_operator.api.identity import MOST_GRANTS_SHOWN
 from scim_operator.directory.records import Record
-from scim_operator.reconcile.outcomes import Outcomes
+from scim_operator.reconcile.naming import DIRECTORY_MISSING
+from scim_operator.reconcile.outcomes import NOTHING, Outcomes
 from scim_operator.reconcile.world import World
 
 Entry = dict[str, str]
@@ -16,38 +18,38 @@ Entry = dict[str, str]
 
 def grant_fields(user: Record, world: World, outcomes: Outcomes, now: Callable[[], str]) -> dict[str, Any]:
     """`grants` and `grantsTotal` of a user's status. What it tells already keeps its time and request."""
-    places = sorted(
-        _held(user, world, outcomes), key=lambda place: (place.namespace, place.role, place.policy)
-    )
     known = {_place(entry): entry for entry in user.status.get("grants") or ()}
-    subject = world.subject(user)
-    name = subject if isinstance(subject, str) else ""
-    outcomes.written_down(known, name)
-    shown = [
-        known.get(place) or _entry(place, now(), outcomes.cause(place, name))
-        for place in places[:MOST_GRANTS_SHOWN]
-    ]
+    name = world.subject(user)
+    if isinstance(name, Refused) and name.reason == DIRECTORY_MISSING:
+        # Nobody can tell how they are named, and everything stays as it is.
+        return {key: user.status.get(key) for key in ("grantsTotal", "grants")}
+    held = {*_held(user, name, world, outcomes), *_not_looked_at(known, name, world, outcomes)}
+    places = sorted(held, key=lambda place: (place.namespace, place.role, place.policy))
+    cause = outcomes.cause((user.directory, user.id))
+    shown = [known.get(place) or _entry(place, now(), cause) for place in places[:MOST_GRANTS_SHOWN]]
     return {"grantsTotal": len(places), "grants": shown or None}
 
 
-def _held(user: Record, world: World, outcomes: Outcomes) -> Iterator[Place]:
+def _held(user: Record, name: str | Refused, world: World, outcomes: Outcomes) -> Iterator[Place]:
     """The places where the person's name stands, or, while they are active, a group of theirs."""
-    name = world.subject(user)
-    for place in world.places_of(user):
-        standing = outcomes.of(place).subjects
-        if world.kind(place) == "User":
-            if name in standing:
-                yield place
-        elif user.active and standing & _groups(user, world, place):
+    if isinstance(name, str):
+        yield from outcomes.places_of(("User", name))
+    if user.active:
+        around = world.people.groups_around(user.directory, user.id)
+        groups = (group for key in around if (group := world.group(key)) is not None)
+        names = (world.subject(group) for group in groups)
+        for group_name in names:
+            if isinstance(group_name, str):
+                yield from outcomes.places_of(("Group", group_name))
+
+
+def _not_looked_at(
+    known: Iterable[Place], name: str | Refused, world: World, outcomes: Outcomes
+) -> Iterator[Place]:
+    """Places of which the status tells, where nobody has looked since the start, and where they do stand."""
+    for place in known:
+        if outcomes.of(place) is NOTHING and ("User", name) in world.standing(place):
             yield place
-
-
-def _groups(user: Record, world: World, place: Place) -> set[str]:
-    """The names of a person's groups that open a place."""
-    around = world.people.groups_around(user.directory, user.id)
-    groups = (world.group(key) for key in world.routes.openers(place).keys() & around)
-    names = (world.subject(group) for group in groups if group is not None)
-    return {name for name in names if isinstance(name, str)}
 
 
 def _entry(place: Place, since: str, request: str | None) -> Entry:

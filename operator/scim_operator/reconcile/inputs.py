@@ -26,6 +26,7 @@ from scim_operator.kube.resources import (
     Resource,
 )
 from scim_operator.reconcile.claims import namespaces_labelled, namespaces_of_template, our_namespaces
+from scim_operator.reconcile.outcomes import Person
 from scim_operator.reconcile.resources import BINDINGS, OURS, POLICIES, TEMPLATES
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.statuses import Subject
@@ -41,12 +42,13 @@ LISTED = (DIRECTORIES, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES)
 
 @dataclass(frozen=True)
 class Concerned:
-    """What has to be looked at again."""
+    """What has to be looked at again. `people`: whose access a user's or group's change may move."""
 
     places: set[Place] = field(default_factory=set)
     statuses: set[Subject] = field(default_factory=set)
     # Besides those of the places: nobody waits for these.
     unhurried: set[str] = field(default_factory=set)
+    people: set[Person] = field(default_factory=set)
 
     @property
     def namespaces(self) -> set[str]:
@@ -64,6 +66,7 @@ def merged(parts: Iterable[Concerned]) -> Concerned:
         whole.places.update(part.places)
         whole.statuses.update(part.statuses)
         whole.unhurried.update(part.unhurried)
+        whole.people.update(part.people)
     return whole
 
 
@@ -206,6 +209,7 @@ class Inputs:
             {Subject(USERS, user.name), Subject(DIRECTORIES, user.directory)}
             | sharing
             | {Subject(POLICIES, policy) for policy in policies},
+            people={(user.directory, user.id)},
         )
 
     def _group(self, group: Record, names: GroupNames | None, members: Mapping[str, None]) -> Concerned:
@@ -219,19 +223,25 @@ class Inputs:
         rosters.members_changed(key, before, members)
         for other in around if names is not None else {*around, key}:
             rosters.forget_group(other)
+        renamed = routes.names_of(key) != names
         policies, bound = routes.policies_of(key), self._binding_groups(key)
         places = {place for other in around for place in routes.of_group(other)}
         places |= self._world.limits.around(lambda: routes.set_group(key, names))
         policies ^= routes.policies_of(key)
         policies |= bound | self._binding_groups(key)
-        people = (
-            self._world.index.get(group.directory, USER.name, member)
+        people = {
+            user
             for member in before.keys() ^ members.keys()
-        )
-        statuses = {Subject(USERS, user.name) for user in people if user is not None}
+            for user in self._world.people.meant_by(group.directory, member)
+        }
+        statuses = {Subject(USERS, user.name) for user in people}
         statuses |= {Subject(POLICIES, policy) for policy in policies}
+        if renamed:
+            people.update(self._world.people.members(key))
         return Concerned(
-            places, statuses | {Subject(GROUPS, group.name), Subject(DIRECTORIES, group.directory)}
+            places,
+            statuses | {Subject(GROUPS, group.name), Subject(DIRECTORIES, group.directory)},
+            people={(user.directory, user.id) for user in people},
         )
 
     def _binding_groups(self, group: GroupKey) -> set[str]:

@@ -13,6 +13,7 @@ from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record
 from scim_operator.scim.schemas import GROUP, USER
 
+DIRECTORY_MISSING = "DirectoryMissing"
 # (type, directory, id)
 _Key = tuple[str, str, str]
 
@@ -30,7 +31,7 @@ class Naming:
         """How a person or group is named in bindings; Refused when they can't be, or lack their directory."""
         spec = self._directories.get(record.directory)
         if spec is None:
-            return Refused("DirectoryMissing", f"ScimDirectory {record.directory!r} doesn't exist")
+            return Refused(DIRECTORY_MISSING, f"ScimDirectory {record.directory!r} doesn't exist")
         known = self._known.get(_key(record))
         if known is not None and known[0] is record and known[1] is spec.subjects:
             return known[2]

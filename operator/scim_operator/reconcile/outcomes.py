@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from scim_operator.access.bindings import Who
 from scim_operator.access.choice import Told
 from scim_operator.access.places import Place
 from scim_operator.access.problems import Problem
@@ -12,13 +14,16 @@ from scim_operator.access.problems import Problem
 # A request explains a grant until the person's status has it; so many wait for that at most.
 _MOST_CAUSES = 100_000
 
+# (directory, SCIM id)
+Person = tuple[str, str]
+
 
 @dataclass(frozen=True)
 class Outcome:
     """What the last pass over a place came to: so many bindings of ours are there, with these subjects."""
 
     bindings: int = 0
-    subjects: frozenset[str] = frozenset()
+    subjects: frozenset[Who] = frozenset()
     problems: tuple[Problem, ...] = ()
 
 
@@ -40,39 +45,54 @@ _UNEVENTFUL = NamespaceOutcome()
 
 
 class Outcomes:
-    """Place -> outcome, of the places that somebody opens."""
+    """Place -> outcome. Those of places that nobody opens are kept as long as somebody stands there."""
 
     def __init__(self) -> None:
         self._known: dict[Place, Outcome] = {}
-        self._causes: dict[tuple[Place, str], str] = {}
+        self._standing: dict[Who, set[Place]] = defaultdict(set)
+        self._last: dict[str, frozenset[Who]] = {}
+        self._causes: dict[Person, str] = {}
         self._namespaces: dict[str, NamespaceOutcome] = {}
 
     def of(self, place: Place) -> Outcome:
         """The outcome of a place; nothing before its first pass."""
         return self._known.get(place, NOTHING)
 
-    def set(self, place: Place, outcome: Outcome | None, request: str | None = None) -> Outcome:
-        """Keep a place's outcome; None: nobody opens it any more. -> the one before.
-
-        `request`: the id of the SCIM request that led to the pass.
-        """
+    def set(self, place: Place, outcome: Outcome, *, opened: bool = True) -> Outcome:
+        """Keep a place's outcome. `opened`: somebody opens it still. -> the one before."""
         before = self._known.pop(place, NOTHING)
-        if outcome is not None:
-            self._known[place] = outcome
-            if request:
-                self._causes.update(((place, name), request) for name in outcome.subjects - before.subjects)
-                for oldest in list(self._causes)[: max(0, len(self._causes) - _MOST_CAUSES)]:
-                    del self._causes[oldest]
+        if opened or outcome.bindings:
+            # Most places of a policy have the same people: let them be one and the same set.
+            last = self._last.setdefault(place.policy, outcome.subjects)
+            self._last[place.policy] = subjects = last if last == outcome.subjects else outcome.subjects
+            self._known[place] = replace(outcome, subjects=subjects)
+        for who in before.subjects - outcome.subjects:
+            self._standing[who].discard(place)
+            if not self._standing[who]:
+                del self._standing[who]
+        for who in outcome.subjects - before.subjects:
+            self._standing[who].add(place)
         return before
 
-    def cause(self, place: Place, subject: str) -> str | None:
-        """The request that brought a subject into a place, as long as it isn't written down elsewhere."""
-        return self._causes.get((place, subject))
+    def places_of(self, who: Who) -> frozenset[Place]:
+        """Where somebody stands."""
+        return frozenset(self._standing.get(who, ()))
 
-    def written_down(self, places: Iterable[Place], subject: str) -> None:
-        """A status tells the causes of these now."""
-        for place in places:
-            self._causes.pop((place, subject), None)
+    def note_cause(self, people: Iterable[Person], request: str) -> None:
+        """A SCIM request changed these people, or the groups that they are in."""
+        for person in people:
+            self._causes.pop(person, None)
+            self._causes[person] = request
+        while len(self._causes) > _MOST_CAUSES:
+            del self._causes[next(iter(self._causes))]
+
+    def cause(self, person: Person) -> str | None:
+        """The request that changed somebody's access last, as long as their status doesn't tell it."""
+        return self._causes.get(person)
+
+    def told(self, person: Person) -> None:
+        """Somebody's status was written: what comes later has another cause."""
+        self._causes.pop(person, None)
 
     def set_namespace(self, name: str, outcome: NamespaceOutcome) -> NamespaceOutcome:
         """Keep a namespace's outcome. -> the one before"""

@@ -40,6 +40,11 @@ class People:
             if user is not None:
                 yield user
 
+    def meant_by(self, directory: str, member: str) -> Iterator[Record]:
+        """The user, or the users in the group, that a member's id means."""
+        user = self._index.get(directory, USER.name, member)
+        return iter([user]) if user is not None else self.members((directory, member))
+
     def groups_around(self, directory: str, member: str) -> set[GroupKey]:
         """The groups that a user or group is in, directly or through other groups."""
         found: set[GroupKey] = set()

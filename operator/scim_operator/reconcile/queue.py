@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 K = TypeVar("K")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
+_MOST_REPEATED = 5
 # Every call to the API server ends within 30 s, whether it is there or not.
 _STUCK_SECONDS = 120.0
 
@@ -33,6 +34,7 @@ class KeyedQueue(Generic[K]):
         self.retries = 0
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
+        self._repeated: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
@@ -81,7 +83,21 @@ class KeyedQueue(Generic[K]):
     def done(self, key: K) -> None:
         """The work on a key is finished."""
         self._failures.pop(key, None)
+        self._repeated.pop(key, None)
         self._release(key)
+
+    def again(self, key: K) -> None:
+        """What was found has changed meanwhile: due again at once, unless that goes on and on."""
+        self._repeated[key] = self._repeated.get(key, 0) + 1
+        if self._repeated[key] > _MOST_REPEATED:
+            self.failed(key)
+            return
+        self._again.add(key)
+        self._release(key)
+
+    def failures(self, key: K) -> int:
+        """How often in a row the work on a key failed."""
+        return self._failures.get(key, 0)
 
     def failed(self, key: K) -> float:
         """The work on a key failed; it is due again after a pause. -> the pause in seconds."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from scim_operator.access.bindings import SubjectKind, is_ours, standing
+from scim_operator.access.bindings import Who
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, plan
 from scim_operator.access.problems import Problem
@@ -31,6 +31,7 @@ from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.resources import POLICIES, TEMPLATES
 from scim_operator.reconcile.status_writer import StatusWriter
 from scim_operator.reconcile.statuses import Statuses, Subject
+from scim_operator.reconcile.strays import Strays
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,8 @@ _DIRECTORY_STATUS_SECONDS = 10.0
 _REFUSED_AGAIN_SECONDS = 30.0
 # How soon to look whether those who move to another binding stand in it.
 _MOVED_SECONDS = 0.02
-_LONGEST_MOVE_SECONDS = 2.0
+# So often may the writing of those who come fail before those who leave stop waiting for them.
+_PATIENCE = 3
 
 
 class Reconciler:
@@ -62,6 +64,7 @@ class Reconciler:
         self._world = world
         self._inputs = Inputs(world)
         self._applier = Applier(client, world)
+        self._strays = Strays(client, world)
         self._recorder = recorder
         self._statuses = statuses
         self._monotonic = monotonic
@@ -69,7 +72,7 @@ class Reconciler:
         self._namespaces = Namespaces(
             client, world, statuses.outcomes, self.observe, self._conclude_namespace, now
         )
-        self._moving = Moving(world, self._pending)
+        self._moving = Moving(world, self._pending, lambda place: self._places.failures(place) > 0)
         self._moving_since: dict[Place, float] = {}
         busy = (self._namespaces.queue, self._places)
         self._writer = StatusWriter(client, statuses, recorder, busy, self._wrote_status)
@@ -91,10 +94,8 @@ class Reconciler:
     def observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
         """Take in one event. Never blocks, never fails because of what the object holds."""
         concerned = self._inputs.observe(resource, event, obj)
-        if self._started and concerned.places and resource in (USERS, GROUPS):
-            request = _request(event, obj)
-            self._causes.update(dict.fromkeys(concerned.places, request))
-            _tell_cause(obj, request, len(concerned.places))
+        if self._started and concerned.places:
+            self._note_cause(resource, event, obj, concerned)
         self._look_at(concerned)
 
     async def run(self) -> None:
@@ -133,6 +134,20 @@ class Reconciler:
         for subject in directories:
             self._mark_directory(subject)
 
+    def _note_cause(
+        self, resource: Resource, event: str | None, obj: Mapping[str, Any], concerned: Concerned
+    ) -> None:
+        """Which SCIM request it was, kept with what is written because of it; none for what admins do."""
+        request = _request(event, obj) if resource in (USERS, GROUPS) else None
+        for place in concerned.places:
+            self._causes.pop(place, None)
+            if request:
+                self._causes[place] = request
+        if request:
+            self._statuses.outcomes.note_cause(concerned.people, request)
+        if resource in (USERS, GROUPS):
+            _tell_cause(obj, request, len(concerned.places))
+
     def _mark_directory(self, subject: Subject) -> None:
         """A directory's counts move with every request; its status is written now and then."""
         since = self._monotonic() - self._directory_written.get(subject.name, float("-inf"))
@@ -142,6 +157,7 @@ class Reconciler:
         """Our own write moved the resourceVersion: know it, so that the next SCIM write doesn't conflict."""
         if subject.resource == DIRECTORIES:
             self._directory_written[subject.name] = self._monotonic()
+        self._statuses.told(subject)
         self.observe(subject.resource, "MODIFIED", written)
 
     # --- working -------------------------------------------------------------------------------------------
@@ -159,8 +175,7 @@ class Reconciler:
                 else:
                     self._places.failed(place)
             except AgainError:
-                self._places.add(place)
-                self._places.done(place)
+                self._places.again(place)
             except ApiError as error:
                 pause = self._places.failed(place)
                 log.warning(
@@ -175,14 +190,15 @@ class Reconciler:
         """-> False when something is waited for that no event will tell."""
         asked = await self._role_exists(place) if place.kind == "Role" else None
         facts = self._world.facts(place, asked)
-        facts = replace(facts, moving=self._moving_from(place, facts))
-        request = self._causes.get(place)
-        await asyncio.sleep(0)  # a place of 20,000 people takes some time: requests have their turn between
-        problems, refused = await self._carry_out(place, facts, request)
-        if refused and facts.moving:
-            # Who comes is refused; that must not keep those who go.
-            facts = replace(facts, moving=frozenset())
+        facts = replace(facts, moving=await self._moving_from(place, facts))
+        request = self._causes.pop(place, None)
+        await asyncio.sleep(0)  # rule 21: a place of 20,000 people takes some time
+        try:
             problems, refused = await self._carry_out(place, facts, request)
+        except BaseException:
+            if request:
+                self._causes.setdefault(place, request)
+            raise
         if refused:
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
         for shard in facts.bindings.keys() - facts.ours.keys():
@@ -193,10 +209,9 @@ class Reconciler:
             self._places.add_later(place, _MOVED_SECONDS)
         else:
             self._moving_since.pop(place, None)
-        waiting = facts.namespace is None and not place.cluster_wide
-        if self._causes.get(place) == request and not waiting:
-            self._causes.pop(place, None)
-        self._conclude(place, facts, Outcome(*self._standing(place), problems), request)
+        if facts.namespace is None and not place.cluster_wide and request:
+            self._causes.setdefault(place, request)
+        self._conclude(place, facts, Outcome(*self._standing(place), problems))
         if removed := [problem.message for problem in refused if problem.reason == "LeaverNotRemovable"]:
             await self._tell(place, removed[0])
         return not (asked is False and any(problem.condition == "RoleMissing" for problem in problems))
@@ -205,8 +220,13 @@ class Reconciler:
         self, place: Place, facts: Facts, request: str | None
     ) -> tuple[tuple[Problem, ...], list[Problem]]:
         """-> all problems, and those among them that only the API server could tell."""
+        patient = self._places.failures(place) < _PATIENCE
         planned = plan(place, facts)
-        refused = await self._applier.apply(place, planned, facts, request)
+        refused = await self._applier.apply(place, planned, facts, request, patient=patient)
+        if refused and facts.moving:
+            # Who comes is refused; that must not keep those who go.
+            planned = plan(place, replace(facts, moving=frozenset()))
+            refused += await self._applier.apply(place, planned, facts, request, patient=patient)
         return (*planned.problems, *refused), refused
 
     async def _role_exists(self, place: Place) -> bool:
@@ -220,25 +240,23 @@ class Reconciler:
                 raise
         return True
 
-    def _moving_from(self, place: Place, facts: Facts) -> frozenset[str]:
-        """Who moves to another binding; nobody once that has taken long: its turn may never come."""
-        moving = self._moving.from_place(place, facts)
-        if not moving:
-            return moving
-        since = self._moving_since.setdefault(place, self._monotonic())
-        return moving if self._monotonic() - since < _LONGEST_MOVE_SECONDS else frozenset()
+    async def _moving_from(self, place: Place, facts: Facts) -> frozenset[str]:
+        """Who moves to another binding."""
+        since = self._moving_since.get(place, self._monotonic())
+        moving = await self._moving.from_place(place, facts, self._monotonic() - since)
+        if moving:
+            self._moving_since[place] = since
+        return moving
 
-    def _standing(self, place: Place) -> tuple[int, frozenset[str]]:
+    def _standing(self, place: Place) -> tuple[int, frozenset[Who]]:
         """How many bindings of ours are there after the pass, and who stands in them: what an audit asks."""
-        ours = list(filter(is_ours, self._world.bindings(place).values()))
-        return len(ours), standing(ours, self._world.kind(place))
+        return len(self._world.held(place)), self._world.standing(place)
 
-    def _conclude(self, place: Place, facts: Facts, outcome: Outcome, request: str | None) -> None:
-        kept = None if facts.opening is None else outcome
-        before = self._statuses.outcomes.set(place, kept, request)
+    def _conclude(self, place: Place, facts: Facts, outcome: Outcome) -> None:
+        before = self._statuses.outcomes.set(place, outcome, opened=facts.opening is not None)
         if before != outcome:
             self._mark_openers(place)
-            self._writer.mark(self._named(before.subjects ^ outcome.subjects, facts.kind))
+            self._writer.mark(self._named(before.subjects ^ outcome.subjects))
 
     def _conclude_namespace(self, name: str, outcome: NamespaceOutcome) -> None:
         before = self._statuses.outcomes.set_namespace(name, outcome)
@@ -255,13 +273,15 @@ class Reconciler:
         groups = {Subject(GROUPS, group.name) for group in openers if group is not None}
         self._writer.mark({Subject(POLICIES, place.policy), *groups})
 
-    def _named(self, names: Iterable[str], kind: SubjectKind) -> set[Subject]:
+    def _named(self, subjects: Iterable[Who]) -> set[Subject]:
         """The statuses of the people who are called so, or are in the groups that are."""
-        found = [record for name in names for record in self._world.naming.bearers(name, kind)]
-        if kind == "Group":
-            members = self._world.people.members
-            found = [user for group in found for user in members((group.directory, group.id))]
-        return {Subject(USERS, user.name) for user in found}
+        members = self._world.people.members
+        found: set[Subject] = set()
+        for kind, name in subjects:
+            for record in self._world.naming.bearers(name, kind):
+                people = [record] if kind == "User" else members((record.directory, record.id))
+                found |= {Subject(USERS, user.name) for user in people}
+        return found
 
     async def _tell(self, place: Place, message: str) -> None:
         policy = self._world.policies.get(place.policy)
@@ -286,15 +306,27 @@ class Reconciler:
 
     async def _sweep(self) -> None:
         """kopf reports no deletion that fell into a gap of its watch; this finds it, and any drift."""
+        await self._try(self._find_strays)
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            try:
-                self._look_at(await self._inputs.list_all(self._client))
-                self._look_at(self._inputs.everything())
-            except ApiError as error:
-                log.warning("a sweep failed; the next one follows", extra={"error": str(error)})
-            except Exception:
-                log.exception("a sweep failed; the next one follows")
+            await self._try(self._list_again)
+
+    async def _list_again(self) -> None:
+        self._look_at(await self._inputs.list_all(self._client))
+        self._world.rosters.forget_names()  # whatever was missed, nobody stays in them
+        await self._find_strays()
+        self._look_at(self._inputs.everything())
+
+    async def _find_strays(self) -> None:
+        self._look_at(Concerned(await self._strays.find()))
+
+    async def _try(self, part: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await part()
+        except ApiError as error:
+            log.warning("a sweep failed; the next one follows", extra={"error": str(error)})
+        except Exception:
+            log.exception("a sweep failed; the next one follows")
 
     async def _refresh_directories(self) -> None:
         """The time of the last request moves without any event."""

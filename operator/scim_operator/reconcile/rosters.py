@@ -16,8 +16,32 @@ from scim_operator.reconcile.people import People
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.scim.schemas import USER
 
-# SCIM id -> the name in bindings.
-_Roster = dict[str, str]
+
+class _Roster:
+    """SCIM id -> the name in bindings. All names are one set until somebody comes, goes or is renamed: the
+    many places of a group share it, and what was computed from it.
+    """
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self._by_id = names
+        self._names: frozenset[str] | None = None
+
+    def put(self, identifier: str, name: str | None) -> None:
+        """None: they have no name there, or no longer."""
+        if self._by_id.get(identifier) == name:
+            return
+        self._names = None
+        if name is None:
+            del self._by_id[identifier]
+        else:
+            self._by_id[identifier] = name
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Who is in it."""
+        if self._names is None:
+            self._names = frozenset(self._by_id.values())
+        return self._names
 
 
 class Rosters:
@@ -30,18 +54,18 @@ class Rosters:
         self._groups: dict[GroupKey, _Roster] = {}
         self._meant: dict[str, _Roster] = {}
 
-    def of(self, policy: str, source: GroupKey) -> Iterable[str]:
+    def of(self, policy: str, source: GroupKey) -> frozenset[str]:
         """The names of the active members of a group, or of those whom a policy's filter means."""
         known = self._groups.get(source) if source[1] else self._meant.get(policy)
         if known is None:
             active = self._people.active(policy, source)
             named = ((user.id, self._subject(user)) for user in active)
-            known = {identifier: name for identifier, name in named if isinstance(name, str)}
+            known = _Roster({identifier: name for identifier, name in named if isinstance(name, str)})
             if source[1]:
                 self._groups[source] = known
             else:
                 self._meant[policy] = known
-        return known.values()
+        return known.names
 
     def person_changed(
         self, directory: str, identifier: str, groups: Iterable[GroupKey], policies: Iterable[str]
@@ -90,9 +114,5 @@ class Rosters:
 
 
 def _put(roster: _Roster | None, identifier: str, name: str | None) -> None:
-    if roster is None:
-        return
-    if name is None:
-        roster.pop(identifier, None)
-    else:
-        roster[identifier] = name
+    if roster is not None:
+        roster.put(identifier, name)

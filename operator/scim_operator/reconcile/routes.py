@@ -87,6 +87,10 @@ class Routes:
         """All places that are opened."""
         return set(self._openers)
 
+    def names_of(self, group: GroupKey) -> GroupNames | None:
+        """What policies know a group by; None when there is no such group."""
+        return self._names.get(group)
+
     def of_policy(self, name: str) -> set[Place]:
         """The places of a policy."""
         return {place for source in self._sources(name) for place, _ in self._of(name, source).places}

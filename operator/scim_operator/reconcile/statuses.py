@@ -70,8 +70,15 @@ class Statuses:
         }[subject.resource]
         wanted = compute(subject.name)
         if wanted is None or dict(wanted.known) == wanted.status:
+            self.told(subject)
             return None
         return wanted
+
+    def told(self, subject: Subject) -> None:
+        """An object's status says all there is to say."""
+        user = self._world.index.named(USER.name, subject.name) if subject.resource == USERS else None
+        if user is not None:
+            self.outcomes.told((user.directory, user.id))
 
     def identity(self, subject: Subject) -> dict[str, str | None]:
         """Which object is meant, for the log: by SCIM id and last request where its name is a person's."""
@@ -127,7 +134,9 @@ class Statuses:
         places = self._world.routes.of_policy(name)
         counts = binding_counts(self.outcomes, places)
         bound = [place for place in places if self.outcomes.of(place).bindings]
-        people = {person for place in bound for person in self._people(place)}
+        # Most places have the same people: as one and the same set.
+        sets = {id(found): found for found in map(self._people, bound)}
+        people = set().union(*sets.values())
         problems = all_problems(self.outcomes, places)
         if wrong := self._world.invalid_policies.get(name):
             problems.append(Problem("Stalled", "InvalidSpec", wrong))
@@ -201,17 +210,14 @@ class Statuses:
         known = template.get("status") or {}
         return self._made(template["metadata"], known, {"namespaces": len(outcomes)}, problems, ready)
 
-    def _people(self, place: Place) -> Iterable[object]:
+    def _people(self, place: Place) -> frozenset[object]:
         """Who has access by a place: those who stand there, or the members of the groups that do."""
         if self._world.kind(place) == "User":
             return self.outcomes.of(place).subjects
         openers = self._world.routes.openers(place)
         standing = [key for key in openers if self._world.subjects_of(place.policy, key, "Group")]
-        return [
-            (user.directory, user.id)
-            for key in standing
-            for user in self._world.people.active(place.policy, key)
-        ]
+        members = (user for key in standing for user in self._world.people.active(place.policy, key))
+        return frozenset((user.directory, user.id) for user in members)
 
     def _refused_group(self, key: GroupKey, policies: Iterable[str]) -> list[Problem]:
         """That a group can't stand in the bindings of those policies that would put it there."""

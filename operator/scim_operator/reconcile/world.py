@@ -8,7 +8,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scim_operator.access.bindings import SubjectKind, binding_name, is_ours, shard_of, shards_label
+from scim_operator.access.bindings import (
+    Content,
+    SubjectKind,
+    Who,
+    binding_name,
+    content,
+    own_place,
+    shard_of,
+    shards_label,
+)
 from scim_operator.access.places import Place, Settings, widest
 from scim_operator.access.plan import Facts
 from scim_operator.access.shards import shard_count
@@ -80,13 +89,13 @@ class World:
         """How a person or group is named in bindings; Refused when they can't be, or lack their directory."""
         return self.naming.name(record)
 
-    def subjects_of(self, policy: str, source: GroupKey, kind: SubjectKind) -> set[str]:
+    def subjects_of(self, policy: str, source: GroupKey, kind: SubjectKind) -> frozenset[str]:
         """Who stands in bindings for a group: its active members, or itself; without those refused."""
         if kind == "User":
-            return set(self.rosters.of(policy, source))
+            return self.rosters.of(policy, source)
         group = self.group(source)
         name = self.subject(group) if group is not None else None
-        return {name} if isinstance(name, str) else set()
+        return frozenset({name} if isinstance(name, str) else ())
 
     def places_of(self, record: Record) -> set[Place]:
         """The places that a person belongs to by their groups and by filters, or that a group opens."""
@@ -164,7 +173,13 @@ class World:
 
     def _is_bound(self, policy: str, namespace: str) -> bool:
         places = (place for place in self.routes.in_namespace(namespace) if place.policy == policy)
-        return any(is_ours(binding) for place in places for binding in self.bindings(place).values())
+        return any(self.held(place) for place in places)
+
+    def places_in(self, namespace: str) -> set[Place]:
+        """The places that are opened in a namespace, or have bindings there."""
+        cache = self.role_bindings if namespace else self.cluster_role_bindings
+        found = map(own_place, cache.within(namespace))
+        return self.routes.in_namespace(namespace) | {place for place in found if place is not None}
 
     def bindings_of(self, place: Place) -> Cache:
         """Where the bindings of a place are kept."""
@@ -179,6 +194,19 @@ class World:
         )
         return {shard: binding for shard, binding in found if binding is not None}
 
+    def held(self, place: Place, shards: int = 0) -> dict[int, Content]:
+        """By shard, what those of them hold that are ours."""
+        cache = self.bindings_of(place)
+        found = (
+            (shard, cache.derived(binding_name(place, shard), place.namespace, content))
+            for shard in range(shards or self.shards(place))
+        )
+        return {shard: held for shard, held in found if held is not None and held.ours}
+
+    def standing(self, place: Place) -> frozenset[Who]:
+        """Who stands in the bindings of a place, strangers too."""
+        return frozenset().union(*(held.standing for held in self.held(place).values()))
+
     def shards(self, place: Place) -> int:
         """Over how many bindings a place is spread."""
         return self._shards.get(place, 1)
@@ -190,11 +218,15 @@ class World:
         if count > self.shards(place):
             self._shards[place] = count
 
-    def settled(self, place: Place, shards: int) -> None:
-        """A place is spread over so many bindings now, and there are no others."""
+    def settled(self, place: Place, shards: int, reach: int) -> None:
+        """A place is spread over so many bindings now. Others may be left that had to stay, up to `reach` or,
+        where one was seen meanwhile, beyond.
+        """
+        last = max(self.held(place, max(reach, self.shards(place))), default=0)
+        count = max(shards, 1 << last.bit_length())
         self._shards.pop(place, None)
-        if shards > 1:
-            self._shards[place] = shards
+        if count > 1:
+            self._shards[place] = count
 
     def kind(self, place: Place) -> SubjectKind:
         """What stands in the place's bindings; for a policy that is gone, what stands there still."""
@@ -203,9 +235,8 @@ class World:
     def subjects_at(self, place: Place) -> frozenset[str]:
         """Who should stand in the place's bindings, as far as people and groups are concerned."""
         kind = self.kind(place)
-        return frozenset(
-            name for key in self.routes.openers(place) for name in self.subjects_of(place.policy, key, kind)
-        )
+        found = [self.subjects_of(place.policy, key, kind) for key in self.routes.openers(place)]
+        return found[0] if len(found) == 1 else frozenset().union(*found)
 
 
 def _kind_in(bindings: Iterable[Mapping[str, Any]]) -> SubjectKind:
