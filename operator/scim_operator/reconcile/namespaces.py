@@ -123,11 +123,11 @@ class Namespaces:
             differ = self._contents.differ(name, planned.template)
             if planned.patch or planned.delete or differ:
                 self.tending.add(name)
-            self._conclude(name, planned, planned.problems, None if differ else ())
+            self._conclude(name, (), None if differ else ())
             return
         refused = await self._written(name, facts, planned)
         contents = () if refused else await self._contents.furnish(name, planned.template)
-        self._conclude(name, planned, (*planned.problems, *refused), contents)
+        self._conclude(name, refused, contents)
 
     async def _tend(self, name: str) -> None:
         """All the rest."""
@@ -138,7 +138,7 @@ class Namespaces:
         refused = await self._written(name, facts, planned)
         differ = self._contents.differ(name, planned.template) and not planned.delete
         contents = await self._contents.furnish(name, planned.template) if differ else ()
-        self._conclude(name, planned, (*planned.problems, *refused), contents)
+        self._conclude(name, refused, contents)
         if planned.patch or planned.delete or differ:
             await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -164,17 +164,14 @@ class Namespaces:
             return tuple(Told(policy, problem) for policy in sorted({claim.policy for claim in facts.claims}))
         return ()
 
-    def _conclude(
-        self,
-        name: str,
-        planned: NamespacePlan,
-        told: tuple[Told, ...],
-        contents: tuple[Problem, ...] | None,
-    ) -> None:
+    def _conclude(self, name: str, refused: tuple[Told, ...], contents: tuple[Problem, ...] | None) -> None:
         """`contents` None: they are still to be looked at."""
+        # Planned anew: the other queue's worker may have come to something newer meanwhile.
+        _, planned = self._planned(name)
         known = self._outcomes.of_namespace(name).contents if contents is None else contents
+        told = (*planned.problems, *refused)
         self._concluded(name, NamespaceOutcome(planned.template or "", told, known))
-        if told != planned.problems or contents:
+        if refused or contents:
             self.tending.add_later(name, _REFUSED_AGAIN_SECONDS)
         if planned.delete_in is not None:
             self.tending.add_later(name, min(planned.delete_in, _LONGEST_WAIT_SECONDS))
