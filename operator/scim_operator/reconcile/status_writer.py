@@ -1,7 +1,7 @@
 """Writes statuses at low priority: a thousand people joining a group must not delay one binding.
 
-Two lanes, one write at a time each: people, who may be many, never delay what an admin looks at first
-(directories, policies, groups).
+Three lanes, one write at a time each: neither people nor groups, who may be many, delay what an admin looks
+at first (directories with their URL, policies).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from scim_operator.directory.records import USERS
+from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
@@ -46,30 +46,29 @@ class StatusWriter:
         self._recorder = recorder
         self._busy = busy
         self._written = written
-        self._people: Lane = KeyedQueue()
-        self._others: Lane = KeyedQueue()
+        self._lanes: dict[str, Lane] = {name: KeyedQueue() for name in ("user", "group", "other")}
 
     def mark(self, subjects: Iterable[Subject], seconds: float = _COALESCE_SECONDS) -> None:
         """These statuses may have changed."""
         for subject in subjects:
-            lane = self._people if subject.resource == USERS else self._others
-            lane.add_later(subject, seconds)
+            lane = {USERS: "user", GROUPS: "group"}.get(subject.resource, "other")
+            self._lanes[lane].add_later(subject, seconds)
 
     @property
     def queues(self) -> dict[str, KeyedQueue[Any]]:
         """What is to be written."""
-        return {"user_statuses": self._people, "other_statuses": self._others}
+        return {f"{name}_statuses": lane for name, lane in self._lanes.items()}
 
     async def run(self) -> None:
         """Write what was marked, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._drive(self._people, _PAUSE_BETWEEN_PEOPLE))
-            tasks.create_task(self._drive(self._others, 0.0))
+            for name, lane in self._lanes.items():
+                tasks.create_task(self._drive(lane, _PAUSE_BETWEEN_PEOPLE if name == "user" else 0.0))
 
     def close(self) -> None:
         """Drop what is still to be written: it is computed afresh at the next start."""
-        self._people.close()
-        self._others.close()
+        for lane in self._lanes.values():
+            lane.close()
 
     async def _drive(self, lane: Lane, pause: float) -> None:
         while True:
