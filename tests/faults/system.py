@@ -24,6 +24,7 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _PATHS = {
     "ScimDirectory": f"{OURS}/scimdirectories",
     "AccessPolicy": f"{OURS}/accesspolicies",
+    "NamespaceTemplate": f"{OURS}/namespacetemplates",
     "Namespace": "/api/v1/namespaces",
     "ClusterRole": f"{RBAC}/clusterroles",
 }

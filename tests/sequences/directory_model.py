@@ -55,7 +55,8 @@ class Directory:
 class Model:
     """Everything that access depends on, but for namespaces, which are read from the cluster.
 
-    `roles`: ClusterRoles that exist; `grantable`, `protected`: the chart's values.
+    `roles`: ClusterRoles that exist; `grantable`, `protected`: the chart's values; `template`: the spec of
+    the one NamespaceTemplate, which always exists.
     """
 
     directories: dict[str, Directory] = field(default_factory=dict)
@@ -63,3 +64,4 @@ class Model:
     roles: set[str] = field(default_factory=set)
     grantable: set[str] = field(default_factory=set)
     protected: set[str] = field(default_factory=set)
+    template: Object = field(default_factory=dict)

@@ -11,6 +11,7 @@ from tests.faults.system import RBAC, System
 from tests.sequences.oracle import Namespace, Verdict, Where
 
 Object = dict[str, Any]
+_QUOTAS = "/api/v1/resourcequotas?fieldSelector=metadata.name%3Dscim-template"
 _MADE = "scim-operator.io/made"
 _LABELS = {"app.kubernetes.io/managed-by", "scim-operator.io/policy", "scim-operator.io/directory"}
 
@@ -22,11 +23,12 @@ class Found:
     namespaces: dict[str, Namespace]
     terminating: set[str]
     access: dict[Where, frozenset[str]]
+    quotas: dict[str, Object]
 
 
 def look(system: System, tag: str) -> Found:
     """What is there now under names with the tag."""
-    found = Found({}, set(), {})
+    found = Found({}, set(), {}, {})
     for item in system.list("/api/v1/namespaces"):
         metadata = item["metadata"]
         if metadata["name"].startswith(f"{tag}-"):
@@ -34,6 +36,8 @@ def look(system: System, tag: str) -> Found:
             found.namespaces[metadata["name"]] = Namespace(metadata.get("labels") or {}, ours)
             if "deletionTimestamp" in metadata:
                 found.terminating.add(metadata["name"])
+    for item in system.list(_QUOTAS):
+        found.quotas[item["metadata"]["namespace"]] = item["spec"]["hard"]
     for item in bindings(system, tag):
         where = Where(
             item["metadata"]["labels"]["scim-operator.io/policy"],
@@ -53,12 +57,16 @@ def bindings(system: System, tag: str) -> list[Object]:
     return [item for kind in kinds for item in system.list(f"{RBAC}/{kind}", selector)]
 
 
-def wrongs(found: Found, verdict: Verdict, possible: frozenset[str]) -> list[str]:
+def wrongs(found: Found, verdict: Verdict, possible: frozenset[str], template: Object) -> list[str]:
     """What differs, in words; empty when all is as it should be.
 
     possible: namespaces that the operator may have made at some time.
     """
-    return [*_wrong_access(found, verdict), *_wrong_namespaces(found, verdict, possible)]
+    return [
+        *_wrong_access(found, verdict),
+        *_wrong_namespaces(found, verdict, possible),
+        *_unfurnished(found, verdict, template),
+    ]
 
 
 def _wrong_access(found: Found, verdict: Verdict) -> Iterator[str]:
@@ -79,3 +87,14 @@ def _wrong_namespaces(found: Found, verdict: Verdict, possible: frozenset[str]) 
             yield f"namespace {name} was made though no policy and group ever named it"
         if namespace.ours and name in verdict.made and not namespace.labels.keys() >= _LABELS:
             yield f"namespace {name} lacks labels: {sorted(namespace.labels)}"
+
+
+def _unfurnished(found: Found, verdict: Verdict, template: Object) -> Iterator[str]:
+    for name in verdict.furnished & found.namespaces.keys():
+        namespace = found.namespaces[name]
+        if not namespace.ours:
+            continue
+        if not template["labels"].items() <= namespace.labels.items():
+            yield f"namespace {name} has labels {namespace.labels}, the template {template['labels']}"
+        if found.quotas.get(name) != template["resourceQuota"]["hard"]:
+            yield f"namespace {name} has quota {found.quotas.get(name)}, not the template's"

@@ -47,11 +47,13 @@ class Namespace:
 @dataclass
 class Verdict:
     """`exact`: these subjects and no others. `at_most`: nobody else, for what can't be granted now, where it
-    depends on the past whether a binding was left. `made`: namespaces that must be there."""
+    depends on the past whether a binding was left. `made`: namespaces that must be there; `furnished`: those
+    of them that, when the operator made them, have what the template says."""
 
     exact: dict[Where, frozenset[str]]
     at_most: dict[Where, frozenset[str]]
     made: frozenset[str]
+    furnished: frozenset[str]
 
 
 @dataclass
@@ -61,24 +63,27 @@ class _Target:
     where: Where
     captured: bool
     create: bool
+    template: bool
     subjects: set[str]
     anybody: bool
 
 
 def judge(model: Model, namespaces: Mapping[str, Namespace]) -> Verdict:
     """What must be so. Without a namespace that it needs, a target waits."""
-    verdict = Verdict({}, {}, frozenset())
+    verdict = Verdict({}, {}, frozenset(), frozenset())
     merged: dict[Where, _Target] = {}
     for name, spec in model.policies.items():
         for target in _targets(model, name, spec, namespaces):
-            known = merged.setdefault(target.where, _Target(target.where, True, False, set(), False))
+            known = merged.setdefault(target.where, _Target(target.where, True, False, False, set(), False))
             known.captured &= target.captured
             known.create |= target.create
+            known.template |= target.template
             known.subjects |= target.subjects
             known.anybody |= target.anybody
     for where, target in merged.items():
         made = _judge_target(model, target, namespaces.get(where.namespace), verdict)
         verdict.made |= {where.namespace} if made else set()
+        verdict.furnished |= {where.namespace} if made and target.template else set()
     return verdict
 
 
@@ -135,12 +140,13 @@ def _granted(
     for grant in spec["grants"]:
         role = _filled(grant["clusterRole"], captures)
         target = grant.get("namespaces", {})
-        template = target.get("name", "")
+        pattern = target.get("name", "")
+        template = "template" in target.get("create", {})
         named = [name for name in target.get("names", ()) if not _protected(model, name)]
         found: list[str] = [""] if grant.get("cluster") else named
-        captured = "{" in template
-        if template:
-            name = _filled(template, captures)
+        captured = "{" in pattern
+        if pattern:
+            name = _filled(pattern, captures)
             valid = len(name) <= 63 and re.fullmatch(_PART, name)
             found += [name] if valid and not _protected(model, name) else []
         if "selector" in target:
@@ -152,7 +158,7 @@ def _granted(
             ]
         for namespace in found:
             where = Where(policy, role, namespace)
-            yield _Target(where, captured, "create" in target, set(subjects), anybody)
+            yield _Target(where, captured, "create" in target, template, set(subjects), anybody)
 
 
 def _protected(model: Model, namespace: str) -> bool:

@@ -45,7 +45,7 @@ def _grant(chance: random.Random, tag: str, whom: str) -> Object:
         return {"clusterRole": role, "cluster": True}
     if where == "captured" and whom in ("pattern", "ambiguous"):
         template = f"{tag}-{{team}}" if whom == "pattern" else f"{tag}-{{part}}"
-        create: Object = {"create": {}} if chance.random() < 0.7 else {}
+        create: Object = {"create": _creation(chance, tag)} if chance.random() < 0.7 else {}
         role = "{role}" if whom == "pattern" and chance.random() < 0.7 else role
         return {"clusterRole": role, "namespaces": {"name": template, **create}}
     if where == "names":
@@ -54,5 +54,10 @@ def _grant(chance: random.Random, tag: str, whom: str) -> Object:
         labels = {"sequence": tag, "tier": chance.choice(("front", "back"))}
         return {"clusterRole": role, "namespaces": {"selector": {"matchLabels": labels}}}
     name = chance.choice((f"{tag}-hall", f"{tag}-red"))
-    create = {"create": {}} if chance.random() < 0.5 else {}
+    create = {"create": _creation(chance, tag)} if chance.random() < 0.5 else {}
     return {"clusterRole": role, "namespaces": {"name": name, **create}}
+
+
+def _creation(chance: random.Random, tag: str) -> Object:
+    """With the one template of the story, or bare."""
+    return {"template": tag} if chance.random() < 0.6 else {}

@@ -6,7 +6,7 @@ from scim_operator.access.places import Settings
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES, Resource
-from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.resources import POLICIES, TEMPLATES
 from tests.faults.system import OURS, RBAC
 from tests.installation import NAMESPACE
 from tests.reconcile.worlds import Observer
@@ -18,6 +18,7 @@ _PATHS = {
     DIRECTORIES: f"{OURS}/scimdirectories",
     USERS: f"{OURS}/scimusers",
     GROUPS: f"{OURS}/scimgroups",
+    TEMPLATES: f"{OURS}/namespacetemplates",
     POLICIES: f"{OURS}/accesspolicies",
     NAMESPACES: "/api/v1/namespaces",
     CLUSTER_ROLES: f"{RBAC}/clusterroles",

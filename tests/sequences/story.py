@@ -46,13 +46,14 @@ class Story:
             *[(24, self._put_policy), (4, self._delete_policy), (6, self._change_templates)],
             *[(24, self._put_namespace), (2, self._delete_namespace), (16, self._make_role)],
             # A restart takes as long as all the rest of a story.
-            *[(12, self._delete_role), (1, self._change_settings)],
+            *[(8, self._change_template), (12, self._delete_role), (1, self._change_settings)],
         ]
 
     def begin(self) -> None:
         """The directories, all roles, and something to change."""
         for role in ROLES:
             self._make_role(role)
+        self._change_template()
         for name in (f"{self.tag}a", f"{self.tag}b"):
             self._clients[name] = self.system.connect(name)
             self.model.directories[name] = Directory(dict(_TEMPLATES[0]))
@@ -194,6 +195,14 @@ class Story:
         directory.subjects = dict(self._chance.choice(_TEMPLATES))
         self.system.put("ScimDirectory", name, spec={"provider": "Entra", "subjects": directory.subjects})
         return f"{name}: subjects {directory.subjects}"
+
+    def _change_template(self) -> str:
+        self.model.template = {
+            "labels": {self._chance.choice(("team", "unit")): self._chance.choice(("a", "b"))},
+            "resourceQuota": {"hard": {"pods": self._chance.choice(("5", "10"))}},
+        }
+        self.system.put("NamespaceTemplate", self.tag, spec=self.model.template)
+        return f"template: {self.model.template}"
 
     def _put_namespace(self) -> str:
         name = f"{self.tag}-{self._chance.choice(('red', 'blue', 'shared', 'hall', 'view'))}"

@@ -70,7 +70,7 @@ def _settle(story: Story) -> None:
 def _wrong(story: Story) -> list[str]:
     found = look(story.system, story.tag)
     verdict, possible = judge(story.model, found.namespaces), judge(story.ever, {}).made
-    wrong = wrongs(found, verdict, possible)
+    wrong = wrongs(found, verdict, possible, story.model.template)
     if not wrong:
         wrong = recomputed(story, found)
     return wrong
