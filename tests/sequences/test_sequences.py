@@ -48,10 +48,13 @@ def play(system: System, seed: int) -> None:
             _settle(story)
         story.end()
         _settle(story)
-        story.tidy()
     except AssertionError as error:
         told = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
         raise AssertionError(f"SEQUENCE_SEED={seed}: {error}\nafter\n{told}") from error
+    finally:
+        # A story that failed must not be the end of those after it.
+        story.end()
+        story.tidy()
 
 
 def _settle(story: Story) -> None:
