@@ -205,3 +205,15 @@ async def test_binding_tells_which_request_wrote_it(plant: Plant) -> None:
         plant.put(DIRECTORIES, "entra", spec={"subjects": {"user": "x:{userName}"}})
         await plant.until(lambda: _standing(plant) == {"x:person0"})
         assert request() is None, "an admin's change is no request's doing"
+
+
+async def test_binding_in_a_namespace_that_is_made_first_tells_its_request_too(plant: Plant) -> None:
+    made = {**group("k8s-blue-edit", [0], identifier="blue")}
+    async with plant.running():
+        await plant.until(lambda: _standing(plant) == _names(range(2)))
+        plant.put(GROUPS, "blue", spec={**made, "meta": {**made["meta"], "request": "req-9"}})
+        await plant.until(lambda: len(plant.api.all(ROLE_BINDINGS)) == 2)
+        (item,) = (
+            item for item in plant.api.all(ROLE_BINDINGS) if item["metadata"]["namespace"] == "team-blue"
+        )
+        assert item["metadata"]["annotations"]["scim-operator.io/request"] == "req-9"

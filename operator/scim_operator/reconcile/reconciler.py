@@ -138,15 +138,19 @@ class Reconciler:
         self, resource: Resource, event: str | None, obj: Mapping[str, Any], concerned: Concerned
     ) -> None:
         """Which SCIM request it was, kept with what is written because of it; none for what admins do."""
-        request = _request(event, obj) if resource in (USERS, GROUPS) else None
+        if resource in (POLICIES, DIRECTORIES):
+            for place in concerned.places:
+                self._causes.pop(place, None)
+        if resource not in (USERS, GROUPS):
+            return
+        request = _request(event, obj)
         for place in concerned.places:
             self._causes.pop(place, None)
             if request:
                 self._causes[place] = request
         if request:
             self._statuses.outcomes.note_cause(concerned.people, request)
-        if resource in (USERS, GROUPS):
-            _tell_cause(obj, request, len(concerned.places))
+        _tell_cause(obj, request, len(concerned.places))
 
     def _mark_directory(self, subject: Subject) -> None:
         """A directory's counts move with every request; its status is written now and then."""
