@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -43,11 +44,14 @@ def facts(*claims: Claim, there: dict[str, Any] | None = None, **changes: Any) -
         claims=frozenset(claims),
         used=any(claim.wanted for claim in claims),
         frozen=False,
+        orphan=False,
         closed=False,
+        protected=False,
         namespace=there,
         templates={"team": TEMPLATE},
         now=NOW,
         deletion=True,
+        delete_after=max((claim.creation.delete_after for claim in claims), default=math.inf),
     )
     return replace(whole, **changes)
 
@@ -301,7 +305,55 @@ def test_namespace_stays(there: dict[str, Any], claims: list[Claim], changes: di
 
 def test_nothing_counts_as_unused_while_a_directory_is_missing() -> None:
     assert planned(namespace(OURS, annotations=MADE), EMPTY, frozen=True).patch == {}
-    assert planned(unused(), TEAMS, frozen=True).patch == {}
+    assert planned(unused(), EMPTY, frozen=True).patch == {}
+    # That somebody is known to be there is enough.
+    assert planned(unused(), TEAMS, frozen=True).patch == {"annotations": {SINCE: None}}
+
+
+def test_policy_that_could_make_it_keeps_it_even_without_a_group() -> None:
+    assert planned(unused(), FOR_AN_HOUR, **LATER, delete_after=math.inf).delete is False
+
+
+def test_namespace_whose_policy_is_gone_keeps_what_it_has() -> None:
+    other = TEAMS._replace(policy="other", creation=Creation(delete_after=1))
+    record = planned(None, TEAMS._replace(creation=Creation("team"))).create
+    assert record is not None
+    for claim in (other, other._replace(wanted=False)):
+        plan = planned(record, claim, orphan=True, **LATER)
+        assert (plan.template, plan.delete, plan.patch.get("labels")) == (None, False, None)
+
+
+def test_mark_of_the_namespace_before_a_restore_doesn_t_count() -> None:
+    made_later = unused()
+    made_later["metadata"]["creationTimestamp"] = "2028-09-30T23:59:50Z"
+    plan = planned(made_later, FOR_AN_HOUR, **LATER)
+    assert (plan.delete, plan.patch) == (False, {"annotations": {SINCE: LATER["now"]}})
+
+
+def test_adopted_namespace_takes_templates_from_those_alone_who_adopt() -> None:
+    adopter = TEAMS._replace(creation=Creation(adopt=True))
+    other = TEAMS._replace(policy="all", creation=Creation("team"))
+    assert planned(namespace(OURS, annotations=ADOPTED), adopter, other).template == ""
+    assert planned(namespace(OURS, annotations=ADOPTED), other).template is None
+
+
+def test_protected_namespace_is_never_adopted() -> None:
+    adopter = TEAMS._replace(creation=Creation("team", adopt=True))
+    assert planned(namespace(), adopter, protected=True) == NamespacePlan()
+
+
+def test_bare_namespace_of_a_policy_stays_bare() -> None:
+    other = TEAMS._replace(policy="all", creation=Creation("team"))
+    plan = planned(namespace(OURS, annotations=MADE), TEAMS, other)
+    assert plan.template == ""
+    assert told(plan) == [("all", "TemplateConflict", "OtherTemplate")]
+
+
+def test_template_of_nobody_who_waits_keeps_nobody_waiting() -> None:
+    other = EMPTY._replace(policy="all", creation=Creation("missing"))
+    plan = planned(None, TEAMS, other)
+    assert plan.create is not None
+    assert plan.problems == ()
 
 
 def test_the_longest_delay_counts() -> None:

@@ -330,3 +330,37 @@ async def test_stripped_annotation_and_changed_label_cost_nobody_their_access(pl
         await plant.until(lambda: _standing(plant) == _names(range(600)))
         worst = min(len({name for name, *_ in moment}) for moment in plant.moments)
         assert worst == 600
+
+
+async def test_leaver_leaves_a_binding_whose_role_is_gone_and_not_grantable(plant: Plant) -> None:
+    gone = ApiError(404, "NotFound", 'rolebindings.rbac.authorization.k8s.io "edit" not found')
+    async with plant.running():
+        await plant.until(lambda: _standing(plant) == _names(range(2)))
+        plant.api.refuse["replace", "rolebindings"] = gone
+        plant.put(USERS, "u1", spec=user(1, active=False))
+        await plant.until(lambda: "person1" not in _standing(plant))
+        plant.api.refuse.clear()
+        plant.put(USERS, "u0", spec={**user(0), "displayName": "x"})
+        await plant.until(lambda: _standing(plant) == {"person0"})
+
+
+async def test_who_joins_a_renamed_group_gets_nothing_by_its_old_name(plant: Watched) -> None:
+    """SCIM writes are known before their events: a place isn't worked on in between."""
+    _members(plant, [])
+    async with plant.running():
+        await settled(plant)
+        assert _standing(plant) == set()
+        plant.deaf = True
+        spec = group("k8s-blue-edit", [0, 1])
+        written = plant.put(GROUPS, "g", spec=spec)
+        await asyncio.sleep(0)
+        assert plant.world.index.put(written) is not None
+        plant.deaf = False
+        plant.moments.clear()
+        plant.reconciler._places.add(PLACE)
+        await asyncio.sleep(0.1)
+        assert _standing(plant) == set(), "half of the news"
+        plant.reconciler.observe(GROUPS, "MODIFIED", written)
+        await plant.until(lambda: _standing(plant) == _names(range(2)))
+        assert all(namespace == "team-blue" for moment in plant.moments for _, _, namespace in moment)
+        assert ("namespaces", "", "team-red") not in plant.api.objects

@@ -1,7 +1,8 @@
 """Several policies may make one namespace: which of them names it, and whose template is in force.
 
 The choice must not depend on who comes and goes, or on which policy was looked at first: the policy on the
-namespace's label keeps the say, and without one the first by name has it.
+namespace's label keeps the say, also when it names no template; without one the
+first by name has it that names one.
 """
 
 from __future__ import annotations
@@ -44,28 +45,28 @@ class Choice:
 
 def choose(name: str, claims: Iterable[Claim], usable: Collection[str], label: str) -> Choice:
     """`label`: the policy on the namespace's label; `usable`: the templates that can be used."""
-    claims = sorted(claims)
-    wanted = [claim for claim in claims if claim.wanted]
-    maker = next((claim for claim in wanted if claim.policy == label), wanted[0] if wanted else None)
+    claims = sorted(claims, key=lambda claim: (claim.policy != label, not claim.creation.template, claim))
+    maker = next((claim for claim in claims if claim.wanted), None)
     first = label or (maker.policy if maker else "")
     named = sorted(
-        {(claim.policy, claim.creation.template) for claim in claims if claim.creation.template},
-        key=lambda item: (item[0] != first, item),
+        {(claim.policy, claim.creation.template) for claim in claims},
+        key=lambda item: (item[0] != first, not item[1], item),
     )
     if not named:
         return Choice(maker, "")
     policy, template = named[0]
-    problems = [_conflict(name, other, policy, template) for other in named if other[1] != template]
-    if template in usable:
+    problems = [_conflict(name, other, policy, template) for other in named if other[1] not in ("", template)]
+    if not template or template in usable:
         return Choice(maker, template, tuple(problems))
-    namers = sorted({other for other, named_template in named if named_template == template})
-    return Choice(maker, None, (*problems, *(_missing(name, namer, template) for namer in namers)))
+    waiting = sorted({other for other, asked in named if asked in ("", template)})
+    return Choice(maker, None, (*problems, *(_missing(name, other, template) for other in waiting)))
 
 
 def _conflict(name: str, loser: tuple[str, str], winner: str, template: str) -> Told:
+    made = f"from template {template!r}" if template else "without a template"
     message = (
-        f"namespace {name!r} is made from template {template!r}, as AccessPolicy {winner!r} says, and not "
-        f"from {loser[1]!r}: let the policies agree"
+        f"namespace {name!r} is made {made}, as AccessPolicy {winner!r} says, and not from {loser[1]!r}: let "
+        "the policies agree"
     )
     return Told(loser[0], Problem("TemplateConflict", "OtherTemplate", message))
 

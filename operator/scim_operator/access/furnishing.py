@@ -84,7 +84,7 @@ def _recorded(metadata: Metadata) -> dict[str, str]:
     """What the annotation says; nothing when somebody made it unreadable."""
     try:
         read = json.loads((metadata.get("annotations") or {}).get(FROM_TEMPLATE_ANNOTATION) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {str(key): str(value) for key, value in read.items()} if isinstance(read, dict) else {}
 

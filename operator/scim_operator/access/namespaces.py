@@ -42,19 +42,23 @@ class NamespaceFacts:
 
     `claims`: how policies make it, whether they want it now or not. `used`: an active person is wanted there
     by its name, or a binding of ours still stands for one. `frozen`: a directory is missing, so that nobody
-    can tell who is wanted. `closed`: protected, as its places tell. `namespace`: the object, or None.
-    `templates`: those that claims name and that can be used. `now`: RFC 3339. `deletion`: it may be deleted
-    when unused.
+    can tell who is wanted. `orphan`: the policy on its label is gone or invalid. `closed`: protected, as its
+    places tell; `protected`: whatever they tell. `namespace`: the object, or None. `templates`: those that
+    claims name and that can be used. `now`: RFC 3339. `deletion`: it may be deleted when unused;
+    `delete_after`: seconds, the longest that any policy says which could make it, with a group or without.
     """
 
     claims: frozenset[Claim]
     used: bool
     frozen: bool
+    orphan: bool
     closed: bool
+    protected: bool
     namespace: Mapping[str, Any] | None
     templates: Mapping[str, TemplateSpec]
     now: str
     deletion: bool
+    delete_after: float
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,18 @@ def plan_namespace(name: str, facts: NamespaceFacts) -> NamespacePlan:
     there = facts.namespace
     if facts.closed or (there is not None and is_going(there)):
         return NamespacePlan()
-    choice = choose(name, facts.claims, facts.templates.keys(), _label(there, POLICY_LABEL))
+    made = there is None or MADE_ANNOTATION in _annotations(there)
+    # Whoever doesn't take over a namespace brings nothing into one that others made.
+    claims = [claim for claim in facts.claims if made or claim.creation.adopt]
+    if there is None:
+        claims = [claim for claim in claims if claim.wanted]
+    choice = choose(name, claims, facts.templates.keys(), _label(there, POLICY_LABEL))
     if there is None:
         return _missing(name, facts, choice)
     if not is_kept_up(there):
         return _foreign(there, facts, choice)
-    return _ours(there, facts, choice)
+    # While its policy is gone, which may be for a moment, another one may bring a template, and strip none.
+    return _ours(there, facts, choice, keep=not claims or (facts.orphan and not choice.template))
 
 
 def _missing(name: str, facts: NamespaceFacts, choice: Choice) -> NamespacePlan:
@@ -104,8 +114,9 @@ def _missing(name: str, facts: NamespaceFacts, choice: Choice) -> NamespacePlan:
 
 def _foreign(there: Mapping[str, Any], facts: NamespaceFacts, choice: Choice) -> NamespacePlan:
     adopters = [claim for claim in facts.claims if claim.wanted and claim.creation.adopt]
-    if not adopters:
-        lacking = _lacking(there, choice.maker) if is_made_by_us(there) else {}
+    if not adopters or facts.protected:
+        makers = sorted(claim for claim in facts.claims if claim.wanted)
+        lacking = _lacking(there, makers[0] if makers else None) if is_made_by_us(there) else {}
         return NamespacePlan(patch={"labels": lacking} if lacking else {})
     if choice.template is None:
         return NamespacePlan(problems=choice.problems)
@@ -121,9 +132,10 @@ def _foreign(there: Mapping[str, Any], facts: NamespaceFacts, choice: Choice) ->
     )
 
 
-def _ours(there: Mapping[str, Any], facts: NamespaceFacts, choice: Choice) -> NamespacePlan:
+def _ours(there: Mapping[str, Any], facts: NamespaceFacts, choice: Choice, *, keep: bool) -> NamespacePlan:
+    """`keep`: whoever could say what belongs there isn't there, so it keeps what it has."""
     made = ADOPTED_ANNOTATION not in _annotations(there)
-    template = choice.template if facts.claims else None
+    template = None if keep else choice.template
     kept_up: Changes = {"labels": {}, "annotations": {}}
     if template is not None:
         kept_up = changes(there["metadata"], _fields(facts, template), made=made)
@@ -144,28 +156,28 @@ def _ours(there: Mapping[str, Any], facts: NamespaceFacts, choice: Choice) -> Na
 
 def _mark(there: Mapping[str, Any], facts: NamespaceFacts) -> dict[str, str | None]:
     """The change of the mark that tells since when nobody is wanted there."""
-    if facts.frozen:
-        return {}
     if facts.used:
         return {UNUSED_ANNOTATION: None} if UNUSED_ANNOTATION in _annotations(there) else {}
-    marked = unused_since(there) is not None
+    if facts.frozen:
+        return {}
+    since, created = unused_since(there), _created(there)
+    # One that was restored from a backup bears the mark of the one before.
+    marked = since is not None and since >= created
     return {} if marked else {UNUSED_ANNOTATION: facts.now}
 
 
 def _seconds_left(there: Mapping[str, Any], facts: NamespaceFacts) -> float | None:
     """Until an unused namespace goes; None: it stays. One policy that keeps it is enough."""
     since, now = unused_since(there), instant(facts.now)
-    longest = max((claim.creation.delete_after for claim in facts.claims), default=math.inf)
-    if (
-        since is None
-        or now is None
-        or facts.used
-        or facts.frozen
-        or not facts.deletion
-        or longest == math.inf
-    ):
+    stays = facts.used or facts.frozen or facts.orphan or facts.protected or not facts.deletion
+    if since is None or now is None or stays or facts.delete_after == math.inf:
         return None
-    return since + longest - now[0]
+    return max(since, _created(there)) + facts.delete_after - now[0]
+
+
+def _created(there: Mapping[str, Any]) -> int:
+    created = instant(str(there["metadata"].get("creationTimestamp", "")))
+    return created[0] if created is not None else 0
 
 
 def unused_since(namespace: Mapping[str, Any]) -> int | None:

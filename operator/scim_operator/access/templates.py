@@ -69,6 +69,8 @@ def _wrong(spec: TemplateSpec) -> Iterator[str]:
             yield f"objects[{position}] needs apiVersion, kind and metadata.name"
         if "namespace" in metadata:
             yield f"objects[{position}].metadata.namespace: objects go into the namespaces of the template"
+        if other := sorted(metadata.keys() - {"name", "namespace", "labels", "annotations"}):
+            yield f"objects[{position}].metadata.{other[0]}: only name, labels and annotations belong there"
         if group in FORBIDDEN_GROUPS or (not group and manifest.get("kind") in FORBIDDEN_CORE_KINDS):
             yield f"objects[{position}]: a template holds no {manifest.get('kind')}"
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from scim_operator.access.patterns import PatternError, capture_names
+from scim_operator.api.durations import seconds
 from scim_operator.api.policy import Grant, NamespaceTarget, PolicySpec
 from scim_operator.scim.errors import ScimError
 from scim_operator.scim.filters import compile_filter
@@ -81,6 +82,8 @@ def _wrong_creation(target: NamespaceTarget) -> Iterator[str]:
         yield ".namespaces.create needs namespaces.name"
     if (target.create.after is not None) != (target.create.when_unused == "Delete"):
         yield ".namespaces.create.after goes with whenUnused: Delete, and that needs it"
+    if target.create.after is not None and not seconds(target.create.after):
+        yield ".namespaces.create.after: at least a moment, such as 720h"
 
 
 def _means_named_groups(spec: PolicySpec) -> bool:

@@ -94,7 +94,11 @@ class NamespaceCreation(ApiModel):
             rule(
                 "has(self.after) == (has(self.whenUnused) && self.whenUnused == 'Delete')",
                 "after goes with whenUnused: Delete, and that needs it",
-            )
+            ),
+            rule(
+                "!has(self.after) || self.after.matches('[1-9]')",
+                "after: at least a moment, or whoever is taken out and put back loses the namespace",
+            ),
         )
     )
 

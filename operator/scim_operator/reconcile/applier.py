@@ -192,10 +192,12 @@ class Applier:
             changed = stamped(merged(actual, desired), request)
             made = await self._client.replace(_resource(place), changed, namespace=place.namespace)
         except ApiError as error:
-            if error.conflict or error.not_found:
+            # The same 404 tells of a role that is gone, when its name is none that we may bind.
+            role_gone = error.not_found and f'"{actual["metadata"]["name"]}"' not in error.message
+            if error.conflict or (error.not_found and not role_gone):
                 await self._look_again(place, actual["metadata"]["name"])
                 raise AgainError from error
-            if error.role_refused and _takes_away(actual, desired):
+            if (error.role_refused or role_gone) and _takes_away(actual, desired):
                 # Deleting needs no `bind`: better that all of them lose it than that a leaver keeps it.
                 await self._delete(place, actual)
                 return _not_allowed(place, "LeaverNotRemovable", _WHOLE_BINDING)

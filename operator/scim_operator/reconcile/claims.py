@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,17 +19,24 @@ def namespace_facts(world: World, name: str, now: str) -> NamespaceFacts:
     """What is known about a namespace at this moment. `now`: RFC 3339."""
     namespace = world.namespaces.get(name)
     claims = frozenset([*_openers_claims(world, name), *_makers_claims(world, name, namespace)])
-    directories = {claim.directory for claim in claims} | {_label(namespace, DIRECTORY_LABEL)} - {""}
+    label = _label(namespace, POLICY_LABEL)
+    directories = {claim.directory for claim in claims}
+    if all(claim.policy != label for claim in claims):
+        directories |= {_label(namespace, DIRECTORY_LABEL)} - {""}
     named = {claim.creation.template for claim in claims}
+    delays = [creation.delete_after for spec in world.routes.specs() for creation in creations_of(spec, name)]
     return NamespaceFacts(
         claims=claims,
         used=_is_used(world, name),
         frozen=any(world.directories.get(directory) is None for directory in directories),
+        orphan=bool(label) and world.routes.spec(label) is None,
         closed=world.settings.is_closed(name),
+        protected=world.settings.is_protected(name),
         namespace=namespace,
         templates={name: spec for name, spec in world.template_specs.items() if name in named},
         now=now,
-        deletion=world.settings.deletion and not world.settings.is_protected(name),
+        deletion=world.settings.deletion,
+        delete_after=max(delays, default=math.inf),
     )
 
 

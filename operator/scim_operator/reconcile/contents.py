@@ -46,13 +46,15 @@ class Contents:
 
     def differ(self, namespace: str, template: str | None) -> bool:
         """True when there is something to do. `template`: empty: none is in force; None: leave all."""
-        return template is not None and bool(
-            self._to_apply(namespace, template) or self._to_delete(namespace, template)
+        return (
+            self._is_known(template)
+            and template is not None
+            and bool(self._to_apply(namespace, template) or self._to_delete(namespace, template))
         )
 
     async def furnish(self, namespace: str, template: str | None) -> tuple[Problem, ...]:
         """Do it. -> what the API server refused"""
-        if template is None:
+        if template is None or not self._is_known(template):
             return ()
         work = [
             *(self._apply(key, manifest) for key, manifest in self._to_apply(namespace, template).items()),
@@ -63,6 +65,10 @@ class Contents:
             if isinstance(result, BaseException):
                 raise result
         return tuple(sorted(item for item in results if isinstance(item, Problem)))
+
+    def _is_known(self, template: str | None) -> bool:
+        """False for one that has vanished since the plan was made: what lies there stays."""
+        return not template or template in self._world.template_specs
 
     def forget(self, namespace: str) -> None:
         """The namespace is gone, with all that was in it."""

@@ -95,8 +95,6 @@ class Inputs:
             TEMPLATES: self._template,
             **dict.fromkeys(world.contents, self._content),
         }
-        # (kind, uid) -> the generation that was taken in last
-        self._planned: dict[tuple[str, str], int] = {}
         self._policy_planned: dict[str, tuple[str, int]] = {}
         self._template_planned: dict[str, tuple[str, int]] = {}
         self._members: dict[GroupKey, Mapping[str, None]] = {}
@@ -179,15 +177,15 @@ class Inputs:
         return merged([*former, self._record_changed(known) if known else Concerned()])
 
     def _record_changed(self, record: Record) -> Concerned:
-        if self._planned.get((record.type, record.uid)) == record.generation:
+        if self._world.taken_in.get((record.type, record.uid)) == record.generation:
             return Concerned()
-        self._planned[record.type, record.uid] = record.generation
+        self._world.taken_in[record.type, record.uid] = record.generation
         if record.type == USER.name:
             return self._user(record)
         return self._group(record, _names(record), record.members)
 
     def _record_gone(self, record: Record) -> Concerned:
-        self._planned.pop((record.type, record.uid), None)
+        self._world.taken_in.pop((record.type, record.uid), None)
         if record.type == USER.name:
             return self._user(record)
         successor = self._world.group((record.directory, record.id))

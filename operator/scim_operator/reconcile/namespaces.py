@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from scim_operator.kube.resources import NAMESPACES, Resource
 from scim_operator.reconcile.claims import namespace_facts
 from scim_operator.reconcile.contents import Contents
 from scim_operator.reconcile.outcomes import NamespaceOutcome, Outcomes
+from scim_operator.reconcile.patience import Patience
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.world import World
 
@@ -41,6 +43,9 @@ _PAUSE_SECONDS = 0.05
 _REFUSED_AGAIN_SECONDS = 30.0
 # The clock of the machine may be set; nothing is waited for longer without a look at it.
 _LONGEST_WAIT_SECONDS = 600.0
+
+# As for places: their groups' events follow what SCIM wrote.
+_AHEAD_SECONDS, _LONGEST_AHEAD_SECONDS = 0.01, 0.3
 
 Saw = Callable[[Resource, str | None, Mapping[str, Any]], None]
 Concluded = Callable[[str, NamespaceOutcome], None]
@@ -68,6 +73,7 @@ class Namespaces:
         self._concluded = concluded
         self._now = now
         self._contents = Contents(client, world)
+        self._ahead: Patience[str] = Patience(_LONGEST_AHEAD_SECONDS, time.monotonic)
         self.queue: KeyedQueue[str] = KeyedQueue()
         self.tending: KeyedQueue[str] = KeyedQueue()
 
@@ -104,8 +110,7 @@ class Namespaces:
                 await step(name)
                 queue.done(name)
             except AgainError:
-                queue.add(name)
-                queue.done(name)
+                queue.again(name)
             except ApiError as error:
                 pause = queue.failed(name)
                 log.warning(
@@ -118,6 +123,10 @@ class Namespaces:
 
     async def _make(self, name: str) -> None:
         """What somebody waits for."""
+        ahead = any(map(self._world.is_ahead, self._world.routes.in_namespace(name)))
+        if self._ahead.waits(name, ahead):
+            self.queue.add_later(name, _AHEAD_SECONDS)
+            return
         facts, planned = self._planned(name)
         if planned.create is None and not planned.adopts:
             differ = self._contents.differ(name, planned.template)
@@ -158,10 +167,13 @@ class Namespaces:
             elif facts.namespace is not None and planned.patch:
                 await self._patch(name, facts.namespace, planned.patch)
         except ApiError as error:
-            if error.status not in (400, 403, 422):
-                raise
             problem = Problem("Stalled", "Refused", f"namespace {name!r}: {error}")
-            return tuple(Told(policy, problem) for policy in sorted({claim.policy for claim in facts.claims}))
+            told = tuple(Told(policy, problem) for policy in sorted({claim.policy for claim in facts.claims}))
+            if error.status in (400, 403, 409, 422):
+                return told
+            if error.status >= 500:  # a webhook that fails, as a rule: who waits should know
+                self._conclude(name, told, None)
+            raise
         return ()
 
     def _conclude(self, name: str, refused: tuple[Told, ...], contents: tuple[Problem, ...] | None) -> None:
@@ -183,7 +195,7 @@ class Namespaces:
             if not error.already_exists:
                 raise
             # Somebody was faster; whether we may bind there is for the next plan of the places to say.
-            self._saw(NAMESPACES, "ADDED", await self._client.get(NAMESPACES, name))
+            self._know(await self._client.get(NAMESPACES, name))
             raise AgainError from error
         # Places wait for it, and its own event will come too late to be news.
         self._saw(NAMESPACES, "ADDED", made)
@@ -195,7 +207,7 @@ class Namespaces:
         try:
             patched = await self._client.merge_patch(NAMESPACES, name, {"metadata": {**version, **changed}})
         except ApiError as error:
-            await self._again(name, error)
+            await self._again(name, seen, error)
             raise
         self._saw(NAMESPACES, "MODIFIED", patched)
         told = {kind: sorted(keys) for kind, keys in changed.items()}
@@ -208,12 +220,22 @@ class Namespaces:
                 NAMESPACES, name, uid=metadata["uid"], resource_version=metadata["resourceVersion"]
             )
         except ApiError as error:
-            await self._again(name, error)
+            await self._again(name, seen, error)
             raise
         log.info("namespace deleted: unused for as long as its policies say", extra={"namespace": name})
 
-    async def _again(self, name: str, error: ApiError) -> None:
-        """Know it as it is now when it isn't what was seen. Raises AgainError then."""
+    async def _again(self, name: str, seen: Mapping[str, Any], error: ApiError) -> None:
+        """Know it as it is now when it isn't what was seen. Raises AgainError then.
+
+        When it is, the 409 is somebody's way of refusing, such as a webhook's.
+        """
         if error.conflict:
-            self._saw(NAMESPACES, "MODIFIED", await self._client.get(NAMESPACES, name))
-            raise AgainError from error
+            found = await self._client.get(NAMESPACES, name)
+            if found["metadata"]["resourceVersion"] != seen["metadata"]["resourceVersion"]:
+                self._know(found)
+                raise AgainError from error
+
+    def _know(self, found: Mapping[str, Any]) -> None:
+        """What a quorum read gave is so, whatever was thought of it."""
+        self._world.namespaces.discard(found)
+        self._saw(NAMESPACES, "MODIFIED", found)

@@ -27,6 +27,7 @@ from scim_operator.reconcile.inputs import Concerned, Inputs
 from scim_operator.reconcile.moving import Moving
 from scim_operator.reconcile.namespaces import Namespaces
 from scim_operator.reconcile.outcomes import NamespaceOutcome, Outcome
+from scim_operator.reconcile.patience import Patience
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.resources import POLICIES, TEMPLATES
 from scim_operator.reconcile.status_writer import StatusWriter
@@ -43,6 +44,8 @@ _DIRECTORY_STATUS_SECONDS = 10.0
 _REFUSED_AGAIN_SECONDS = 30.0
 # How soon to look whether those who move to another binding stand in it.
 _MOVED_SECONDS = 0.02
+# How soon an event follows what SCIM wrote, and for how long a place waits for it: a watch may be broken.
+_AHEAD_SECONDS, _LONGEST_AHEAD_SECONDS = 0.01, 0.3
 # So often may the writing of those who come fail before those who leave stop waiting for them.
 _PATIENCE = 3
 
@@ -76,6 +79,7 @@ class Reconciler:
         self._moving_since: dict[Place, float] = {}
         busy = (self._namespaces.queue, self._places)
         self._writer = StatusWriter(client, statuses, recorder, busy, self._wrote_status)
+        self._ahead: Patience[Place] = Patience(_LONGEST_AHEAD_SECONDS, monotonic)
         # The SCIM requests that made places due.
         self._causes: dict[Place, str | None] = {}
         self._directory_written: dict[str, float] = {}
@@ -192,6 +196,9 @@ class Reconciler:
 
     async def _reconcile(self, place: Place) -> bool:
         """-> False when something is waited for that no event will tell."""
+        if self._ahead.waits(place, self._world.is_ahead(place)):
+            self._places.add_later(place, _AHEAD_SECONDS)
+            return True
         asked = await self._role_exists(place) if place.kind == "Role" else None
         facts = self._world.facts(place, asked)
         facts = replace(facts, moving=await self._moving_from(place, facts))

@@ -112,6 +112,10 @@ class Routes:
         specs = self._policies.items()
         return {name: s.people.filter for name, s in specs if s.people and s.directory == directory}
 
+    def specs(self) -> list[PolicySpec]:
+        """Those of all valid policies."""
+        return list(self._policies.values())
+
     def spec(self, policy: str) -> PolicySpec | None:
         """The spec of a valid policy; None when there is no such policy."""
         return self._policies.get(policy)

@@ -76,6 +76,8 @@ class World:
         self.invalid_templates: dict[str, str] = {}
         # What templates put into namespaces, as far as it bears our label.
         self.contents = {resource: Cache(content_only) for resource in (*CONTENTS, *template_kinds)}
+        # (type, uid) of users and groups -> the generation whose event was taken in last.
+        self.taken_in: dict[tuple[str, str], int] = {}
         # Over how many bindings a place is spread, where these are several: the most that any of them tells.
         self._shards: dict[Place, int] = {}
 
@@ -174,6 +176,19 @@ class World:
     def _is_bound(self, policy: str, namespace: str) -> bool:
         places = (place for place in self.routes.in_namespace(namespace) if place.policy == policy)
         return any(self.held(place) for place in places)
+
+    def is_ahead(self, place: Place) -> bool:
+        """True while the index knows more of a group that opens a place than its last event told.
+
+        What SCIM writes is in the index at once, and where a group leads to only with its event: in between
+        its new members would be taken for those of its old name.
+        """
+        groups = (self.group(key) for key in self.routes.openers(place))
+        return any(
+            self.taken_in.get((group.type, group.uid)) != group.generation
+            for group in groups
+            if group is not None
+        )
 
     def places_in(self, namespace: str) -> set[Place]:
         """The places that are opened in a namespace, or have bindings there."""
