@@ -28,6 +28,22 @@ def at(shard: int, count: int = 4, of: int = 600) -> list[int]:
     return [n for n in range(of) if _number("User", f"person{n}") % count == shard]
 
 
+TIMED_OUT = ApiError(500, "InternalError", "etcdserver: request timed out")
+
+
+def fail_once(plant: Plant, error: ApiError) -> None:
+    """The next change of a binding fails."""
+    failed = False
+
+    def before(verb: str, plural: str) -> None:
+        nonlocal failed
+        if (verb, plural) == ("replace", "rolebindings") and not failed:
+            failed = True
+            raise error
+
+    plant.api.before = before
+
+
 async def settled(plant: Plant) -> None:
     await asyncio.sleep(0.05)
     await plant.until(lambda: not plant.reconciler.queues["places"], 10)
@@ -133,15 +149,7 @@ async def test_from_users_to_groups_with_one_failed_write(plant: Watched) -> Non
     async with plant.running():
         await four(plant)
         plant.moments.clear()
-        failed = 0
-
-        def once(verb: str, plural: str) -> None:
-            nonlocal failed
-            if (verb, plural) == ("replace", "rolebindings") and failed < 1:
-                failed += 1
-                raise ApiError(500, "InternalError", "etcdserver: request timed out")
-
-        plant.api.before = once
+        fail_once(plant, TIMED_OUT)
         plant.put(POLICIES, "teams", spec=policy(subjects="Group"))
         await plant.until(lambda: _standing(plant) == {"oid-group-0"})
         for moment in plant.moments:
@@ -155,15 +163,7 @@ async def test_changed_template_with_one_failed_write(plant: Watched) -> None:
     async with plant.running():
         await four(plant)
         plant.moments.clear()
-        failed = 0
-
-        def once(verb: str, plural: str) -> None:
-            nonlocal failed
-            if (verb, plural) == ("replace", "rolebindings") and failed < 1:
-                failed += 1
-                raise ApiError(500, "InternalError", "etcdserver: request timed out")
-
-        plant.api.before = once
+        fail_once(plant, TIMED_OUT)
         plant.put(DIRECTORIES, "entra", spec={"subjects": {"user": "entra:{userName}"}})
         await plant.until(lambda: _standing(plant) == {f"entra:{n}" for n in _names(range(600))})
         for moment in plant.moments:
@@ -174,7 +174,7 @@ async def test_changed_template_with_one_failed_write(plant: Watched) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        ApiError(500, "InternalError", "etcdserver: request timed out"),
+        TIMED_OUT,
         ApiError(409, "Conflict", "the object has been modified"),
     ],
 )
@@ -186,15 +186,7 @@ async def test_renamed_user_with_one_failed_write(plant: Watched, error: ApiErro
         old = _number("User", "person7") % 4
         new = next(f"new{n}" for n in range(100) if _number("User", f"new{n}") % 4 != old)
         plant.moments.clear()
-        failed = 0
-
-        def once(verb: str, plural: str) -> None:
-            nonlocal failed
-            if (verb, plural) == ("replace", "rolebindings") and failed < 1:
-                failed += 1
-                raise error
-
-        plant.api.before = once
+        fail_once(plant, error)
         plant.put(USERS, "u7", spec=user(7, name=new))
         await plant.until(lambda: new in _standing(plant))
         for moment in plant.moments:
@@ -288,7 +280,7 @@ async def test_changed_template_while_one_shard_fails(plant: Watched) -> None:
         async def flaky(resource: Any, body: Any, *, namespace: Any = None) -> Any:
             if body["metadata"]["name"] == binding_name(PLACE, 1) and failing[0]:
                 failing[0] -= 1
-                raise ApiError(500, "InternalError", "etcdserver: request timed out")
+                raise TIMED_OUT
             return await replace(resource, body, namespace=namespace)
 
         plant.api.replace = flaky  # type: ignore[method-assign]
