@@ -48,7 +48,7 @@ class Namespace:
 class Verdict:
     """`exact`: these subjects and no others. `at_most`: nobody else, for what can't be granted now, where it
     depends on the past whether a binding was left. `made`: namespaces that must be there; `furnished`: those
-    of them that, when the operator made them, have what the template says."""
+    of them that, when the operator made them, have what the template says that their policy names."""
 
     exact: dict[Where, frozenset[str]]
     at_most: dict[Where, frozenset[str]]
@@ -83,7 +83,11 @@ def judge(model: Model, namespaces: Mapping[str, Namespace]) -> Verdict:
     for where, target in merged.items():
         made = _judge_target(model, target, namespaces.get(where.namespace), verdict)
         verdict.made |= {where.namespace} if made else set()
-        verdict.furnished |= {where.namespace} if made and target.template else set()
+        # The policy on its label has the say, as long as there is one.
+        there = namespaces.get(where.namespace)
+        says = there.labels.get("scim-operator.io/policy", "") if there else where.policy
+        if made and target.template and (says == where.policy or says not in model.policies):
+            verdict.furnished |= {where.namespace}
     return verdict
 
 
