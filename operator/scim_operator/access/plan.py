@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from scim_operator.access.bindings import (
@@ -45,7 +46,7 @@ class Facts:
     limit: int | None = None
     closed: bool = False
 
-    @property
+    @cached_property
     def ours(self) -> dict[int, Mapping[str, Any]]:
         """The bindings that we made."""
         return {shard: binding for shard, binding in self.bindings.items() if is_ours(binding)}

@@ -44,9 +44,6 @@ _REFUSED_AGAIN_SECONDS = 30.0
 # The clock of the machine may be set; nothing is waited for longer without a look at it.
 _LONGEST_WAIT_SECONDS = 600.0
 
-# As for places: their groups' events follow what SCIM wrote.
-_AHEAD_SECONDS, _LONGEST_AHEAD_SECONDS = 0.01, 0.3
-
 Saw = Callable[[Resource, str | None, Mapping[str, Any]], None]
 Concluded = Callable[[str, NamespaceOutcome], None]
 
@@ -73,8 +70,8 @@ class Namespaces:
         self._concluded = concluded
         self._now = now
         self._contents = Contents(client, world)
-        self._ahead: Patience[str] = Patience(_LONGEST_AHEAD_SECONDS, time.monotonic)
         self.queue: KeyedQueue[str] = KeyedQueue()
+        self._ahead = Patience(self.queue, time.monotonic)
         self.tending: KeyedQueue[str] = KeyedQueue()
 
     @property
@@ -124,8 +121,7 @@ class Namespaces:
     async def _make(self, name: str) -> None:
         """What somebody waits for."""
         ahead = any(map(self._world.is_ahead, self._world.routes.in_namespace(name)))
-        if self._ahead.waits(name, ahead):
-            self.queue.add_later(name, _AHEAD_SECONDS)
+        if self._ahead.postpones(name, ahead):
             return
         facts, planned = self._planned(name)
         if planned.create is None and not planned.adopts:

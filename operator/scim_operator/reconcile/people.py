@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from scim_operator.api.policy import PolicySpec
@@ -25,20 +25,12 @@ class People:
     def active(self, policy: str, source: GroupKey) -> Iterator[Record]:
         """The users of a group, or those a policy's filter means, who aren't disabled."""
         directory, group = source
-        if group:
-            yield from (user for user in self.members(source) if user.active)
-            return
-        for identifier in self._found.get(policy, ()):
-            user = self._index.get(directory, USER.name, identifier)
-            if user is not None and user.active:
-                yield user
+        identifiers = self._members(directory, group) if group else self._found.get(policy, ())
+        return (user for user in self._users(directory, identifiers) if user.active)
 
     def members(self, group: GroupKey) -> Iterator[Record]:
         """The users in a group and in the groups in it, disabled ones too."""
-        for identifier in self._members(*group):
-            user = self._index.get(group[0], USER.name, identifier)
-            if user is not None:
-                yield user
+        return self._users(group[0], self._members(*group))
 
     def meant_by(self, directory: str, member: str) -> Iterator[Record]:
         """The user, or the users in the group, that a member's id means."""
@@ -83,6 +75,13 @@ class People:
     def policies_of(self, identifier: str) -> list[str]:
         """The policies whose filter finds a user."""
         return [policy for policy, found in self._found.items() if identifier in found]
+
+    def _users(self, directory: str, identifiers: Iterable[str]) -> Iterator[Record]:
+        """Those of them that are users."""
+        for identifier in identifiers:
+            user = self._index.get(directory, USER.name, identifier)
+            if user is not None:
+                yield user
 
     def _members(self, directory: str, group: str) -> Iterator[str]:
         """The ids in a group and in the groups in it; groups that hold each other are read once."""

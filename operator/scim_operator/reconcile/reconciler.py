@@ -44,8 +44,6 @@ _DIRECTORY_STATUS_SECONDS = 10.0
 _REFUSED_AGAIN_SECONDS = 30.0
 # How soon to look whether those who move to another binding stand in it.
 _MOVED_SECONDS = 0.02
-# How soon an event follows what SCIM wrote, and for how long a place waits for it: a watch may be broken.
-_AHEAD_SECONDS, _LONGEST_AHEAD_SECONDS = 0.01, 0.3
 # So often may the writing of those who come fail before those who leave stop waiting for them.
 _PATIENCE = 3
 
@@ -79,9 +77,9 @@ class Reconciler:
         self._moving_since: dict[Place, float] = {}
         busy = (self._namespaces.queue, self._places)
         self._writer = StatusWriter(client, statuses, recorder, busy, self._wrote_status)
-        self._ahead: Patience[Place] = Patience(_LONGEST_AHEAD_SECONDS, monotonic)
+        self._ahead = Patience(self._places, monotonic)
         # The SCIM requests that made places due.
-        self._causes: dict[Place, str | None] = {}
+        self._causes: dict[Place, str] = {}
         self._directory_written: dict[str, float] = {}
         self._started = False
 
@@ -196,8 +194,7 @@ class Reconciler:
 
     async def _reconcile(self, place: Place) -> bool:
         """-> False when something is waited for that no event will tell."""
-        if self._ahead.waits(place, self._world.is_ahead(place)):
-            self._places.add_later(place, _AHEAD_SECONDS)
+        if self._ahead.postpones(place, self._world.is_ahead(place)):
             return True
         asked = await self._role_exists(place) if place.kind == "Role" else None
         facts = self._world.facts(place, asked)

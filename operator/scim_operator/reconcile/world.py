@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -41,6 +42,8 @@ from scim_operator.reconcile.routes import GroupKey, Routes
 from scim_operator.scim.schemas import GROUP, USER
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class World:
@@ -202,21 +205,18 @@ class World:
 
     def bindings(self, place: Place, shards: int = 0) -> dict[int, Mapping[str, Any]]:
         """By shard, what is there under the names that a place gives its bindings, whoever made it."""
-        cache = self.bindings_of(place)
-        found = (
-            (shard, cache.get(binding_name(place, shard), place.namespace))
-            for shard in range(shards or self.shards(place))
-        )
-        return {shard: binding for shard, binding in found if binding is not None}
+        return self._by_shard(place, shards, self.bindings_of(place).get)
 
     def held(self, place: Place, shards: int = 0) -> dict[int, Content]:
         """By shard, what those of them hold that are ours."""
-        cache = self.bindings_of(place)
-        found = (
-            (shard, cache.derived(binding_name(place, shard), place.namespace, content))
-            for shard in range(shards or self.shards(place))
-        )
-        return {shard: held for shard, held in found if held is not None and held.ours}
+        read = partial(self.bindings_of(place).derived, make=content)
+        return {shard: held for shard, held in self._by_shard(place, shards, read).items() if held.ours}
+
+    def _by_shard(self, place: Place, shards: int, read: Callable[[str, str], T | None]) -> dict[int, T]:
+        """`shards` 0: as many as there are known to be."""
+        numbers = range(shards or self.shards(place))
+        found = ((shard, read(binding_name(place, shard), place.namespace)) for shard in numbers)
+        return {shard: item for shard, item in found if item is not None}
 
     def standing(self, place: Place) -> frozenset[Who]:
         """Who stands in the bindings of a place, strangers too."""
