@@ -152,8 +152,15 @@ class Operator:
             missing = self._reconciler.missing
             return f"waiting for the first list of {', '.join(missing)}" if missing else None
 
+        def overdue() -> str | None:
+            left = self._reconciler.overdue
+            if left is None:
+                return "waiting for the lists, to see who must be out first"
+            return f"taking out of {left} places who is locked" if left else None
+
         return {
             "inputs": listed,
+            "overdue": overdue,
             "tokens": lambda: None if self._tokens.listed else "waiting for the first list of token Secrets",
             "shutdown": lambda: "the operator is ending" if self._leaving else None,
         }

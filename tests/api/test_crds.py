@@ -143,7 +143,7 @@ def test_names_and_columns(kind: str, plural: str, short: str, columns: list[str
 
 
 # Times that lie in the future, as a rule.
-TO_COME = ("status.tokenExpires",)
+TO_COME = ("status.tokenExpires", "spec.until")
 
 
 @pytest.mark.parametrize("crd", CRDS.values(), ids=CRDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -88,6 +89,14 @@ SAMPLES: dict[str, dict[str, Any]] = {
             ],
         }
     },
+    "accesslocks": {
+        "spec": {
+            "directory": "entra",
+            "userName": "Ada@example.com",
+            "reason": "lost laptop, INC-4711",
+            "until": "2026-11-27T18:00:00+01:00",
+        }
+    },
 }
 KINDS = {
     "scimdirectories": "ScimDirectory",
@@ -95,6 +104,7 @@ KINDS = {
     "scimgroups": "ScimGroup",
     "accesspolicies": "AccessPolicy",
     "namespacetemplates": "NamespaceTemplate",
+    "accesslocks": "AccessLock",
 }
 
 
@@ -160,6 +170,41 @@ def test_identity_is_immutable(release: Release, resource: str, field: str, valu
         release.cluster.request("DELETE", path)
     assert answer.status == 422
     assert f"{field} is immutable" in answer.body["message"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"userName": "bob@example.com"}, "userName is immutable"),
+        ({"directory": "okta"}, "directory is immutable"),
+        ({"subject": "ada@example.com", "directory": None, "userName": None}, "subject is immutable"),
+        ({"until": None, "reason": "found behind the sofa"}, ""),
+    ],
+)
+def test_whom_a_lock_means_is_immutable(release: Release, spec: dict[str, Any], said: str) -> None:
+    assert create(release, "accesslocks", sample("accesslocks"), keep=True).status == 201
+    try:
+        answer = _patched(release, "accesslocks", {"spec": spec})
+    finally:
+        release.cluster.request("DELETE", f"{BASE}/accesslocks/chart-tests-sample")
+    assert (said or " patched") in answer
+
+
+def test_the_name_a_lock_has_found_stays(release: Release) -> None:
+    assert create(release, "accesslocks", sample("accesslocks"), keep=True).status == 201
+    try:
+        for name, said in (("ada", " patched"), ("bob", "is found once"), (None, "is found once")):
+            assert said in _patched(
+                release, "accesslocks", {"status": {"subject": name}}, "--subresource=status"
+            )
+    finally:
+        release.cluster.request("DELETE", f"{BASE}/accesslocks/chart-tests-sample")
+
+
+def _patched(release: Release, resource: str, patch: dict[str, Any], *more: str) -> str:
+    """What kubectl says to a merge patch of the sample."""
+    options = ("--type=merge", "-p", json.dumps(patch), *more)
+    return release.cluster.kubectl("patch", resource, "chart-tests-sample", *options, check=False)
 
 
 @pytest.mark.parametrize("resource", ["scimdirectories", "accesspolicies", "namespacetemplates"])
@@ -244,6 +289,21 @@ def test_a_role_is_a_name_or_one_capture(release: Release, role: str) -> None:
             )
         ),
         ("namespacetemplates", {"objects": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}]}),
+        *(
+            ("accesslocks", spec)
+            for spec in (
+                {"subject": "ada@example.com"},
+                {"directory": None},
+                {"directory": None, "userName": None},
+                {"subject": "", "directory": None, "userName": None},
+                {"reason": None},
+                {"reason": "   "},
+                {"until": "tomorrow"},
+                {"until": "2026-11-27"},
+                {"until": "2026-11-27T18:00:00"},
+                {"until": "2026-13-27T18:00:00Z"},
+            )
+        ),
         ("namespacetemplates", {"objects": [{"apiVersion": "v1", "kind": "ConfigMap"}]}),
     ],
 )

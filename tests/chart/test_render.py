@@ -25,6 +25,8 @@ CLUSTER_RIGHTS = {
     ("scim-operator.io", "scimgroups"): "get list watch create update delete",
     ("scim-operator.io", "scimgroups/status"): "patch",
     ("scim-operator.io", "namespacetemplates"): "list watch",
+    ("scim-operator.io", "accesslocks"): "list watch",
+    ("scim-operator.io", "accesslocks/status"): "patch",
     ("scim-operator.io", "namespacetemplates/status"): "patch",
     ("", "namespaces"): "get list watch create patch",
     ("", "resourcequotas"): "get list watch create patch delete",

@@ -27,7 +27,7 @@ from scim_operator.kube.resources import (
 )
 from scim_operator.reconcile.events import Recorder
 from scim_operator.reconcile.reconciler import Reconciler
-from scim_operator.reconcile.resources import BINDINGS, CONTENTS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import BINDINGS, CONTENTS, LOCKS, POLICIES, TEMPLATES
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 from tests.directory.api_server import ApiServer
@@ -51,7 +51,11 @@ class Plant:
         self._selected: set[tuple[str, str, str]] = set()
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.world = World(
-            Index(lambda: 0.0), Directories(), replace(SETTINGS, deletion=deletion), TEMPLATE_KINDS
+            Index(lambda: 0.0),
+            Directories(),
+            replace(SETTINGS, deletion=deletion),
+            TEMPLATE_KINDS,
+            now=lambda: self.now.timestamp(),
         )
         client = cast(KubeClient, self.api)
         self.reconciler = Reconciler(
@@ -145,6 +149,6 @@ class Plant:
 
 
 _WATCHED = (
-    *(USERS, GROUPS, DIRECTORIES, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES),
+    *(USERS, GROUPS, DIRECTORIES, POLICIES, TEMPLATES, LOCKS, NAMESPACES, CLUSTER_ROLES),
     *(*BINDINGS, *CONTENTS, *TEMPLATE_KINDS),
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES, Resource
-from scim_operator.reconcile.resources import POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import LOCKS, POLICIES, TEMPLATES
 from tests.reconcile.worlds import (
     Event,
     Universe,
@@ -74,6 +74,7 @@ TEMPLATE_SPECS = st.sampled_from(
     ]
 )
 TEMPLATE_NAMES = st.sampled_from(["small", "large"])
+LOCK_NAMES = st.sampled_from(["laptop", "phone"])
 GRANTS = st.lists(
     st.sampled_from(
         [
@@ -221,6 +222,12 @@ OTHERS = st.one_of(
         MARKS,
     ),
     st.builds(lambda way, name, spec: way(TEMPLATES, name, spec=spec), WAYS, TEMPLATE_NAMES, TEMPLATE_SPECS),
+    st.builds(
+        lambda way, name, subject: way(LOCKS, name, spec={"subject": subject, "reason": "lost laptop"}),
+        WAYS,
+        LOCK_NAMES,
+        st.sampled_from(["person0", "person1", "renamed", "entra:oid-0"]),
+    ),
     st.builds(lambda name: put(NAMESPACES, name, deletionTimestamp="2026-01-01T00:00:00Z"), NAMESPACE_NAMES),
     st.builds(lambda way, name: way(CLUSTER_ROLES, name), WAYS, st.sampled_from(["edit", "view"])),
 )
@@ -231,6 +238,7 @@ DROPS = st.one_of(
     st.builds(lambda name: drop(DIRECTORIES, name), DIRECTORY_NAMES),
     st.builds(lambda name: drop(NAMESPACES, name), NAMESPACE_NAMES),
     st.builds(lambda name: drop(TEMPLATES, name), TEMPLATE_NAMES),
+    st.builds(lambda name: drop(LOCKS, name), LOCK_NAMES),
     st.builds(lambda name: drop(CLUSTER_ROLES, name), st.sampled_from(["edit", "view"])),
 )
 STEPS = PEOPLE | GROUP_CHANGES | POLICY_CHANGES | OTHERS | DROPS

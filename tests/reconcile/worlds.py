@@ -18,7 +18,8 @@ from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import Listing
 from scim_operator.kube.resources import CLUSTER_ROLES, Resource
 from scim_operator.reconcile.claims import namespace_facts
-from scim_operator.reconcile.inputs import Concerned, Inputs
+from scim_operator.reconcile.concerned import Concerned
+from scim_operator.reconcile.inputs import Inputs
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.world import World
 

@@ -12,7 +12,9 @@ from scim_operator.access.problems import Problem
 
 # In this order the first one present explains why Ready is False.
 PROBLEM_TYPES = (
+    "Locked",
     "Stalled",
+    "SubjectMissing",
     "RoleNotAllowed",
     "Conflict",
     "Ambiguous",
@@ -31,8 +33,11 @@ _SHOWN = 3
 Condition = dict[str, Any]
 
 
-def of_problems(problems: Iterable[Problem], ready: str, remarks: Iterable[Problem] = ()) -> list[Condition]:
-    """One condition per kind of problem, and Ready: True with the words `ready`, or the gravest problem's.
+def of_problems(
+    problems: Iterable[Problem], ready: str, remarks: Iterable[Problem] = (), reason: str = "Reconciled"
+) -> list[Condition]:
+    """One condition per kind of problem, and Ready: True with `reason` and the words `ready`, or the gravest
+    problem's.
 
     `remarks` get their conditions too, but don't touch Ready: what isn't this object's fault, such as a
     group's bad name seen from a policy.
@@ -43,7 +48,7 @@ def of_problems(problems: Iterable[Problem], ready: str, remarks: Iterable[Probl
         first = gravest[0]
         main = _condition("Ready", "False", first["type"], first["message"])
     else:
-        main = _condition("Ready", "True", "Reconciled", ready)
+        main = _condition("Ready", "True", reason, ready)
     return [main, *_by_type(problems | set(remarks))]
 
 

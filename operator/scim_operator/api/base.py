@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
+
+from scim_operator.scim.instants import instant
 
 # A name of ours becomes a label's value, so it is held to 63 characters.
 ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 Uuid = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+def _existing(text: str) -> str:
+    if instant(text) is None:
+        raise ValueError(f"{text!r} is no moment such as 2026-11-27T18:00:00Z")
+    return text
+
+
+# A moment to come, as somebody types it: with a zone, since whoever reads it may be in another one.
+Moment = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$",
+        max_length=40,
+    ),
+    Field(json_schema_extra={"format": "date-time"}),
+    AfterValidator(_existing),
+]
 
 
 class ApiModel(BaseModel):

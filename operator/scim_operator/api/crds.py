@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from scim_operator.api.directory import ScimDirectory
 from scim_operator.api.identity import ScimGroup, ScimUser
 from scim_operator.api.kinds import (
+    ACCESS_LOCK,
     ACCESS_POLICY,
     CATEGORY,
     GROUP,
@@ -24,6 +25,7 @@ from scim_operator.api.kinds import (
     Column,
     Kind,
 )
+from scim_operator.api.lock import AccessLock
 from scim_operator.api.policy import AccessPolicy
 from scim_operator.api.template import NamespaceTemplate
 
@@ -33,6 +35,7 @@ MODELS: tuple[tuple[Kind, type[BaseModel]], ...] = (
     (SCIM_GROUP, ScimGroup),
     (ACCESS_POLICY, AccessPolicy),
     (NAMESPACE_TEMPLATE, NamespaceTemplate),
+    (ACCESS_LOCK, AccessLock),
 )
 
 

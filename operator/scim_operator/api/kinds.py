@@ -127,6 +127,23 @@ ACCESS_POLICY = Kind(
     ),
 )
 
+ACCESS_LOCK = Kind(
+    "AccessLock",
+    "accesslocks",
+    "alk",
+    (
+        Column("Subject", ".status.subject"),
+        # `date` shows times to come as <invalid>.
+        Column("Until", ".spec.until"),
+        Column("Reason", ".spec.reason"),
+        _READY,
+        Column("State", _REASON, description="Why Ready is what it is: Locked, Ended, or what is wrong."),
+        _AGE,
+        Column("User", ".spec.userName", wide=True),
+        Column("Removed", ".status.removedTotal", "integer", wide=True),
+    ),
+)
+
 NAMESPACE_TEMPLATE = Kind(
     "NamespaceTemplate",
     "namespacetemplates",

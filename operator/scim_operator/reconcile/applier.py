@@ -78,12 +78,12 @@ class Applier:
         -> the problems that only the API server could tell.
         """
         if plan.keep:
-            return []
+            return await self._apply_to_the_overdue(_Work(place, facts.directory, facts.shards, request))
         reach = max(facts.shards, plan.shards)
         work = _Work(place, facts.directory, plan.shards, request)
         wanted = spread(facts.kind, plan.subjects, plan.shards)
         actual = self._actual(place, reach, wanted)
-        leaving = self._known_to_leave(facts.kind, actual, wanted)
+        leaving = self._known_to_leave(place, facts.kind, actual, wanted)
         await asyncio.sleep(0)  # rule 21: others have their turn between the steps
         first = written_first(actual, wanted, leaving)
         results = await self._write_all(work, first)
@@ -101,6 +101,19 @@ class Applier:
         self._world.settled(place, plan.shards, reach)
         return [problem for problem in results if isinstance(problem, Problem)]
 
+    async def _apply_to_the_overdue(self, work: _Work) -> list[Problem]:
+        """Everything stays as it is, but for those who must be out whatever is the matter."""
+        kept: dict[int, frozenset[Who]] = {}
+        for shard, held in self._world.held(work.place).items():
+            overdue = {who for who in held.written if self._world.at_once(work.place, who)}
+            if overdue:
+                kept[shard] = held.written - overdue
+        results = await self._write_all(work, kept)
+        for error in results:
+            if isinstance(error, BaseException):
+                raise error
+        return [problem for problem in results if isinstance(problem, Problem)]
+
     def _actual(self, place: Place, reach: int, wanted: Contents) -> dict[int, frozenset[Who]]:
         """Whom we put into the bindings of a place, or would: strangers don't count, nor another role."""
         held = self._world.held(place, reach)
@@ -112,14 +125,21 @@ class Applier:
             for shard, found in held.items()
         }
 
-    def _known_to_leave(self, kind: SubjectKind, actual: Contents, wanted: Contents) -> frozenset[Who]:
-        """Who stands here, isn't wanted, and is called so still: they don't come back under another name."""
+    def _known_to_leave(
+        self, place: Place, kind: SubjectKind, actual: Contents, wanted: Contents
+    ) -> frozenset[Who]:
+        """Who stands here, isn't wanted, and is called so still: they don't come back under another name. And
+        who must be out at once."""
         going = _union({shard: names - wanted.get(shard, _NOBODY) for shard, names in actual.items()})
         if not going:
             return going
-        bearers = self._world.naming.bearers
+        bearers, at_once = self._world.naming.bearers, self._world.at_once
         gone = going - _union(wanted)
-        return frozenset(who for who in gone if who[0] == kind and any(True for _ in bearers(who[1], kind)))
+        return frozenset(
+            who
+            for who in gone
+            if at_once(place, who) or (who[0] == kind and any(True for _ in bearers(who[1], kind)))
+        )
 
     async def _write_all(
         self, work: _Work, contents: Mapping[int, frozenset[Who]]

@@ -104,7 +104,8 @@ def _anybody_named_at(world: World, place: Place) -> bool:
     kind = world.kind(place)
     for key in world.routes.openers(place):
         active = world.people.active(place.policy, key)
-        if kind == "User" and any(isinstance(world.subject(person), str) for person in active):
+        names = (world.subject(person) for person in active) if kind == "User" else iter(())
+        if any(isinstance(name, str) and not world.locks.denies(name) for name in names):
             return True
         if kind == "Group" and world.subjects_of(place.policy, key, kind) and any(True for _ in active):
             return True

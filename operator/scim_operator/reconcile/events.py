@@ -22,6 +22,8 @@ _LONGEST_NOTE = 1024
 _BURST, _SECONDS_EACH = 50, 10.0
 # Their messages name Secrets: another one is news.
 _EACH_WORDING = ("TokenUnusable", "TokenExpiring")
+# Reasons for being ready that are news: somebody is locked, or something has ended.
+_TOLD = ("Locked", "Ended")
 
 LEFT_OUT = Counter(
     "scim_operator_events_left_out", "Events that were not written because there were too many.", ["kind"]
@@ -53,7 +55,9 @@ def news(known: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[News]:
     for kind, condition in after.items():
         was = before.get(kind, {})
         if kind == "Ready":
-            if condition["status"] == "True" and was.get("status") == "False":
+            if condition["reason"] in _TOLD and was.get("reason") != condition["reason"]:
+                yield News("Normal", condition["reason"], "Reconcile", condition["message"])
+            elif condition["status"] == "True" and was.get("status") == "False":
                 yield News("Normal", "Ready", "Reconcile", condition["message"])
         elif _differ(was, condition):
             yield warning(kind, "Reconcile", condition["message"])

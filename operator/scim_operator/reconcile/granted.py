@@ -18,7 +18,7 @@ Entry = dict[str, str]
 
 def grant_fields(user: Record, world: World, outcomes: Outcomes, now: Callable[[], str]) -> dict[str, Any]:
     """`grants` and `grantsTotal` of a user's status. What it tells already keeps its time and request."""
-    known = {_place(entry): entry for entry in user.status.get("grants") or ()}
+    known = {place_named(entry): entry for entry in user.status.get("grants") or ()}
     name = world.subject(user)
     if isinstance(name, Refused) and name.reason == DIRECTORY_MISSING:
         # Nobody can tell how they are named, and everything stays as it is.
@@ -53,17 +53,21 @@ def _not_looked_at(
 
 
 def _entry(place: Place, since: str, request: str | None) -> Entry:
+    return place_fields(place) | {"since": since, **({"request": request} if request else {})}
+
+
+def place_fields(place: Place) -> Entry:
+    """A place as statuses name it."""
     made = {
         "policy": place.policy,
         "clusterRole" if place.kind == "ClusterRole" else "role": place.role,
         "namespace": place.namespace,
-        "since": since,
-        "request": request,
     }
     return {key: value for key, value in made.items() if value}
 
 
-def _place(entry: Mapping[str, str]) -> Place:
+def place_named(entry: Mapping[str, str]) -> Place:
+    """The place that an entry of a status names."""
     role = entry.get("role")
     return Place(
         entry["policy"],

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
 from scim_operator.access.bindings import own_place
 from scim_operator.access.grants import GroupNames
-from scim_operator.access.places import Place
 from scim_operator.api.kinds import DIRECTORY_LABEL, POLICY_LABEL
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.feed import list_identities, take_in
@@ -26,8 +24,9 @@ from scim_operator.kube.resources import (
     Resource,
 )
 from scim_operator.reconcile.claims import namespaces_labelled, namespaces_of_template, our_namespaces
-from scim_operator.reconcile.outcomes import Person
-from scim_operator.reconcile.resources import BINDINGS, OURS, POLICIES, TEMPLATES
+from scim_operator.reconcile.concerned import Concerned, merged
+from scim_operator.reconcile.locking import Locking
+from scim_operator.reconcile.resources import BINDINGS, LOCKS, OURS, POLICIES, TEMPLATES
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.statuses import Subject
 from scim_operator.reconcile.world import World
@@ -37,37 +36,9 @@ log = logging.getLogger(__name__)
 
 _DELETED = "DELETED"
 # Besides what lies in namespaces, which comes last: it is compared with what all the others ask for.
-LISTED = (DIRECTORIES, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES)
-
-
-@dataclass(frozen=True)
-class Concerned:
-    """What has to be looked at again. `people`: whose access a user's or group's change may move."""
-
-    places: set[Place] = field(default_factory=set)
-    statuses: set[Subject] = field(default_factory=set)
-    # Besides those of the places: nobody waits for these.
-    unhurried: set[str] = field(default_factory=set)
-    people: set[Person] = field(default_factory=set)
-
-    @property
-    def namespaces(self) -> set[str]:
-        """What a place waits for, and what it no longer needs, is looked at with it."""
-        return {place.namespace for place in self.places if not place.cluster_wide}
-
-    def __or__(self, other: Concerned) -> Concerned:
-        return merged([self, other])
-
-
-def merged(parts: Iterable[Concerned]) -> Concerned:
-    """All of them together."""
-    whole = Concerned()
-    for part in parts:
-        whole.places.update(part.places)
-        whole.statuses.update(part.statuses)
-        whole.unhurried.update(part.unhurried)
-        whole.people.update(part.people)
-    return whole
+LISTED = (DIRECTORIES, LOCKS, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES)
+# helm never adds a CRD to an older release: these may be unknown to the API server.
+_MAY_BE_UNKNOWN = (TEMPLATES, LOCKS)
 
 
 class Inputs:
@@ -75,6 +46,7 @@ class Inputs:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._locking = Locking(world)
         self._caches: Mapping[Resource, Cache] = {
             DIRECTORIES: world.directories.objects,
             POLICIES: world.policies,
@@ -83,6 +55,7 @@ class Inputs:
             ROLE_BINDINGS: world.role_bindings,
             CLUSTER_ROLE_BINDINGS: world.cluster_role_bindings,
             TEMPLATES: world.templates,
+            LOCKS: world.locks.objects,
             **world.contents,
         }
         self._changed: Mapping[Resource, Callable[[Key], Concerned]] = {
@@ -93,6 +66,7 @@ class Inputs:
             ROLE_BINDINGS: partial(self._binding, world.role_bindings),
             CLUSTER_ROLE_BINDINGS: partial(self._binding, world.cluster_role_bindings),
             TEMPLATES: self._template,
+            LOCKS: self._locking.take_in,
             **dict.fromkeys(world.contents, self._content),
         }
         self._policy_planned: dict[str, tuple[str, int]] = {}
@@ -132,7 +106,9 @@ class Inputs:
         ]
         gone = take_in(self._world.index, identities)
         concerned = [self._record_gone(record) for record in [*gone, *self._world.index.departed()]]
-        for resource, listing in listings:
+        self._world.unlisted = {resource for resource, listing in listings if listing is None}
+        for resource, found in listings:
+            listing = found or Listing([], "0")
             changed = self._caches[resource].listed(listing.items, listing.resource_version)
             concerned += [self._changed[resource](key) for key in changed]
         for kind in RESOURCES:
@@ -140,15 +116,29 @@ class Inputs:
             concerned += [self._record_changed(record) for record in records]
         return merged(concerned)
 
-    async def _listing(self, client: KubeClient, resource: Resource, selector: str = "") -> Listing:
+    async def _listing(self, client: KubeClient, resource: Resource, selector: str = "") -> Listing | None:
+        """None: its CRD isn't there, and so are none of its objects."""
         try:
             return await client.list(resource, selector=selector)
         except ApiError as error:
-            if not error.not_found or resource not in (TEMPLATES, *self._world.contents):
+            if not error.not_found or resource not in (*_MAY_BE_UNKNOWN, *self._world.contents):
                 raise
-            # Its CRD isn't there (helm never adds one to an older release): so are none of its objects.
             log.warning("the API server doesn't know %s.%s", resource.plural, resource.group)
-            return Listing([], "0")
+            return None
+
+    @property
+    def unlisted(self) -> frozenset[Resource]:
+        """The kinds that the API server didn't know at the last listing: nobody can tell what they hold."""
+        return frozenset(self._world.unlisted)
+
+    @property
+    def seconds_to_next_end(self) -> float:
+        """How long until something ends that has a time to end; infinite for never."""
+        return max(0.0, self._world.locks.next_end() - self._world.now())
+
+    def time_passed(self) -> Concerned:
+        """What ends at a time has no event of its own."""
+        return self._locking.look_again()
 
     def everything(self) -> Concerned:
         """All places that are wanted or exist, and all statuses."""
@@ -156,7 +146,7 @@ class Inputs:
         statuses = set()
         for binding in chain(self._world.role_bindings, self._world.cluster_role_bindings):
             places |= self._binding_itself(binding).places
-        for resource in (DIRECTORIES, POLICIES, TEMPLATES):
+        for resource in (DIRECTORIES, POLICIES, TEMPLATES, LOCKS):
             statuses |= {Subject(resource, key_of(obj)[1]) for obj in self._caches[resource]}
         for kind, resource in RESOURCES.items():
             statuses |= {Subject(resource, record.name) for record in self._world.index.records(kind)}
@@ -195,6 +185,7 @@ class Inputs:
 
     def _user(self, user: Record) -> Concerned:
         sharing = self._name(user)
+        locking = self._locking.person_changed(user)
         routes, people = self._world.routes, self._world.people
         found = people.look_at(user.directory, user.id, routes.over_people(user.directory))
         groups = people.groups_around(user.directory, user.id)
@@ -202,10 +193,11 @@ class Inputs:
         places = {place for group in groups for place in routes.of_group(group)}
         places |= {place for policy in found for place in routes.of_policy(policy)}
         policies = found | {policy for group in groups for policy in self._binding_groups(group)}
-        return Concerned(
+        return locking | Concerned(
             places,
             {Subject(USERS, user.name), Subject(DIRECTORIES, user.directory)}
             | sharing
+            | self._locking.statuses_on([user])
             | {Subject(POLICIES, policy) for policy in policies},
             people={(user.directory, user.id)},
         )
@@ -236,6 +228,7 @@ class Inputs:
         statuses |= {Subject(POLICIES, policy) for policy in policies}
         if renamed:
             people.update(self._world.people.members(key))
+        statuses |= self._locking.statuses_on(people)
         return Concerned(
             places,
             statuses | {Subject(GROUPS, group.name), Subject(DIRECTORIES, group.directory)},
@@ -286,7 +279,9 @@ class Inputs:
         spaces = namespaces_labelled(self._world, DIRECTORY_LABEL, name)
         for policy in self._world.routes.in_directory(name):
             spaces |= namespaces_labelled(self._world, POLICY_LABEL, policy)
-        return Concerned(places, {Subject(DIRECTORIES, name), *people, *policies}, spaces)
+        locking = self._locking.look_again()
+        statuses = {Subject(DIRECTORIES, name), *people, *policies, *self._locking.statuses()}
+        return locking | Concerned(places, statuses, spaces)
 
     def _policy(self, key: Key) -> Concerned:
         name = key[1]
@@ -299,7 +294,8 @@ class Inputs:
         places = self._world.set_policy(name)
         groups |= set(self._world.routes.near(name))
         spaces = namespaces_labelled(self._world, POLICY_LABEL, name)
-        return Concerned(places, {Subject(POLICIES, name), *self._group_statuses(groups)}, spaces)
+        statuses = {Subject(POLICIES, name), *self._group_statuses(groups), *self._locking.statuses()}
+        return Concerned(places, statuses, spaces)
 
     def _template(self, key: Key) -> Concerned:
         name = key[1]

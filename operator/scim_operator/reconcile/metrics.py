@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from prometheus_client.registry import Collector
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.kube.cache import Object, key_of
 from scim_operator.reconcile.queue import KeyedQueue
-from scim_operator.reconcile.resources import POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import LOCKS, POLICIES, TEMPLATES
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 
@@ -28,6 +29,7 @@ class ReconcileMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """The series as they are now."""
         yield from self._access()
+        yield from self._timed()
         yield self._conditions()
         yield from self._waiting()
 
@@ -46,16 +48,29 @@ class ReconcileMetrics(Collector):
             bindings.add_metric([name], bound[name])
         yield bindings
 
+    def _timed(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "scim_operator_locks", "AccessLocks in force.", value=self._world.locks.active()
+        )
+        end = GaugeMetricFamily(
+            "scim_operator_next_end_timestamp_seconds", "When the next one ends by itself.", labels=["kind"]
+        )
+        for kind, moment in ((LOCKS.kind, self._world.locks.next_end()),):
+            if moment < math.inf:
+                end.add_metric([kind], moment)
+        yield end
+
     def _conditions(self) -> Metric:
         conditions = GaugeMetricFamily(
             "scim_operator_condition",
-            "Conditions of directories, policies and templates: 1 for True, 0 for False.",
+            "Conditions of directories, policies, templates and locks: 1 for True, 0 for False.",
             labels=["kind", "name", "type"],
         )
         kinds: Mapping[str, Iterable[Object]] = {
             DIRECTORIES.kind: self._world.directories.objects,
             POLICIES.kind: self._world.policies,
             TEMPLATES.kind: self._world.templates,
+            LOCKS.kind: self._world.locks.objects,
         }
         for kind, objects in kinds.items():
             for obj in objects:

@@ -36,7 +36,8 @@ class Moving:
         role after an edit or a group's new name, the same role by another policy, a wider or a narrower
         grant. `seconds`: for how long some have stayed so; who waits for a place that fails doesn't for ever.
         """
-        names = {name for kind, name in self._world.standing(place) if kind == facts.kind} - facts.subjects
+        standing = (who for who in self._world.standing(place) if not self._world.at_once(place, who))
+        names = {name for kind, name in standing if kind == facts.kind} - facts.subjects
         there: dict[Place, frozenset[Who]] = {}
         found: dict[str, Place] = {}
         for number, name in enumerate(names):

@@ -22,14 +22,16 @@ from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import ROLES, Resource
 from scim_operator.reconcile.applier import Applier
+from scim_operator.reconcile.concerned import Concerned
 from scim_operator.reconcile.events import Recorder, warning
-from scim_operator.reconcile.inputs import Concerned, Inputs
+from scim_operator.reconcile.inputs import Inputs
 from scim_operator.reconcile.moving import Moving
 from scim_operator.reconcile.namespaces import Namespaces
 from scim_operator.reconcile.outcomes import NamespaceOutcome, Outcome
+from scim_operator.reconcile.overdue import Overdue
 from scim_operator.reconcile.patience import Patience
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
-from scim_operator.reconcile.resources import POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import LOCKS, POLICIES, TEMPLATES
 from scim_operator.reconcile.status_writer import StatusWriter
 from scim_operator.reconcile.statuses import Statuses, Subject
 from scim_operator.reconcile.strays import Strays
@@ -46,6 +48,8 @@ _REFUSED_AGAIN_SECONDS = 30.0
 _MOVED_SECONDS = 0.02
 # So often may the writing of those who come fail before those who leave stop waiting for them.
 _PATIENCE = 3
+# How long somebody may have what has ended, if the clock is set while we sleep.
+_LONGEST_SLEEP = 1.0
 
 
 class Reconciler:
@@ -81,12 +85,18 @@ class Reconciler:
         # The SCIM requests that made places due.
         self._causes: dict[Place, str] = {}
         self._directory_written: dict[str, float] = {}
+        self._overdue = Overdue(self._places)
         self._started = False
 
     @property
     def missing(self) -> list[str]:
         """What has to be listed before anything is planned, in words; empty once it runs."""
         return self._inputs.missing
+
+    @property
+    def overdue(self) -> int | None:
+        """At how many places somebody may stand who must be out before anything else; None: nobody knows."""
+        return self._overdue.left
 
     @property
     def queues(self) -> dict[str, KeyedQueue[Any]]:
@@ -104,6 +114,9 @@ class Reconciler:
         """List everything, then reconcile until cancelled."""
         await self._list_until_listed()
         self._started = True
+        overdue = self._world.overdue()
+        self._look_at(Concerned(overdue))
+        self._overdue.begin(overdue)
         everything = self._inputs.everything()
         log.info(
             "everything is listed, reconciling begins",
@@ -118,6 +131,7 @@ class Reconciler:
                 tasks.create_task(self._writer.run())
                 tasks.create_task(self._sweep())
                 tasks.create_task(self._refresh_directories())
+                tasks.create_task(self._watch_the_clock())
         finally:
             self._places.close()
             self._writer.close()
@@ -265,6 +279,8 @@ class Reconciler:
         if before != outcome:
             self._mark_openers(place)
             self._writer.mark(self._named(before.subjects ^ outcome.subjects))
+            gone = (name for kind, name in before.subjects - outcome.subjects if kind == "User")
+            self._writer.mark(Subject(LOCKS, lock) for lock in self._world.locks.note_removed(gone, place))
 
     def _conclude_namespace(self, name: str, outcome: NamespaceOutcome) -> None:
         before = self._statuses.outcomes.set_namespace(name, outcome)
@@ -335,6 +351,12 @@ class Reconciler:
             log.warning("a sweep failed; the next one follows", extra={"error": str(error)})
         except Exception:
             log.exception("a sweep failed; the next one follows")
+
+    async def _watch_the_clock(self) -> None:
+        """What ends at a time ends then."""
+        while True:
+            await asyncio.sleep(min(_LONGEST_SLEEP, self._inputs.seconds_to_next_end))
+            self._look_at(self._inputs.time_passed())
 
     async def _refresh_directories(self) -> None:
         """The time of the last request moves without any event."""

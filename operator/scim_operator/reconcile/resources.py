@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scim_operator.api.kinds import (
+    ACCESS_LOCK,
     ACCESS_POLICY,
     GROUP,
     MANAGED_BY,
@@ -21,6 +22,7 @@ from scim_operator.kube.resources import (
 
 POLICIES = Resource(GROUP, VERSION, ACCESS_POLICY.plural, ACCESS_POLICY.kind)
 TEMPLATES = Resource(GROUP, VERSION, NAMESPACE_TEMPLATE.plural, NAMESPACE_TEMPLATE.kind)
+LOCKS = Resource(GROUP, VERSION, ACCESS_LOCK.plural, ACCESS_LOCK.kind)
 # What templates put into namespaces, whatever the chart's values allow besides.
 CONTENTS = (RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES)
 BINDINGS = (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from scim_operator.access.conditions import of_problems, updated
+from scim_operator.access.locks import told
 from scim_operator.access.places import Place
 from scim_operator.access.plan import directory_missing, revocation_delayed
 from scim_operator.access.problems import Problem, quoted
@@ -18,8 +19,9 @@ from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.directory_status import recent, token_fields, token_problems
 from scim_operator.reconcile.granted import grant_fields
+from scim_operator.reconcile.lock_status import lock_status
 from scim_operator.reconcile.outcomes import Outcomes, all_problems, binding_counts
-from scim_operator.reconcile.resources import POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import LOCKS, POLICIES, TEMPLATES
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.world import World
 from scim_operator.scim.schemas import GROUP, USER
@@ -67,6 +69,7 @@ class Statuses:
             POLICIES: self._policy,
             DIRECTORIES: self._directory,
             TEMPLATES: self._template,
+            LOCKS: self._lock,
         }[subject.resource]
         wanted = compute(subject.name)
         if wanted is None or dict(wanted.known) == wanted.status:
@@ -100,6 +103,8 @@ class Statuses:
         problems = []
         if isinstance(subject, Refused):
             problems.append(Problem("SubjectRefused", subject.reason, subject.message))
+        else:
+            problems += map(told, self._world.locks.on(subject))
         ready = "access follows the groups" if user.active else "disabled by the provider: no access"
         fields = {
             "groups": len(self._world.index.groups_of(user.directory, user.id)),
@@ -210,6 +215,14 @@ class Statuses:
         known = template.get("status") or {}
         return self._made(template["metadata"], known, {"namespaces": len(outcomes)}, problems, ready)
 
+    def _lock(self, name: str) -> Wanted | None:
+        lock = self._world.locks.objects.get(name)
+        if lock is None:
+            return None
+        known = lock.get("status") or {}
+        made = lock_status(name, self._world, known)
+        return self._made(lock["metadata"], known, made.fields, made.problems, made.ready, reason=made.reason)
+
     def _people(self, place: Place) -> frozenset[object]:
         """Who has access by a place: those who stand there, or the members of the groups that do."""
         if self._world.kind(place) == "User":
@@ -238,11 +251,12 @@ class Statuses:
         problems: list[Problem],
         ready: str,
         remarks: Iterable[Problem] = (),
+        reason: str = "Reconciled",
     ) -> Wanted:
         generation = int(metadata.get("generation", 0))
         conditions = updated(
             known.get("conditions") or [],
-            of_problems(problems, ready, remarks),
+            of_problems(problems, ready, remarks, reason),
             generation=generation,
             now=self._now(),
         )

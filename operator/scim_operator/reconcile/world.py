@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -31,9 +32,10 @@ from scim_operator.api.template import TemplateSpec
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record
-from scim_operator.kube.cache import Cache, content_only, metadata_only
+from scim_operator.kube.cache import Cache, content_only, key_of, metadata_only
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.limits import Limits
+from scim_operator.reconcile.locks import Locks
 from scim_operator.reconcile.naming import Naming
 from scim_operator.reconcile.people import People
 from scim_operator.reconcile.resources import CONTENTS
@@ -47,7 +49,7 @@ T = TypeVar("T")
 
 
 class World:
-    """People, policies, directories, namespaces, roles and our bindings."""
+    """People, policies, directories, locks, namespaces, roles and our bindings. `now`: seconds since 1970."""
 
     def __init__(
         self,
@@ -55,14 +57,18 @@ class World:
         directories: Directories,
         settings: Settings,
         template_kinds: Sequence[Resource] = (),
+        *,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.index = index
+        self.now = now
         self.settings = settings
         self.directories = directories
         self.naming = Naming(index, directories)
         self.routes = Routes(settings)
         self.people = People(index)
         self.rosters = Rosters(index, self.people, self.subject)
+        self.locks = Locks(index, self.subject, now)
         self.policies = Cache()
         self.namespaces = Cache(metadata_only)
         self.roles = Cache(metadata_only)
@@ -79,6 +85,8 @@ class World:
         self.invalid_templates: dict[str, str] = {}
         # What templates put into namespaces, as far as it bears our label.
         self.contents = {resource: Cache(content_only) for resource in (*CONTENTS, *template_kinds)}
+        # Kinds that the API server doesn't know (their CRD isn't there): what they would say is unknown.
+        self.unlisted: set[Resource] = set()
         # (type, uid) of users and groups -> the generation whose event was taken in last.
         self.taken_in: dict[tuple[str, str], int] = {}
         # Over how many bindings a place is spread, where these are several: the most that any of them tells.
@@ -111,6 +119,39 @@ class World:
             for policy in self.people.policies_of(record.id):
                 places |= self.routes.of_policy(policy)
         return places.union(*(self.routes.of_group(group) for group in groups))
+
+    def places_of_name(self, name: str) -> set[Place]:
+        """Where people of that name belong to, or stand all the same."""
+        belonging = (self.places_of(user) for user in self.naming.bearers(name, "User"))
+        return self.standing_at(name).union(*belonging)
+
+    def standing_at(self, name: str) -> set[Place]:
+        """The places in whose bindings a person's name stands. Looks through all bindings."""
+        who: Who = ("User", name)
+        return {place for place, held in self._all_held() if who in held.standing}
+
+    def at_once(self, place: Place, who: Who) -> bool:
+        """True when nothing may keep somebody at a place for a moment longer: they are locked."""
+        return who[0] == "User" and self.locks.denies(who[1])
+
+    def overdue(self) -> set[Place]:
+        """The places where somebody stands who must be out before anything else is done."""
+        if not self.locks.names():
+            return set()
+        return {
+            place
+            for place, held in self._all_held()
+            if any(self.at_once(place, who) for who in held.standing)
+        }
+
+    def _all_held(self) -> Iterator[tuple[Place, Content]]:
+        for cache in (self.role_bindings, self.cluster_role_bindings):
+            for binding in cache:
+                place = own_place(binding)
+                namespace, name = key_of(binding)
+                held = cache.derived(name, namespace, content) if place is not None else None
+                if place is not None and held is not None and held.ours:
+                    yield place, held
 
     # --- policies ------------------------------------------------------------------------------------------
 
@@ -248,10 +289,11 @@ class World:
         return self.routes.subject_kind(place.policy) or _kind_in(self.bindings(place).values())
 
     def subjects_at(self, place: Place) -> frozenset[str]:
-        """Who should stand in the place's bindings, as far as people and groups are concerned."""
+        """Who should stand in the place's bindings, as far as people, groups and locks are concerned."""
         kind = self.kind(place)
         found = [self.subjects_of(place.policy, key, kind) for key in self.routes.openers(place)]
-        return found[0] if len(found) == 1 else frozenset().union(*found)
+        everybody = found[0] if len(found) == 1 else frozenset().union(*found)
+        return self.locks.without(everybody) if kind == "User" else everybody
 
 
 def _kind_in(bindings: Iterable[Mapping[str, Any]]) -> SubjectKind:

@@ -1,0 +1,40 @@
+"""What has to be looked at again after something has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from scim_operator.access.places import Place
+from scim_operator.reconcile.outcomes import Person
+from scim_operator.reconcile.statuses import Subject
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """What has to be looked at again. `people`: whose access a user's or group's change may move."""
+
+    places: set[Place] = field(default_factory=set)
+    statuses: set[Subject] = field(default_factory=set)
+    # Besides those of the places: nobody waits for these.
+    unhurried: set[str] = field(default_factory=set)
+    people: set[Person] = field(default_factory=set)
+
+    @property
+    def namespaces(self) -> set[str]:
+        """What a place waits for, and what it no longer needs, is looked at with it."""
+        return {place.namespace for place in self.places if not place.cluster_wide}
+
+    def __or__(self, other: Concerned) -> Concerned:
+        return merged([self, other])
+
+
+def merged(parts: Iterable[Concerned]) -> Concerned:
+    """All of them together."""
+    whole = Concerned()
+    for part in parts:
+        whole.places.update(part.places)
+        whole.statuses.update(part.statuses)
+        whole.unhurried.update(part.unhurried)
+        whole.people.update(part.people)
+    return whole
