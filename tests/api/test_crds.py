@@ -120,6 +120,13 @@ def test_lists_say_how_they_merge(crd: dict[str, Any]) -> None:
             ["Namespaces", "Enforce", "Ready", "Reason", "Age"],
             [],
         ),
+        (
+            "RemovalHold",
+            "removalholds",
+            "rmh",
+            ["Waiting", "Additions", "Hash", "Frozen", "Ready", "Age"],
+            ["Additions-Hash"],
+        ),
     ],
 )
 def test_names_and_columns(kind: str, plural: str, short: str, columns: list[str], wide: list[str]) -> None:

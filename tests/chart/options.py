@@ -50,6 +50,12 @@ CASES: dict[str, dict[str, Any]] = {
                 "subjects": {"user": "oid:{externalId}", "group": "team:{displayName}"},
             },
             {"name": "okta", "provider": "Okta", "subjects": {"user": "{userName}", "lowercase": True}},
+            {
+                "name": "guarded",
+                "access": "Hold",
+                "guard": {"maxRemovals": 3, "maxPercent": None, "window": "1h", "maxAdditions": 50},
+                "protected": {"users": ["breakglass@example.com"], "groups": ["k8s-admins"]},
+            },
         ]
     },
     "one-grantable-role": {"grantableClusterRoles": ["view"]},

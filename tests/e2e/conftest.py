@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.policies import DIRECTORY, apply
 from tests.entra import EntraClient
-from tests.installation import NAMESPACE, Installation
+from tests.installation import NAMESPACE, ROOMY, Installation
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def directory(request: pytest.FixtureRequest, operator: Installation) -> Iterato
     """A ScimDirectory for this test alone, named after it; it and its tokens go afterwards."""
     made = _named(request)
     body = {"apiVersion": "scim-operator.io/v1alpha1", "kind": "ScimDirectory", "metadata": {"name": made}}
-    apply(operator.cluster, {**body, "spec": {}})
+    apply(operator.cluster, {**body, "spec": {"guard": ROOMY}})
     yield made
     operator.cluster.kubectl("delete", "scimdirectory", made, "--ignore-not-found")
     operator.cluster.kubectl("delete", "secret", "-n", NAMESPACE, "-l", f"scim-operator.io/directory={made}")

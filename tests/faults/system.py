@@ -16,7 +16,7 @@ from tests.cluster.cluster import Cluster
 from tests.entra import EntraClient
 from tests.eventually import becomes
 from tests.faults.admin import Admin
-from tests.installation import NAMESPACE, Installation
+from tests.installation import NAMESPACE, ROOMY, Installation
 
 Object = dict[str, Any]
 OURS = "/apis/scim-operator.io/v1alpha1"
@@ -24,6 +24,7 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _PATHS = {
     "ScimDirectory": f"{OURS}/scimdirectories",
     "AccessPolicy": f"{OURS}/accesspolicies",
+    "RemovalHold": f"{OURS}/removalholds",
     "NamespaceTemplate": f"{OURS}/namespacetemplates",
     "Namespace": "/api/v1/namespaces",
     "ClusterRole": f"{RBAC}/clusterroles",
@@ -52,9 +53,9 @@ class System:
         finally:
             cluster.stop()
 
-    def connect(self, directory: str) -> EntraClient:
+    def connect(self, directory: str, spec: Object | None = None) -> EntraClient:
         """Make a directory and a token for it. -> Entra, connected; the operator must run."""
-        self.put("ScimDirectory", directory, spec={"provider": "Entra"})
+        self.put("ScimDirectory", directory, spec={"provider": "Entra", "guard": ROOMY, **(spec or {})})
         token = f"scimop_{directory}_{secrets.token_urlsafe(32)}"
         secret = {
             "metadata": {
@@ -73,6 +74,7 @@ class System:
     def disconnect(self, directory: str) -> None:
         """Delete a directory and its token; those in it stay."""
         self.drop("ScimDirectory", directory)
+        self.drop("RemovalHold", directory)
         secret = f"/api/v1/namespaces/{NAMESPACE}/secrets/token-{directory}"
         assert self.admin.request("DELETE", secret).status == 200
 
@@ -92,6 +94,14 @@ class System:
         """Delete an object, if it is there."""
         answer = self.admin.request("DELETE", f"{_PATHS[kind]}/{name}")
         assert answer.status in (200, 202, 404), answer.body
+
+    def approve(self, directory: str) -> None:
+        """Let go whom the guard holds there, if it holds anybody."""
+        path = f"{_PATHS['RemovalHold']}/{directory}"
+        known = self.admin.request("GET", path).body
+        if text := (known.get("status") or {}).get("hash"):
+            answer = self.admin.request("PUT", path, {**known, "spec": {"approve": text}})
+            assert answer.status in (200, 409), answer.body
 
     def list(self, path: str, selector: str = "") -> list[Object]:
         """The objects under a path of the API, those with these labels."""

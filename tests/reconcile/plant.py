@@ -21,17 +21,18 @@ from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
+    CRDS,
     NAMESPACES,
     ROLE_BINDINGS,
     Resource,
 )
 from scim_operator.reconcile.events import Recorder
 from scim_operator.reconcile.reconciler import Reconciler
-from scim_operator.reconcile.resources import BINDINGS, CONTENTS, LOCKS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import BINDINGS, CONTENTS, HOLDS, LOCKS, POLICIES, TEMPLATES
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 from tests.directory.api_server import ApiServer
-from tests.reconcile.worlds import SETTINGS, TEMPLATE_KINDS, group, policy, user
+from tests.reconcile.worlds import SETTINGS, TEMPLATE_KINDS, UNGUARDED, group, policy, user
 
 Object = dict[str, Any]
 PLACE = Place("teams", "edit", "team-red")
@@ -71,6 +72,8 @@ class Plant:
             monotonic=time.monotonic,
             now=lambda: self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
+        for kind in (USERS, GROUPS, POLICIES, DIRECTORIES):
+            self.put(CRDS, f"{kind.plural}.{kind.group}")
         self.api.watcher = self._hear
 
     def _hear(self, resource: Resource, event: str, obj: Object) -> None:
@@ -104,7 +107,9 @@ class Plant:
     def usual(self) -> None:
         """Two people in k8s-red-edit, and the policy that makes team-red for them."""
         self.put(NAMESPACES, "default")  # where Events about cluster-scoped objects go
-        self.put(DIRECTORIES, "entra", spec={})
+        self.put(DIRECTORIES, "entra", spec=UNGUARDED)
+        # As the guard leaves it where there is nothing to tell: else people would be frozen.
+        self.put(HOLDS, "entra", spec={}, status={"round": 1, "additionsRound": 1})
         self.put(CLUSTER_ROLES, "edit")
         self.put(CLUSTER_ROLES, "view")
         self.put(POLICIES, "teams", spec=policy())
@@ -118,9 +123,19 @@ class Plant:
         found = self.api.objects.get((kind.plural, namespace, name))
         return None if found is None else {subject["name"] for subject in found.get("subjects") or ()}
 
+    async def approve(self, directory: str = "entra") -> None:
+        """Wait until somebody is held, let them go as an approver does, and wait until they are gone."""
+        await self.until(lambda: "hash" in self.status(HOLDS, directory))
+        self.put(
+            HOLDS,
+            directory,
+            spec={"approve": self.status(HOLDS, directory)["hash"]},
+            status=self.status(HOLDS, directory),
+        )
+
     def status(self, resource: Resource, name: str) -> Object:
         """An object's status."""
-        found: Object = self.api.objects[resource.plural, "", name].get("status", {})
+        found: Object = self.api.objects.get((resource.plural, "", name), {}).get("status") or {}
         return found
 
     def condition(self, resource: Resource, name: str, kind: str = "Ready") -> Object:
@@ -150,5 +165,6 @@ class Plant:
 
 _WATCHED = (
     *(USERS, GROUPS, DIRECTORIES, POLICIES, TEMPLATES, LOCKS, NAMESPACES, CLUSTER_ROLES),
+    *(USERS, GROUPS, DIRECTORIES, HOLDS, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES),
     *(*BINDINGS, *CONTENTS, *TEMPLATE_KINDS),
 )

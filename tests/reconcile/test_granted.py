@@ -15,7 +15,7 @@ from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.statuses import Subject
 from tests.reconcile.plant import Plant
 from tests.reconcile.test_statuses import RED, Scene
-from tests.reconcile.worlds import by_id, group, over_people, policy, user
+from tests.reconcile.worlds import UNGUARDED, by_id, group, over_people, policy, user
 
 VIEW = {"clusterRole": "view", "namespaces": {"name": "shared"}}
 Object = dict[str, Any]
@@ -135,7 +135,7 @@ def shared(scene: Scene, name: str) -> str | None:
 
 def test_people_of_one_name_are_told_on_each(scene: Scene) -> None:
     assert shared(scene, "u0") is None
-    scene.put(DIRECTORIES, "okta", spec={})
+    scene.put(DIRECTORIES, "okta", spec=UNGUARDED)
     scene.put(USERS, "o", spec=user(7, directory="okta", name="person0"))
     assert "ScimUser o (okta) is named 'person0'" in str(shared(scene, "u0"))
     assert "ScimUser u0 (entra)" in str(shared(scene, "o"))
@@ -147,7 +147,7 @@ def test_people_of_one_name_are_told_on_each(scene: Scene) -> None:
 
 @pytest.mark.parametrize("ends", ["renamed", "deleted", "template"])
 async def test_status_follows_who_shares_the_name(plant: Plant, ends: str) -> None:
-    plant.put(DIRECTORIES, "okta", spec={})
+    plant.put(DIRECTORIES, "okta", spec=UNGUARDED)
     async with plant.running():
         await plant.until(lambda: plant.status(USERS, "u0").get("grantsTotal") == 1)
         plant.put(USERS, "o", spec=user(7, directory="okta", name="person0"))
@@ -158,7 +158,7 @@ async def test_status_follows_who_shares_the_name(plant: Plant, ends: str) -> No
         elif ends == "deleted":
             plant.api.drop(USERS, "o")
         else:
-            plant.put(DIRECTORIES, "okta", spec={"subjects": {"user": "okta:{userName}"}})
+            plant.put(DIRECTORIES, "okta", spec={**UNGUARDED, "subjects": {"user": "okta:{userName}"}})
         await plant.until(lambda: not plant.condition(USERS, "u0", "SubjectShared"))
 
 

@@ -12,7 +12,7 @@ from scim_operator.kube.resources import NAMESPACES
 from scim_operator.reconcile.resources import POLICIES
 from tests.reconcile.plant import ROLE_REFUSED
 from tests.reconcile.watched import Watched
-from tests.reconcile.worlds import group, policy, user
+from tests.reconcile.worlds import UNGUARDED, group, policy, user
 
 
 async def test_group_itself_is_bound_and_its_policy_says_what_that_means(plant: Watched) -> None:
@@ -22,7 +22,8 @@ async def test_group_itself_is_bound_and_its_policy_says_what_that_means(plant: 
         await plant.until(lambda: plant.condition(POLICIES, "teams", "RevocationDelayed") != {})
         assert plant.condition(POLICIES, "teams")["status"] == "True"
         assert plant.status(POLICIES, "teams")["people"] == 2
-        plant.put(DIRECTORIES, "entra", spec={"subjects": {"group": "oidc:{displayName}"}})
+        plant.put(DIRECTORIES, "entra", spec={**UNGUARDED, "subjects": {"group": "oidc:{displayName}"}})
+        await plant.approve()
         await plant.until(lambda: plant.subjects() == {"oidc:k8s-red-edit"})
         plant.put(POLICIES, "teams", spec=policy())
         await plant.until(lambda: plant.subjects() == {"person0", "person1"})

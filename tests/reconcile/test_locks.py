@@ -9,6 +9,7 @@ import pytest
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.errors import ApiError
+from scim_operator.kube.resources import CRDS
 from scim_operator.reconcile.resources import LOCKS, POLICIES
 from tests.reconcile.plant import Plant
 from tests.reconcile.watched import Watched
@@ -212,11 +213,17 @@ async def test_a_refusal_that_lasts_does_not_keep_the_operator_from_being_ready(
         assert again.subjects() == EVERYBODY
 
 
-async def test_unknown_kind_is_told(plant: Plant) -> None:
+async def test_without_the_kind_of_locks_nobody_comes_anywhere(plant: Plant) -> None:
     plant.api.refuse["list", "accesslocks"] = ApiError(404, "NotFound", "page not found")
     async with plant.running():
-        await plant.until(lambda: plant.subjects() == EVERYBODY)
+        await plant.until(lambda: plant.condition(DIRECTORIES, "entra", "Frozen") != {})
+        assert "accesslocks" in plant.condition(DIRECTORIES, "entra", "Frozen")["message"]
+        assert plant.subjects() is None
         assert plant.reconciler._inputs.unlisted == {LOCKS}
+        plant.api.refuse.clear()
+        plant.put(CRDS, "accesslocks.scim-operator.io")
+        await plant.until(lambda: plant.subjects() == EVERYBODY, 10)
+        await plant.until(lambda: plant.condition(DIRECTORIES, "entra", "Frozen") == {}, 10)
 
 
 async def test_a_lock_that_cannot_be_read_locks_on(plant: Plant) -> None:

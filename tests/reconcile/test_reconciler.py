@@ -17,7 +17,7 @@ from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS, Resource
 from scim_operator.reconcile.resources import POLICIES
 from tests.reconcile.plant import NAME, OURS, PLACE, ROLE_REFUSED, Plant
-from tests.reconcile.worlds import group, policy, user
+from tests.reconcile.worlds import UNGUARDED, group, policy, user
 
 EVERYBODY = {"person0", "person1"}
 
@@ -112,7 +112,7 @@ async def test_nothing_is_done_before_everything_was_listed(plant: Plant) -> Non
         labels={**OURS, "scim-operator.io/policy": "teams", "scim-operator.io/directory": "entra"},
         annotations={"scim-operator.io/written": ""},
         roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
-        subjects=[{"name": "person0"}],
+        subjects=[{"kind": "User", "name": "person0"}],
     )
     plant.api.refuse["list", "clusterroles"] = ApiError(503, "", "")
     plant.api.writes.clear()
@@ -165,14 +165,20 @@ async def test_missing_directory_changes_nothing(plant: Plant) -> None:
         plant.api.drop(USERS, "u0")
         await asyncio.sleep(0.2)
         assert plant.subjects() == EVERYBODY
-        plant.put(DIRECTORIES, "entra", spec={})
+        plant.put(DIRECTORIES, "entra", spec=UNGUARDED)
+        await asyncio.sleep(0.2)
+        assert plant.subjects() == EVERYBODY, (
+            "frozen: who is missing now may only be missing as the directory was"
+        )
+        await plant.approve()
         await plant.until(lambda: plant.subjects() == {"person1"})
 
 
 async def test_directory_that_names_people_otherwise(plant: Plant) -> None:
     async with plant.running():
         await plant.until(lambda: plant.subjects() == EVERYBODY)
-        plant.put(DIRECTORIES, "entra", spec={"subjects": {"user": "entra:{externalId}"}})
+        plant.put(DIRECTORIES, "entra", spec={**UNGUARDED, "subjects": {"user": "entra:{externalId}"}})
+        await plant.approve()
         await plant.until(lambda: plant.subjects() == {"entra:oid-0", "entra:oid-1"})
 
 

@@ -15,7 +15,7 @@ from scim_operator.kube.resources import ROLE_BINDINGS
 from scim_operator.reconcile.resources import POLICIES
 from tests.reconcile.plant import PLACE, ROLE_REFUSED, Plant
 from tests.reconcile.watched import Watched
-from tests.reconcile.worlds import group, user
+from tests.reconcile.worlds import UNGUARDED, group, user
 
 SHARDS = "scim-operator.io/shards"
 
@@ -146,7 +146,8 @@ async def test_everybody_renamed_has_the_new_name_before_the_old_one_goes(plant:
     async with plant.running():
         await plant.until(lambda: len(_bindings(plant)) == 4 and _standing(plant) == _names(range(600)))
         plant.moments.clear()
-        plant.put(DIRECTORIES, "entra", spec={"subjects": {"user": "entra:{userName}"}})
+        plant.put(DIRECTORIES, "entra", spec={**UNGUARDED, "subjects": {"user": "entra:{userName}"}})
+        await plant.approve()
         await plant.until(lambda: _standing(plant) == {f"entra:{name}" for name in _names(range(600))})
         for moment in plant.moments:
             persons = {name.removeprefix("entra:") for name, *_ in moment}
@@ -202,7 +203,8 @@ async def test_binding_tells_which_request_wrote_it(plant: Plant) -> None:
         await asyncio.sleep(0.05)
         await plant.until(lambda: not plant.reconciler.queues["places"])
         assert not [write for write in plant.api.writes if write[1] == "rolebindings"], "none for its sake"
-        plant.put(DIRECTORIES, "entra", spec={"subjects": {"user": "x:{userName}"}})
+        plant.put(DIRECTORIES, "entra", spec={**UNGUARDED, "subjects": {"user": "x:{userName}"}})
+        await plant.approve()
         await plant.until(lambda: _standing(plant) == {"x:person0"})
         assert request() is None, "an admin's change is no request's doing"
 

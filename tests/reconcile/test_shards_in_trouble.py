@@ -19,7 +19,7 @@ from scim_operator.reconcile.resources import POLICIES
 from tests.reconcile.plant import PLACE, ROLE_REFUSED, Plant
 from tests.reconcile.test_shards import _bindings, _members, _names, _people, _standing
 from tests.reconcile.watched import Watched
-from tests.reconcile.worlds import group, policy, user
+from tests.reconcile.worlds import UNGUARDED, group, policy, user
 
 MANAGED = "app.kubernetes.io/managed-by"
 
@@ -164,7 +164,8 @@ async def test_changed_template_with_one_failed_write(plant: Watched) -> None:
         await four(plant)
         plant.moments.clear()
         fail_once(plant, TIMED_OUT)
-        plant.put(DIRECTORIES, "entra", spec={"subjects": {"user": "entra:{userName}"}})
+        plant.put(DIRECTORIES, "entra", spec={**UNGUARDED, "subjects": {"user": "entra:{userName}"}})
+        await plant.approve()
         await plant.until(lambda: _standing(plant) == {f"entra:{n}" for n in _names(range(600))})
         for moment in plant.moments:
             persons = {name.removeprefix("entra:") for name, *_ in moment}
@@ -284,7 +285,8 @@ async def test_changed_template_while_one_shard_fails(plant: Watched) -> None:
             return await replace(resource, body, namespace=namespace)
 
         plant.api.replace = flaky  # type: ignore[method-assign]
-        plant.put(DIRECTORIES, "entra", spec={"subjects": {"user": "entra:{userName}"}})
+        plant.put(DIRECTORIES, "entra", spec={**UNGUARDED, "subjects": {"user": "entra:{userName}"}})
+        await plant.approve()
         await plant.until(lambda: _standing(plant) == {f"entra:{n}" for n in _names(range(600))})
         for moment in plant.moments:
             persons = {name.removeprefix("entra:") for name, *_ in moment}

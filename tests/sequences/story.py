@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.entra import CORE_GROUP, CORE_USER, ENTERPRISE, EntraClient
 from tests.faults.system import System
+from tests.installation import ROOMY
 from tests.sequences.directory_model import Directory, Group, Model, User
 from tests.sequences.policies import ROLES, random_policy
 
@@ -193,7 +194,8 @@ class Story:
     def _change_templates(self) -> str:
         name, directory = self._directory()
         directory.subjects = dict(self._chance.choice(_TEMPLATES))
-        self.system.put("ScimDirectory", name, spec={"provider": "Entra", "subjects": directory.subjects})
+        spec = {"provider": "Entra", "guard": ROOMY, "subjects": directory.subjects}
+        self.system.put("ScimDirectory", name, spec=spec)
         return f"{name}: subjects {directory.subjects}"
 
     def _change_template(self) -> str:

@@ -15,6 +15,8 @@ PROBLEM_TYPES = (
     "Locked",
     "Stalled",
     "SubjectMissing",
+    "Frozen",
+    "GuardTripped",
     "RoleNotAllowed",
     "Conflict",
     "Ambiguous",

@@ -9,6 +9,7 @@ from typing import Any
 
 from scim_operator.access.bindings import (
     SubjectKind,
+    Who,
     binding_name,
     is_ours,
 )
@@ -55,12 +56,14 @@ class Facts:
 @dataclass(frozen=True)
 class Plan:
     """What to do. `subjects`: who should stand in the bindings of the place, spread over so many `shards`;
-    nobody: there must be none of ours. `keep`: leave the bindings as they are.
+    nobody: there must be none of ours. `kept`: who stays where they stand, until somebody says so. `keep`:
+    leave the bindings as they are.
     """
 
     subjects: frozenset[str] = frozenset()
     shards: int = 1
     keep: bool = False
+    kept: frozenset[Who] = frozenset()
     problems: tuple[Problem, ...] = ()
 
 

@@ -53,6 +53,18 @@ def spread(kind: SubjectKind, subjects: frozenset[str], count: int) -> Mapping[i
     return MappingProxyType({shard: frozenset(members[shard]) for shard in sorted(members)})
 
 
+def spread_all(kind: SubjectKind, subjects: frozenset[str], kept: frozenset[Who], count: int) -> Contents:
+    """The same with those besides who stay, of either kind."""
+    members = spread(kind, subjects, count)
+    if not kept:
+        return members
+    more: dict[int, set[Who]] = defaultdict(set)
+    for who in kept:
+        more[_number(*who) % count if count > 1 else 0].add(who)
+    shards = sorted(members.keys() | more.keys())
+    return {shard: members.get(shard, _NOBODY) | more.get(shard, _NOBODY) for shard in shards}
+
+
 def written_first(actual: Contents, desired: Contents, leaving: frozenset[Who]) -> dict[int, frozenset[Who]]:
     """The shards that somebody comes to, and who stands in them then.
 

@@ -18,6 +18,7 @@ from scim_operator.api.kinds import (
     CATEGORY,
     GROUP,
     NAMESPACE_TEMPLATE,
+    REMOVAL_HOLD,
     SCIM_DIRECTORY,
     SCIM_GROUP,
     SCIM_USER,
@@ -27,6 +28,7 @@ from scim_operator.api.kinds import (
 )
 from scim_operator.api.lock import AccessLock
 from scim_operator.api.policy import AccessPolicy
+from scim_operator.api.removal_hold import RemovalHold
 from scim_operator.api.template import NamespaceTemplate
 
 MODELS: tuple[tuple[Kind, type[BaseModel]], ...] = (
@@ -36,6 +38,7 @@ MODELS: tuple[tuple[Kind, type[BaseModel]], ...] = (
     (ACCESS_POLICY, AccessPolicy),
     (NAMESPACE_TEMPLATE, NamespaceTemplate),
     (ACCESS_LOCK, AccessLock),
+    (REMOVAL_HOLD, RemovalHold),
 )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StringConstraints
 
 from scim_operator.api.base import LABEL_NAME, ApiModel, Status, Timestamp
+from scim_operator.api.durations import Duration
 
 _USER = re.compile(r"\{(userName|externalId|emails\.work)\}")
 _GROUP = re.compile(r"\{(externalId|displayName)\}")
@@ -56,6 +57,52 @@ def attribute_of(template: str) -> str:
     return found[1]
 
 
+class GuardSpec(ApiModel):
+    """How many people may lose access at once, or gain it. `null` for a number: no such limit."""
+
+    max_removals: int | None = Field(
+        20,
+        ge=0,
+        description="So many people may lose access in a window; 0: each removal waits for approval.",
+        json_schema_extra={"nullable": True},
+    )
+    max_percent: int | None = Field(
+        10,
+        ge=0,
+        le=100,
+        description=(
+            "Or so many of those with access, in percent, if that is less; never less than 5 people."
+        ),
+        json_schema_extra={"nullable": True},
+    )
+    window: Duration = Field(
+        "10m", description="The length of the window: what was counted is forgotten after it."
+    )
+    max_additions: int | None = Field(
+        None,
+        ge=0,
+        description="So many people may gain rights in a window; absent: no such limit.",
+        json_schema_extra={"nullable": True},
+    )
+
+
+class ProtectedSpec(ApiModel):
+    """Who never loses access without approval, whatever the provider says."""
+
+    users: list[Annotated[str, StringConstraints(min_length=1, max_length=256)]] = Field(
+        default_factory=list,
+        max_length=100,
+        description="People by userName, or by their subject in bindings.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    groups: list[Annotated[str, StringConstraints(min_length=1, max_length=256)]] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Groups by displayName, or by their subject in bindings.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+
+
 class DirectorySpec(ApiModel):
     """What an admin decides about a connection."""
 
@@ -63,6 +110,15 @@ class DirectorySpec(ApiModel):
         "Generic", description="Changes wording and defaults only, never how requests are answered."
     )
     subjects: SubjectTemplate = Field(default_factory=lambda: SubjectTemplate())
+    access: Literal["Apply", "Hold"] = Field(
+        "Apply",
+        description=(
+            "Hold: record what the provider says and change no access, until this is Apply again. Locks, and "
+            "what others did to our bindings, are dealt with all the same."
+        ),
+    )
+    guard: GuardSpec = Field(default_factory=lambda: GuardSpec())
+    protected: ProtectedSpec = Field(default_factory=lambda: ProtectedSpec())
 
 
 class TokenStatus(ApiModel):

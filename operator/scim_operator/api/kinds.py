@@ -156,3 +156,18 @@ NAMESPACE_TEMPLATE = Kind(
         _AGE,
     ),
 )
+
+REMOVAL_HOLD = Kind(
+    "RemovalHold",
+    "removalholds",
+    "rmh",
+    (
+        Column("Waiting", ".status.waiting", "integer", description="Removals that wait for approval."),
+        Column("Additions", ".status.additionsWaiting", "integer", description="Additions that do."),
+        Column("Hash", ".status.hash", description="What spec.approve has to say."),
+        Column("Additions-Hash", ".status.additionsHash", wide=True),
+        Column("Frozen", ".status.frozen.reason"),
+        _READY,
+        _AGE,
+    ),
+)

@@ -48,6 +48,7 @@ class Index:
         self._tombstones: dict[str, float] = {}
         self._departed: list[Record] = []
         self._listed: set[str] = set()
+        self._emptied: set[str] = set()
 
     @property
     def synced(self) -> bool:
@@ -97,6 +98,15 @@ class Index:
         """Our own DELETE took it away; the event may be long in coming, or fall into a gap of the watch."""
         if self.evict(record.type, record.name, record.uid):
             self._departed.append(record)
+
+    def leaves_by_request(self, record: Record) -> None:
+        """The provider deletes it: a directory whose last user goes that way has lost nobody by accident."""
+        if record.type == USER.name and self.count(record.directory, USER.name) == 1:
+            self._emptied.add(record.directory)
+
+    def is_emptied(self, directory: str) -> bool:
+        """True for a directory without users whose last one was deleted by the provider."""
+        return directory in self._emptied
 
     def departed(self) -> list[Record]:
         """Those found to be gone since the last call: what hung on them is to be looked at."""
@@ -213,6 +223,8 @@ class Index:
 
     def _enter(self, record: Record) -> None:
         place = record.directory, record.type
+        if record.type == USER.name and not self._records[place]:
+            self._emptied.discard(record.directory)
         if twin := self._records[place].get(record.id):  # one id under two names: a restore may bring it
             self._leave(twin)
         self._records[place][record.id] = record

@@ -197,6 +197,7 @@ class Store:
 
     async def _delete(self, record: Record) -> bool:
         """False when the object is another one by now (restored), and the index knows it."""
+        self.index.leaves_by_request(record)
         try:
             await self._client.delete(RESOURCES[record.type], record.name, uid=record.uid)
         except ApiError as error:

@@ -21,7 +21,7 @@ from scim_operator.kube.resources import (
     ROLE_BINDINGS,
     Resource,
 )
-from scim_operator.reconcile.resources import CONTENTS, LOCKS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import CONTENTS, HOLDS, LOCKS, POLICIES, TEMPLATES
 
 Observe = Callable[[Resource, str | None, Mapping[str, Any]], None]
 
@@ -62,6 +62,11 @@ def register(
     async def lock(event: kopf.RawEvent, **_: Any) -> None:
         """A lock -> wherever its name stands, or would stand again."""
         observe(LOCKS, event["type"], event["object"])
+
+    @kopf.on.event(HOLDS.group, HOLDS.version, HOLDS.plural, registry=registry)
+    async def removal_hold(event: kopf.RawEvent, **_: Any) -> None:
+        """A RemovalHold -> the ledger of its directory: an approval, or somebody wiped it."""
+        observe(HOLDS, event["type"], event["object"])
 
     @kopf.on.event(NAMESPACES.version, NAMESPACES.plural, registry=registry)
     async def namespace(event: kopf.RawEvent, **_: Any) -> None:

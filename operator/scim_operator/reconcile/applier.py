@@ -31,7 +31,7 @@ from scim_operator.access.bindings import (
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, Plan, role_missing
 from scim_operator.access.problems import Problem
-from scim_operator.access.shards import Contents, spread, written_first, written_last
+from scim_operator.access.shards import Contents, spread_all, written_first, written_last
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
@@ -81,7 +81,7 @@ class Applier:
             return await self._apply_to_the_overdue(_Work(place, facts.directory, facts.shards, request))
         reach = max(facts.shards, plan.shards)
         work = _Work(place, facts.directory, plan.shards, request)
-        wanted = spread(facts.kind, plan.subjects, plan.shards)
+        wanted = spread_all(facts.kind, plan.subjects, plan.kept, plan.shards)
         actual = self._actual(place, reach, wanted)
         leaving = self._known_to_leave(place, facts.kind, actual, wanted)
         await asyncio.sleep(0)  # rule 21: others have their turn between the steps

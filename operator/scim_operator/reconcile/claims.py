@@ -94,7 +94,8 @@ def _is_wanted(world: World, place: Place) -> bool:
     # A Role can be there only after its namespace.
     role_exists = place.kind == "Role" or place.role in world.roles
     openers = world.routes.openers(place)
-    if not role_exists or any(world.directories.get(key[0]) is None for key in openers):
+    directories = [world.directories.get(key[0]) for key in openers]
+    if not role_exists or any(spec is None or spec.access == "Hold" for spec in directories):
         return False
     return world.limits.refused(place) is None and _anybody_named_at(world, place)
 

@@ -19,6 +19,8 @@ class Concerned:
     # Besides those of the places: nobody waits for these.
     unhurried: set[str] = field(default_factory=set)
     people: set[Person] = field(default_factory=set)
+    # Directories whose ledger is concerned.
+    ledgers: set[str] = field(default_factory=set)
 
     @property
     def namespaces(self) -> set[str]:
@@ -37,4 +39,5 @@ def merged(parts: Iterable[Concerned]) -> Concerned:
         whole.statuses.update(part.statuses)
         whole.unhurried.update(part.unhurried)
         whole.people.update(part.people)
+        whole.ledgers.update(part.ledgers)
     return whole

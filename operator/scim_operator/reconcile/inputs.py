@@ -26,19 +26,21 @@ from scim_operator.kube.resources import (
 from scim_operator.reconcile.claims import namespaces_labelled, namespaces_of_template, our_namespaces
 from scim_operator.reconcile.concerned import Concerned, merged
 from scim_operator.reconcile.locking import Locking
-from scim_operator.reconcile.resources import BINDINGS, LOCKS, OURS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import BINDINGS, HOLDS, LOCKS, OURS, POLICIES, TEMPLATES
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.statuses import Subject
 from scim_operator.reconcile.world import World
-from scim_operator.scim.schemas import USER
+from scim_operator.scim.schemas import GROUP, USER
 
 log = logging.getLogger(__name__)
 
 _DELETED = "DELETED"
 # Besides what lies in namespaces, which comes last: it is compared with what all the others ask for.
-LISTED = (DIRECTORIES, LOCKS, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES)
+LISTED = (DIRECTORIES, HOLDS, LOCKS, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES)
 # helm never adds a CRD to an older release: these may be unknown to the API server.
-_MAY_BE_UNKNOWN = (TEMPLATES, LOCKS)
+_MAY_BE_UNKNOWN = (TEMPLATES, LOCKS, HOLDS)
+# When objects of these vanish, people lose access: their CRD is looked at first.
+_TOLD_BY_CRD = (USERS, GROUPS, POLICIES, DIRECTORIES)
 
 
 class Inputs:
@@ -56,6 +58,7 @@ class Inputs:
             CLUSTER_ROLE_BINDINGS: world.cluster_role_bindings,
             TEMPLATES: world.templates,
             LOCKS: world.locks.objects,
+            HOLDS: world.holds,
             **world.contents,
         }
         self._changed: Mapping[Resource, Callable[[Key], Concerned]] = {
@@ -67,6 +70,7 @@ class Inputs:
             CLUSTER_ROLE_BINDINGS: partial(self._binding, world.cluster_role_bindings),
             TEMPLATES: self._template,
             LOCKS: self._locking.take_in,
+            HOLDS: self._hold,
             **dict.fromkeys(world.contents, self._content),
         }
         self._policy_planned: dict[str, tuple[str, int]] = {}
@@ -81,6 +85,8 @@ class Inputs:
 
     def observe(self, resource: Resource, event: str | None, obj: Object) -> Concerned:
         """One event of a watch; `event` None: the object was listed when the watch began."""
+        if event == _DELETED and resource in _TOLD_BY_CRD:
+            self._world.vanished.add(resource)
         if resource in (USERS, GROUPS):
             return self._observe_record(event, obj)
         if resource in self._world.contents:
@@ -105,11 +111,17 @@ class Inputs:
             *[(resource, await self._listing(client, resource, OURS)) for resource in within],
         ]
         gone = take_in(self._world.index, identities)
+        self._world.vanished |= {RESOURCES[record.type] for record in gone}
         concerned = [self._record_gone(record) for record in [*gone, *self._world.index.departed()]]
         self._world.unlisted = {resource for resource, listing in listings if listing is None}
+        self._world.vanished |= self._world.unlisted & {HOLDS, LOCKS}
         for resource, found in listings:
             listing = found or Listing([], "0")
             changed = self._caches[resource].listed(listing.items, listing.resource_version)
+            if resource in _TOLD_BY_CRD and any(
+                self._caches[resource].get(name) is None for _, name in changed
+            ):
+                self._world.vanished.add(resource)
             concerned += [self._changed[resource](key) for key in changed]
         for kind in RESOURCES:
             records = list(self._world.index.records(kind))
@@ -254,6 +266,9 @@ class Inputs:
             naming.forget(record)
         if before == after:
             return set()
+        if before is not None and record.type == GROUP.name:
+            members = (self._world.people.meant_by(record.directory, member) for member in record.members)
+            self._world.sizes[before] = len({user.id for users in members for user in users})
         names = {name for name in (before, after) if name is not None}
         return {Subject(USERS, user.name) for name in names for user in naming.bearers(name, "User")}
 
@@ -264,7 +279,7 @@ class Inputs:
         before = self._world.directories.get(name)
         self._world.directories.refresh(name)
         if self._world.directories.get(name) == before:
-            return Concerned(set(), {Subject(DIRECTORIES, name)} if before is None else set())
+            return Concerned(set(), {Subject(DIRECTORIES, name)} if before is None else set(), ledgers={name})
         places = {
             place
             for place in self._world.routes.places()
@@ -281,7 +296,7 @@ class Inputs:
             spaces |= namespaces_labelled(self._world, POLICY_LABEL, policy)
         locking = self._locking.look_again()
         statuses = {Subject(DIRECTORIES, name), *people, *policies, *self._locking.statuses()}
-        return locking | Concerned(places, statuses, spaces)
+        return locking | Concerned(places, statuses, spaces, ledgers={name})
 
     def _policy(self, key: Key) -> Concerned:
         name = key[1]
@@ -296,6 +311,9 @@ class Inputs:
         spaces = namespaces_labelled(self._world, POLICY_LABEL, name)
         statuses = {Subject(POLICIES, name), *self._group_statuses(groups), *self._locking.statuses()}
         return Concerned(places, statuses, spaces)
+
+    def _hold(self, key: Key) -> Concerned:
+        return Concerned(set(), {Subject(DIRECTORIES, key[1])}, ledgers={key[1]})
 
     def _template(self, key: Key) -> Concerned:
         name = key[1]

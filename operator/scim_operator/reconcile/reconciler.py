@@ -22,9 +22,12 @@ from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import ROLES, Resource
 from scim_operator.reconcile.applier import Applier
+from scim_operator.reconcile.causes import request_of, tell_cause
 from scim_operator.reconcile.concerned import Concerned
 from scim_operator.reconcile.events import Recorder, warning
+from scim_operator.reconcile.guard import Guard
 from scim_operator.reconcile.inputs import Inputs
+from scim_operator.reconcile.keeper import Keeper
 from scim_operator.reconcile.moving import Moving
 from scim_operator.reconcile.namespaces import Namespaces
 from scim_operator.reconcile.outcomes import NamespaceOutcome, Outcome
@@ -80,6 +83,8 @@ class Reconciler:
         self._moving = Moving(world, self._pending, lambda place: self._places.failures(place) > 0)
         self._moving_since: dict[Place, float] = {}
         busy = (self._namespaces.queue, self._places)
+        self._keeper = Keeper(client, world, now, self._look_at_places)
+        self._guard = Guard(world, statuses.outcomes, self._keeper)
         self._writer = StatusWriter(client, statuses, recorder, busy, self._wrote_status)
         self._ahead = Patience(self._places, monotonic)
         # The SCIM requests that made places due.
@@ -101,7 +106,12 @@ class Reconciler:
     @property
     def queues(self) -> dict[str, KeyedQueue[Any]]:
         """What is due, by what it is."""
-        return {"places": self._places, **self._namespaces.queues, **self._writer.queues}
+        return {
+            "places": self._places,
+            "ledger": self._keeper.queue,
+            **self._namespaces.queues,
+            **self._writer.queues,
+        }
 
     def observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
         """Take in one event. Never blocks, never fails because of what the object holds."""
@@ -117,6 +127,7 @@ class Reconciler:
         overdue = self._world.overdue()
         self._look_at(Concerned(overdue))
         self._overdue.begin(overdue)
+        self._keeper.start()
         everything = self._inputs.everything()
         log.info(
             "everything is listed, reconciling begins",
@@ -127,6 +138,8 @@ class Reconciler:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(_WORKERS):
                     tasks.create_task(self._work())
+                tasks.create_task(self._keeper.run())
+                tasks.create_task(self._keeper.absence.run(self._list_again))
                 tasks.create_task(self._namespaces.run())
                 tasks.create_task(self._writer.run())
                 tasks.create_task(self._sweep())
@@ -141,14 +154,19 @@ class Reconciler:
     def _look_at(self, concerned: Concerned) -> None:
         if not self._started:
             return  # all of it becomes due when the lists are complete
-        for place in concerned.places:
-            self._places.add(place)
+        self._look_at_places(concerned.places)
+        for directory in concerned.ledgers:
+            self._keeper.queue.add(directory)
         self._namespaces.look_at(concerned.namespaces)
         self._namespaces.tend(concerned.unhurried)
         directories = {subject for subject in concerned.statuses if subject.resource == DIRECTORIES}
         self._writer.mark(concerned.statuses - directories)
         for subject in directories:
             self._mark_directory(subject)
+
+    def _look_at_places(self, places: Iterable[Place]) -> None:
+        for place in places:
+            self._places.add(place)
 
     def _note_cause(
         self, resource: Resource, event: str | None, obj: Mapping[str, Any], concerned: Concerned
@@ -159,14 +177,14 @@ class Reconciler:
                 self._causes.pop(place, None)
         if resource not in (USERS, GROUPS):
             return
-        request = _request(event, obj)
+        request = request_of(event, obj)
         for place in concerned.places:
             self._causes.pop(place, None)
             if request:
                 self._causes[place] = request
         if request:
             self._statuses.outcomes.note_cause(concerned.people, request)
-        _tell_cause(obj, request, len(concerned.places))
+        tell_cause(obj, request, len(concerned.places))
 
     def _mark_directory(self, subject: Subject) -> None:
         """A directory's counts move with every request; its status is written now and then."""
@@ -216,7 +234,7 @@ class Reconciler:
         request = self._causes.pop(place, None)
         await asyncio.sleep(0)  # rule 21: a place of 20,000 people takes some time
         try:
-            problems, refused = await self._carry_out(place, facts, request)
+            problems, refused, sure = await self._carry_out(place, facts, request)
         except BaseException:
             if request:
                 self._causes.setdefault(place, request)
@@ -236,20 +254,23 @@ class Reconciler:
         self._conclude(place, facts, Outcome(*self._standing(place), problems))
         if removed := [problem.message for problem in refused if problem.reason == "LeaverNotRemovable"]:
             await self._tell(place, removed[0])
-        return not (asked is False and any(problem.condition == "RoleMissing" for problem in problems))
+        waits_for_role = asked is False and any(item.condition == "RoleMissing" for item in problems)
+        return sure and not waits_for_role
 
     async def _carry_out(
         self, place: Place, facts: Facts, request: str | None
-    ) -> tuple[tuple[Problem, ...], list[Problem]]:
-        """-> all problems, and those among them that only the API server could tell."""
+    ) -> tuple[tuple[Problem, ...], list[Problem], bool]:
+        """-> all problems, those among them that only the API server could tell, whether the guard knew."""
         patient = self._places.failures(place) < _PATIENCE
-        planned = plan(place, facts)
+        planned, sure = await self._guard.restrain(place, facts, plan(place, facts))
         refused = await self._applier.apply(place, planned, facts, request, patient=patient)
         if refused and facts.moving:
             # Who comes is refused; that must not keep those who go.
-            planned = plan(place, replace(facts, moving=frozenset()))
+            facts = replace(facts, moving=frozenset())
+            planned, sure = await self._guard.restrain(place, facts, plan(place, facts))
             refused += await self._applier.apply(place, planned, facts, request, patient=patient)
-        return (*planned.problems, *refused), refused
+        self._guard.passed(place, facts, planned)
+        return (*planned.problems, *refused), refused, sure
 
     async def _role_exists(self, place: Place) -> bool:
         """Namespaces hold many Roles, and few are granted: these are asked for, instead of watching all."""
@@ -364,19 +385,3 @@ class Reconciler:
             await asyncio.sleep(_DIRECTORY_STATUS_SECONDS)
             for name in self._world.directories.names():
                 self._mark_directory(Subject(DIRECTORIES, name))
-
-
-def _request(event: str | None, obj: Mapping[str, Any]) -> str | None:
-    """The SCIM request that made a user or group what it is; nobody knows which one deleted it."""
-    if event == "DELETED":
-        return None
-    request: str | None = ((obj.get("spec") or {}).get("meta") or {}).get("request")
-    return request
-
-
-def _tell_cause(obj: Mapping[str, Any], request: str | None, places: int) -> None:
-    """Tie a SCIM request to the bindings looked at because of it. By ids: names are personal data."""
-    spec = obj.get("spec") or {}
-    told = {"kind": obj.get("kind"), "directory": spec.get("directory"), "id": spec.get("id")}
-    more = {"places": places, **({"request_id": request} if request else {})}
-    log.info("access is looked at again", extra=told | more)

@@ -9,6 +9,7 @@ from scim_operator.api.kinds import (
     MANAGED_BY,
     MANAGED_BY_LABEL,
     NAMESPACE_TEMPLATE,
+    REMOVAL_HOLD,
     VERSION,
 )
 from scim_operator.kube.resources import (
@@ -23,6 +24,7 @@ from scim_operator.kube.resources import (
 POLICIES = Resource(GROUP, VERSION, ACCESS_POLICY.plural, ACCESS_POLICY.kind)
 TEMPLATES = Resource(GROUP, VERSION, NAMESPACE_TEMPLATE.plural, NAMESPACE_TEMPLATE.kind)
 LOCKS = Resource(GROUP, VERSION, ACCESS_LOCK.plural, ACCESS_LOCK.kind)
+HOLDS = Resource(GROUP, VERSION, REMOVAL_HOLD.plural, REMOVAL_HOLD.kind)
 # What templates put into namespaces, whatever the chart's values allow besides.
 CONTENTS = (RESOURCE_QUOTAS, LIMIT_RANGES, NETWORK_POLICIES)
 BINDINGS = (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)

@@ -27,6 +27,7 @@ from scim_operator.reconcile.world import World
 from scim_operator.scim.schemas import GROUP, USER
 
 _SHOWN = 3
+_TOLD_OF_GUARD = ("GuardTripped", "Frozen", "RenameHeld")
 
 
 class Subject(NamedTuple):
@@ -182,9 +183,15 @@ class Statuses:
             problems.append(
                 Problem("Stalled", "InvalidSpec", "the spec can't be read; see the operator's log")
             )
-        remarks = token_problems(name, self._tokens)
+        remarks = [*token_problems(name, self._tokens), *self._guarded(name)]
         ready = "requests are answered"
         return self._made(directory["metadata"], known, fields, problems, ready, remarks)
+
+    def _guarded(self, directory: str) -> list[Problem]:
+        """What the guard holds back, as the directory's RemovalHold tells it."""
+        status = (self._world.holds.get(directory) or {}).get("status") or {}
+        told = [item for item in status.get("conditions") or () if item["type"] in _TOLD_OF_GUARD]
+        return [Problem(item["type"], item["reason"], item["message"]) for item in told]
 
     def _shared(self, user: Record, subject: str | Refused) -> list[Problem]:
         """That others are named in bindings as this person is (rule 11): access is that of all of them."""

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from scim_operator.access.bindings import (
     Who,
     binding_name,
     content,
+    gives,
     own_place,
     shard_of,
     shards_label,
@@ -80,9 +82,14 @@ class World:
             self._is_bound,
             lambda: self.role_bindings.population + self.cluster_role_bindings.population,
         )
+        self.holds = Cache()
+        # The kinds of our own of which objects vanished; perhaps because their CRD is going.
+        self.vanished: set[Resource] = set()
         self.templates = Cache()
         self.template_specs: dict[str, TemplateSpec] = {}
         self.invalid_templates: dict[str, str] = {}
+        # Of groups by their names in bindings: how many members they had when last seen.
+        self.sizes: dict[str, int] = {}
         # What templates put into namespaces, as far as it bears our label.
         self.contents = {resource: Cache(content_only) for resource in (*CONTENTS, *template_kinds)}
         # Kinds that the API server doesn't know (their CRD isn't there): what they would say is unknown.
@@ -153,6 +160,18 @@ class World:
                 if place is not None and held is not None and held.ours:
                     yield place, held
 
+    def weight(self, who: Who) -> int | None:
+        """As how many people somebody counts: a group as its members when last seen; None: nobody knows."""
+        kind, name = who
+        if kind == "User":
+            return 1
+        groups = list(self.naming.bearers(name, "Group"))
+        if not groups:
+            return self.sizes.get(name)
+        members = {user.id for group in groups for user in self.people.members((group.directory, group.id))}
+        self.sizes[name] = len(members)
+        return len(members)
+
     # --- policies ------------------------------------------------------------------------------------------
 
     def set_policy(self, name: str) -> set[Place]:
@@ -199,7 +218,7 @@ class World:
         kind, subjects, shards = self.kind(place), self.subjects_at(place), self.shards(place)
         # Somebody else's may have the name of a shard that is still to come.
         bindings = self.bindings(place, max(shards, shard_count(shards, kind, subjects)))
-        directory = next((key[0] for key in openers), None) or _directory_of(bindings.values())
+        directory = self._directory_at(place) or _directory_of(bindings.values())
         openings = list(openers.values())
         opening = widest(openings) if openings else None
         return Facts(
@@ -240,6 +259,21 @@ class World:
         found = map(own_place, cache.within(namespace))
         return self.routes.in_namespace(namespace) | {place for place in found if place is not None}
 
+    def bound_places(self) -> Iterator[tuple[Place, str]]:
+        """The places that have bindings of ours, and whose people stand there."""
+        for binding in chain(self.role_bindings, self.cluster_role_bindings):
+            place = own_place(binding)
+            if place is not None:
+                self.saw_binding(place, binding)
+                yield place, self._directory_at(place) or _directory_of([binding])
+
+    def places_of_directory(self, directory: str) -> set[Place]:
+        """The places that its groups or people open."""
+        return {place for place in self.routes.places() if self._directory_at(place) == directory}
+
+    def _directory_at(self, place: Place) -> str:
+        return next((key[0] for key in self.routes.openers(place)), "")
+
     def bindings_of(self, place: Place) -> Cache:
         """Where the bindings of a place are kept."""
         return self.cluster_role_bindings if place.cluster_wide else self.role_bindings
@@ -262,6 +296,11 @@ class World:
     def standing(self, place: Place) -> frozenset[Who]:
         """Who stands in the bindings of a place, strangers too."""
         return frozenset().union(*(held.standing for held in self.held(place).values()))
+
+    def written(self, place: Place, shards: int = 0) -> dict[int, frozenset[Who]]:
+        """By shard, whom we put into the bindings of a place and who stands there still."""
+        bindings, held = self.bindings(place, shards), self.held(place, shards)
+        return {shard: found.written for shard, found in held.items() if gives(bindings[shard], place)}
 
     def shards(self, place: Place) -> int:
         """Over how many bindings a place is spread."""

@@ -1,0 +1,25 @@
+"""Which SCIM request it was that made places due: for the log, and for what is written because of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+def request_of(event: str | None, obj: Mapping[str, Any]) -> str | None:
+    """The SCIM request that made a user or group what it is; nobody knows which one deleted it."""
+    if event == "DELETED":
+        return None
+    request: str | None = ((obj.get("spec") or {}).get("meta") or {}).get("request")
+    return request
+
+
+def tell_cause(obj: Mapping[str, Any], request: str | None, places: int) -> None:
+    """Tie a SCIM request to the bindings looked at because of it. By ids: names are personal data."""
+    spec = obj.get("spec") or {}
+    told = {"kind": obj.get("kind"), "directory": spec.get("directory"), "id": spec.get("id")}
+    more = {"places": places, **({"request_id": request} if request else {})}
+    log.info("access is looked at again", extra=told | more)

@@ -1,0 +1,117 @@
+"""The guard between plan and bindings: nobody leaves before the ledger says so, and is stored.
+
+A place that nobody leaves asks nothing and waits for nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+from scim_operator.access.bindings import Who
+from scim_operator.access.places import Place
+from scim_operator.access.plan import Facts, Plan, plan
+from scim_operator.access.restraint import Change, change_of, restrained
+from scim_operator.kube.errors import ApiError
+from scim_operator.reconcile.keeper import Keeper
+from scim_operator.reconcile.outcomes import Outcomes
+from scim_operator.reconcile.resources import LOCKS
+from scim_operator.reconcile.world import World
+
+log = logging.getLogger(__name__)
+
+_NOBODY: frozenset[Who] = frozenset()
+
+
+class Restraint(NamedTuple):
+    """A plan with what the guard leaves of it. `sure` False: it couldn't decide, and is to be asked again."""
+
+    plan: Plan
+    sure: bool = True
+
+
+class Guard:
+    """Decides for one place at a time."""
+
+    def __init__(self, world: World, outcomes: Outcomes, keeper: Keeper) -> None:
+        self._world = world
+        self._outcomes = outcomes
+        self._keeper = keeper
+        self._holders = keeper.holders
+
+    async def restrain(self, place: Place, facts: Facts, planned: Plan) -> Restraint:
+        """The plan without the removals and additions that have to wait. Raises AgainError."""
+        directory = self._directory(place, facts)
+        if not directory or (planned.keep and facts.directory_exists):
+            self._keeper.note(directory, place, _NOBODY)
+            return Restraint(planned)
+        self._keeper.judge(self._keeper.guarded(directory))
+        change = self._change(place, facts, planned)
+        losses = frozenset(who for who in change.losses if not self._is_given_elsewhere(who, place))
+        self._keeper.note(directory, place, losses | self._standing_still(place, facts))
+        spec = self._world.directories.get(directory)
+        if spec is None or spec.access == "Hold":
+            return Restraint(self._on_hold(place, facts, planned, change))
+        elsewhere = frozenset(who for who in change.gains if self._leaves_elsewhere(who, place))
+        if LOCKS in self._keeper.absence.missing:
+            # Nobody knows who is locked: nobody comes anywhere.
+            planned = restrained(planned, facts, _NOBODY, change.gains)
+        if not losses and not elsewhere:
+            return Restraint(planned)
+        try:
+            kept = await self._keeper.ask(directory, losses | elsewhere)
+        except ApiError as error:
+            told = {"place": place._asdict(), "directory": directory, "error": str(error)}
+            log.warning("nobody leaves a place: the guard's RemovalHold can't be written", extra=told)
+            return Restraint(restrained(planned, facts, losses, elsewhere), sure=False)
+        return Restraint(restrained(planned, facts, kept & losses, kept & elsewhere))
+
+    def passed(self, place: Place, facts: Facts, planned: Plan) -> None:
+        """A place was brought to its plan: who stands there now."""
+        standing = self._world.standing(place)
+        before, directory = self._holders.directory_of(place), self._directory(place, facts)
+        self._holders.stand(place, directory, standing)
+        self._keeper.note(directory, place, (planned.kept & standing) | self._standing_still(place, facts))
+        if before != directory:
+            self._keeper.note(before, place, _NOBODY)
+
+    def _directory(self, place: Place, facts: Facts) -> str:
+        return facts.directory or self._holders.directory_of(place)
+
+    def _change(self, place: Place, facts: Facts, planned: Plan) -> Change:
+        """What the plan changes for those whom anything may keep."""
+        change = change_of(planned, facts, self._world.written(place, max(facts.shards, planned.shards)))
+        at_once = {who for who in change.losses if self._world.at_once(place, who)}
+        return change._replace(losses=change.losses - at_once) if at_once else change
+
+    def _on_hold(self, place: Place, facts: Facts, planned: Plan, change: Change) -> Plan:
+        """The directory is gone, or its `access` is Hold: what others did is put right, and no more."""
+        if not facts.directory_exists and self._world.standing(place) <= change.losses:
+            return planned
+        restored = self._outcomes.of(place).subjects
+        return restrained(planned, facts, change.losses, change.gains - restored)
+
+    def _standing_still(self, place: Place, facts: Facts) -> frozenset[Who]:
+        """Who waits here for another binding, and may yet turn out to leave."""
+        names = frozenset((facts.kind, name) for name in facts.moving)
+        return names & self._holders.at(place) if names else _NOBODY
+
+    def _is_given_elsewhere(self, who: Who, place: Place) -> bool:
+        """True when another policy gives the same role in the same namespace: that is no loss."""
+        for other in self._world.routes.in_namespace(place.namespace) - {place}:
+            if (other.kind, other.role) != (place.kind, place.role) or not self._belongs(who, other):
+                continue
+            facts = self._world.facts(other, True if other.kind == "Role" else None)
+            if who[1] in plan(other, facts).subjects:
+                return True
+        return False
+
+    def _leaves_elsewhere(self, who: Who, place: Place) -> bool:
+        """True for somebody who comes here and is to leave another place: who is held comes nowhere."""
+        return any(
+            not self._belongs(who, other) and not self._is_given_elsewhere(who, other)
+            for other in self._holders.places_of(who) - {place}
+        )
+
+    def _belongs(self, who: Who, place: Place) -> bool:
+        return self._world.kind(place) == who[0] and who[1] in self._world.subjects_at(place)

@@ -1,0 +1,271 @@
+"""Keeps the guard's ledgers: reads and stores them, takes approvals, freezes directories and thaws them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from scim_operator.access.bindings import SubjectKind, Who
+from scim_operator.access.guard import Freeze, Ledger, Setting, decide
+from scim_operator.access.ledger import from_status, to_status
+from scim_operator.access.places import Place
+from scim_operator.access.tally import Entry, who_key
+from scim_operator.api.directory import GuardSpec
+from scim_operator.kube.client import KubeClient
+from scim_operator.kube.errors import ApiError
+from scim_operator.reconcile.absence import Absence
+from scim_operator.reconcile.freezing import cause_of
+from scim_operator.reconcile.guarded import Guarded, Step
+from scim_operator.reconcile.hold_status import hold_status
+from scim_operator.reconcile.holders import Holders
+from scim_operator.reconcile.ledgers import Ledgers
+from scim_operator.reconcile.protection import protected_names
+from scim_operator.reconcile.queue import AgainError, KeyedQueue
+from scim_operator.reconcile.world import World
+
+log = logging.getLogger(__name__)
+
+# What was done, or isn't wanted any more, is taken off the list in bursts.
+_TIDY_SECONDS = 0.3
+_DEFAULT = GuardSpec()
+
+
+class Keeper:
+    """One ledger per directory. `now`: RFC 3339; `look_at`: makes places due."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        world: World,
+        now: Callable[[], str],
+        look_at: Callable[[Iterable[Place]], None],
+    ) -> None:
+        self._world = world
+        self._now = now
+        self._look_at = look_at
+        self._ledgers = Ledgers(client, world)
+        self._known: dict[str, Guarded] = {}
+        self.absence = Absence(client, world, self._tend_all)
+        self.holders = Holders(world.weight)
+        self.queue: KeyedQueue[str] = KeyedQueue()
+
+    # --- asked by places -----------------------------------------------------------------------------------
+
+    def guarded(self, directory: str) -> Guarded:
+        """What is known of a directory."""
+        if directory not in self._known:
+            guarded = self._known[directory] = Guarded(directory)
+            guarded.inherits = directory in self.holders.directories()
+            spec = self._world.directories.get(directory)
+            guarded.template = spec.subjects if spec else None
+            self._look_anew(guarded)
+            self.queue.add(directory)
+        return self._known[directory]
+
+    def note(self, directory: str, place: Place, losses: frozenset[Who]) -> None:
+        """Who is to leave a place, or stays there for now."""
+        guarded = self.guarded(directory) if losses else self._known.get(directory)
+        if guarded is None:
+            return
+        settled = not guarded.unseen
+        over = guarded.note(place, losses)
+        if over and settled and guarded.ledger is not None:
+            self._close(guarded.ledger, map(who_key, over))
+            self._settle(guarded, guarded.ledger)
+        if over or settled is bool(guarded.unseen):
+            self.queue.add_later(directory, _TIDY_SECONDS)
+
+    async def ask(self, directory: str, asked: frozenset[Who]) -> frozenset[Who]:
+        """Who of them may not leave now. Those who ask while a ledger is stored come into the next step.
+
+        Raises ApiError when the ledger can't be stored, AgainError when it has to be read again.
+        """
+        guarded = self.guarded(directory)
+        step = guarded.step
+        step.losses.update({who: self._world.weight(who) for who in asked})
+        async with guarded.lock:
+            if not step.done:
+                await self._take(guarded, step)
+        if step.error is not None:
+            raise step.error
+        return step.kept
+
+    async def _take(self, guarded: Guarded, step: Step) -> None:
+        guarded.step, step.done = Step(), True
+        try:
+            await self.absence.look()
+            ledger = await self._open(guarded)
+            self.judge(guarded)
+            step.kept = decide(ledger, step.losses, self._setting(guarded, ledger))
+            await self._store(guarded, ledger)
+        except (ApiError, AgainError) as error:
+            step.error = error
+
+    # --- tending a directory -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Everything is listed: know who has access."""
+        for place, directory in self._world.bound_places():
+            self.holders.stand(place, directory, self._world.standing(place))
+        for name in self._names():
+            self.guarded(name)
+
+    async def run(self) -> None:
+        """Keep the ledgers up to date until cancelled."""
+        while True:
+            directory = await self.queue.get()
+            try:
+                await self._tend(self.guarded(directory))
+                self.queue.done(directory)
+            except AgainError:
+                self.queue.again(directory)
+            except ApiError as error:
+                pause = self.queue.failed(directory)
+                told = {"directory": directory, "error": str(error), "again_in_seconds": pause}
+                log.warning("a RemovalHold couldn't be brought up to date", extra=told)
+            except Exception:
+                pause = self.queue.failed(directory)
+                told = {"directory": directory, "again_in_seconds": pause}
+                log.exception("tending a RemovalHold failed", extra=told)
+
+    async def _tend(self, guarded: Guarded) -> None:
+        if self._is_over(guarded.directory):
+            self._known.pop(guarded.directory, None)
+            return
+        async with guarded.lock:
+            await self.absence.look()
+            ledger = await self._open(guarded)
+            self.judge(guarded)
+            approved = self._approve(guarded, ledger)
+            self._close(ledger, guarded.over())
+            self._settle(guarded, ledger)
+            await self._store(guarded, ledger)
+        if approved:
+            self._look_at(guarded.places())
+
+    def _tend_all(self) -> None:
+        for name in self._names():
+            self.queue.add(name)
+
+    def _names(self) -> set[str]:
+        held = (str(obj["metadata"]["name"]) for obj in self._world.holds)
+        return {*self._world.directories.names(), *self.holders.directories(), *held}
+
+    def _is_over(self, directory: str) -> bool:
+        """True for a directory that is gone with everything that belonged to it."""
+        there = self._world.directories.get(directory) or self._world.holds.get(directory)
+        return not there and directory not in self.holders.directories()
+
+    def _approve(self, guarded: Guarded, ledger: Ledger) -> bool:
+        obj = guarded.stored or {}
+        text = (obj.get("spec") or {}).get("approve", "")
+        done = ledger.removals.approve(text, guarded.uid, whole=ledger.frozen is not None)
+        if done:
+            told = {"directory": guarded.directory, "hash": text, "removals": ledger.removals.approved}
+            log.warning("removals were approved", extra=told)
+        return done
+
+    def _close(self, ledger: Ledger, keys: Iterable[str]) -> None:
+        """They don't wait any more, and may come to the places they belong to."""
+        over = [entry for key in keys if (entry := ledger.removals.find(key))]
+        ledger.removals.close(entry.key for entry in over)
+        self._look_at({place for entry in over for place in self._places_for(entry)})
+
+    def _settle(self, guarded: Guarded, ledger: Ledger) -> None:
+        """End what lasts until all is known and nobody waits."""
+        if guarded.unseen or guarded.caused:
+            return
+        if ledger.frozen and not ledger.removals.waiting and guarded.only_approved():
+            log.warning("a directory isn't frozen any more", extra={"directory": guarded.directory})
+            ledger.thaw()
+        if not ledger.frozen and not ledger.removals.open and not guarded.places():
+            ledger.subjects = guarded.template or ledger.subjects
+
+    def _places_for(self, entry: Entry) -> set[Place]:
+        kinds: Mapping[str, SubjectKind] = {"User": "User", "Group": "Group"}
+        if entry.kind not in kinds:
+            return set()
+        records = self._world.naming.called(entry.name, kinds[entry.kind])
+        return {place for record in records for place in self._world.places_of(record)}
+
+    # --- what is known -------------------------------------------------------------------------------------
+
+    def _places_of(self, directory: str) -> set[Place]:
+        return self._world.places_of_directory(directory) | self.holders.places_in(directory)
+
+    async def _open(self, guarded: Guarded) -> Ledger:
+        """The ledger as it is stored; a new one where nobody has any."""
+        obj = await self._ledgers.find(guarded.directory)
+        stored, ledger = guarded.stored, guarded.ledger
+        same = stored is not None and (obj.get("status") or {}) == (stored.get("status") or {})
+        same = same and stored is not None and stored["metadata"]["uid"] == obj["metadata"]["uid"]
+        if ledger is None or not same:
+            if ledger is not None:
+                self._look_anew(guarded)
+            ledger = guarded.ledger = self._read(guarded, obj.get("status") or {})
+        guarded.stored = obj
+        return ledger
+
+    def _read(self, guarded: Guarded, status: Mapping[str, Any]) -> Ledger:
+        try:
+            ledger = from_status(status)
+        except (ValueError, KeyError) as error:
+            told = {"directory": guarded.directory, "error": str(error)}
+            log.error("a RemovalHold's status can't be read", extra=told)
+            status, ledger = {}, Ledger()
+        people = guarded.directory in self.holders.directories()
+        if "round" not in status and people and (guarded.inherits or guarded.stored is not None):
+            message = (
+                "the RemovalHold was new or empty while people had access, so nobody knows what was counted, "
+                "held and approved before; it ends when nobody is to lose access, or by approval"
+            )
+            self._freeze(guarded, ledger, Freeze("LedgerLost", message, self._now()))
+        return ledger
+
+    def judge(self, guarded: Guarded) -> None:
+        """Notice what freezes a directory, when that has ended, and other subjects. Costs next to nothing."""
+        ledger, spec = guarded.ledger, self._world.directories.get(guarded.directory)
+        if ledger is None:
+            return
+        if spec is not None:
+            ledger.subjects = ledger.subjects or guarded.template or spec.subjects
+            ledger.protected = protected_names(guarded.directory, ledger.protected, self._world)
+            if guarded.template is not None and guarded.template != spec.subjects:
+                self._look_anew(guarded)
+            guarded.template = spec.subjects
+        cause = cause_of(guarded.directory, self._world, self.holders, self.absence, self._now)
+        if cause is not None:
+            self._freeze(guarded, ledger, cause)
+        elif guarded.caused:
+            self._look_anew(guarded)
+        guarded.caused = cause is not None
+
+    def _freeze(self, guarded: Guarded, ledger: Ledger, freeze: Freeze) -> None:
+        if ledger.frozen is None or ledger.frozen.reason != freeze.reason:
+            told = {"directory": guarded.directory, "reason": freeze.reason, "why": freeze.message}
+            log.warning("a directory is frozen: nobody of it loses access", extra=told)
+            self.queue.add_later(guarded.directory, 0.0)
+        ledger.freeze(freeze)
+
+    def _look_anew(self, guarded: Guarded) -> None:
+        """Nothing counts as settled before every place was looked at again."""
+        guarded.unseen = self._places_of(guarded.directory)
+        self._look_at(guarded.unseen)
+        self.queue.add_later(guarded.directory, _TIDY_SECONDS)
+
+    def _setting(self, guarded: Guarded, ledger: Ledger) -> Setting:
+        spec = self._world.directories.get(guarded.directory)
+        return Setting(
+            spec=spec.guard if spec else _DEFAULT,
+            holders=self.holders.count(guarded.directory),
+            now=self._now(),
+            moving=spec is not None and ledger.subjects != spec.subjects,
+        )
+
+    async def _store(self, guarded: Guarded, ledger: Ledger) -> None:
+        obj = guarded.stored
+        if obj is None:
+            raise AgainError
+        fields = to_status(ledger, guarded.uid)
+        guarded.stored = await self._ledgers.store(obj, hold_status(obj, fields, ledger, self._now()))
