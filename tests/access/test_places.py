@@ -10,7 +10,7 @@ from scim_operator.access.grants import GroupNames, places_of_group, places_of_p
 from scim_operator.access.places import Creation, Opened, Opening, Place, Settings, widest
 from scim_operator.access.selectors import selects
 from scim_operator.access.validity import invalid
-from scim_operator.api.policy import NamespaceSelector, PolicySpec
+from scim_operator.api.policy import GroupSelector, NamespaceSelector, PolicySpec
 from tests.access.policies import SETTINGS, grant, policy
 
 BARE = frozenset({Creation()})
@@ -37,6 +37,38 @@ def test_group_opens_the_place_it_names() -> None:
 def test_group_that_is_not_meant_opens_nothing() -> None:
     opened = places_of("teams", policy(), "Marketing", SETTINGS)
     assert (opened.matched, opened.places, opened.problems) == (False, (), ())
+
+
+@pytest.mark.parametrize(
+    ("selector", "granted_as", "protected", "name", "settled"),
+    [
+        ("Hold", "old", False, "old", True),
+        ("Hold", "", False, "", True),
+        ("Hold", None, False, "new", False),
+        ("Follow", "old", False, "new", True),
+        ("Follow", "", False, "new", True),
+        ("Follow", None, False, "new", True),
+        ("Follow", "old", True, "old", True),
+        ("Follow", "", True, "", True),
+        ("Follow", None, True, "new", False),
+        ("ids", "old", True, "new", True),
+        ("ids", "", False, "new", True),
+        ("ids", None, True, "new", True),
+    ],
+)
+def test_which_name_of_a_renamed_group_counts(
+    selector: str, granted_as: str | None, protected: bool, name: str, settled: bool
+) -> None:
+    found = GroupSelector.model_validate(
+        {"directory": "entra", **({"externalIds": ["oid"]} if selector == "ids" else {"onRename": selector})}
+    )
+    names = GroupNames("new", "oid", granted_as, protected)
+    assert (names.under(found), names.is_settled(found)) == (name, settled)
+
+
+def test_group_without_a_name_opens_nothing() -> None:
+    names = GroupNames("k8s-red-edit", granted_as="")
+    assert places_of_group("p", policy("*", grant("view", "red")), names, SETTINGS, selected) == Opened()
 
 
 def test_every_grant_opens_its_place() -> None:

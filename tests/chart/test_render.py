@@ -22,7 +22,7 @@ CLUSTER_RIGHTS = {
     ("scim-operator.io", "accesspolicies/status"): "patch",
     ("scim-operator.io", "scimusers"): "get list watch create update delete",
     ("scim-operator.io", "scimusers/status"): "patch",
-    ("scim-operator.io", "scimgroups"): "get list watch create update delete",
+    ("scim-operator.io", "scimgroups"): "get list watch create update patch delete",
     ("scim-operator.io", "scimgroups/status"): "patch",
     ("scim-operator.io", "namespacetemplates"): "list watch",
     ("scim-operator.io", "accesslocks"): "list watch",

@@ -11,7 +11,7 @@ from scim_operator.directory.records import USERS
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.kube.errors import ApiError
 from scim_operator.scim.errors import ScimError
-from scim_operator.scim.schemas import USER
+from scim_operator.scim.schemas import GROUP, USER
 from tests.directory.provider import Provider, add, remove, replace, uniqueness
 
 # --- changing ----------------------------------------------------------------------------------------------
@@ -100,6 +100,21 @@ async def test_labels_and_annotations_of_others_survive(provider: Provider) -> N
     metadata = provider.stored(ada)["metadata"]
     assert metadata["labels"] == {"scim-operator.io/directory": "entra", "team": "red"}
     assert metadata["annotations"] == {"note": "x"}
+
+
+async def test_the_name_that_access_goes_by_is_a_groups_first_one(provider: Provider) -> None:
+    """Whatever SCIM writes later: another name may have to wait."""
+    ada = await provider.user()
+    group = await provider.group("red-view", ada.id)
+    granted_as = {"scim-operator.io/granted-as": "red-view"}
+    assert provider.stored(group)["metadata"]["annotations"] == granted_as
+    await provider.patch(group, replace("displayName", "prod-admin"))
+    assert provider.stored(group)["metadata"]["annotations"] == granted_as
+    body = {"displayName": "prod-owner", "members": []}
+    await provider.store.replace("entra", GROUP, group.id, body, "put")
+    assert provider.stored(group)["spec"]["displayName"] == "prod-owner"
+    assert provider.stored(group)["metadata"]["annotations"] == granted_as
+    assert "annotations" not in provider.stored(ada)["metadata"]
 
 
 async def test_status_survives_a_write(provider: Provider) -> None:

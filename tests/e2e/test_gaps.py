@@ -28,9 +28,10 @@ class Team:
         entra.provision_group(self.group, self.people)
         becomes(lambda: bindings(self.cluster, name), {(name, "edit"): self.people})
 
-    def set_policy(self, pattern: str = "{role}", role: str = "{role}", name: str = "") -> None:
-        pattern = f"{self.name}-{pattern}"
-        apply(self.cluster, policy(name or self.name, DIRECTORY, pattern, role=role, namespace=self.name))
+    def set_policy(self, role: str = "{role}", on_rename: str = "Hold") -> None:
+        made = policy(self.name, DIRECTORY, f"{self.name}-{{role}}", role=role, namespace=self.name)
+        made["spec"]["groups"]["onRename"] = on_rename
+        apply(self.cluster, made)
 
     def held(self) -> set[Permission]:
         """What the team's people hold at this moment."""
@@ -58,6 +59,7 @@ def _everybody(team: Team, role: str) -> set[Permission]:
 
 
 def _group_renamed(team: Team) -> set[Permission]:
+    team.set_policy(on_rename="Follow")
     team.entra.rename_group(team.group, f"{team.name}-view")
     return _everybody(team, "view")
 

@@ -227,7 +227,9 @@ def test_drift_is_put_right(operator: Installation, entra: EntraClient, name: st
 
 def test_renamed_group_moves(operator: Installation, entra: EntraClient, name: str) -> None:
     cluster = operator.cluster
-    apply(cluster, policy(name, DIRECTORY, "mv-{team}-{role}", namespace="mv-{team}"))
+    follows = policy(name, DIRECTORY, "mv-{team}-{role}", namespace="mv-{team}")
+    follows["spec"]["groups"]["onRename"] = "Follow"
+    apply(cluster, follows)
     person = hire(entra, name)
     entra.provision_group("mv-red-view", [person])
     becomes(lambda: bindings(cluster, name), {("mv-red", "view"): [person]})

@@ -78,7 +78,7 @@ class Scenario:
         self._set_policy(
             "teams",
             "{team}-{role}",
-            {"where": {"role": ["view", "edit"]}},
+            {"where": {"role": ["view", "edit"]}, "onRename": "Follow"},
             _grant("{role}", f"{self.tag}-{{team}}"),
         )
         self._set_staff("view")

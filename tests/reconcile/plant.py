@@ -32,7 +32,7 @@ from scim_operator.reconcile.resources import BINDINGS, CONTENTS, HOLDS, LOCKS, 
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 from tests.directory.api_server import ApiServer
-from tests.reconcile.worlds import SETTINGS, TEMPLATE_KINDS, UNGUARDED, group, policy, user
+from tests.reconcile.worlds import SETTINGS, TEMPLATE_KINDS, UNGUARDED, granted_as, group, policy, user
 
 Object = dict[str, Any]
 PLACE = Place("teams", "edit", "team-red")
@@ -91,7 +91,14 @@ class Plant:
     # --- the cluster ---------------------------------------------------------------------------------------
 
     def put(self, resource: Resource, name: str, namespace: str = "", **fields: Any) -> Object:
-        """Make or change an object, as an admin does; `labels` and `annotations` are metadata."""
+        """Make or change an object, as an admin does; `labels` and `annotations` are metadata.
+
+        A group goes on under its first name, as SCIM writes it, unless annotations are given.
+        """
+        if resource is GROUPS:
+            known = self.api.objects.get((GROUPS.plural, namespace, name))
+            first = granted_as(fields["spec"]["displayName"])
+            fields.setdefault("annotations", known["metadata"].get("annotations", {}) if known else first)
         metadata = {key: fields.pop(key) for key in ("labels", "annotations") if key in fields}
         return self.api.put(resource, {"metadata": {"name": name, **metadata}, **fields}, namespace)
 

@@ -19,12 +19,13 @@ from scim_operator.kube.resources import CLUSTER_ROLES
 from scim_operator.reconcile.resources import POLICIES
 from tests.reconcile.plant import NAME, ROLE_REFUSED, Plant
 from tests.reconcile.watched import SLOW, Permission, Watched
-from tests.reconcile.worlds import group, policy, user
+from tests.reconcile.worlds import following, group, policy, user
 
 VIEW = binding_name(Place("teams", "view", "team-red"))
 
 
 def _renamed_group(plant: Plant) -> None:
+    plant.put(POLICIES, "teams", spec=following(policy()))
     plant.put(GROUPS, "g", spec=group("k8s-red-view", [0, 1]))
 
 
@@ -122,6 +123,7 @@ async def test_swap_of_two_groups_whose_roles_left_the_list(plant: Watched) -> N
     plant.put(USERS, "u2", spec=user(2))
     plant.put(GROUPS, "g", spec=group("k8s-red-edit", [0]))
     plant.put(GROUPS, "h", spec=group("k8s-red-view", [1], identifier="h"))
+    plant.put(POLICIES, "teams", spec=following(policy()))
     async with plant.running():
         await plant.until(lambda: (plant.subjects(NAME), plant.subjects(VIEW)) == ({"person0"}, {"person1"}))
         await asyncio.sleep(0.2)
@@ -214,7 +216,7 @@ async def test_demoted_isnt_held_by_a_slow_failure(plant: Watched) -> None:
             slow() if (verb, plural) == ("create", "rolebindings") else None
         )
         begun = asyncio.get_running_loop().time()
-        plant.put(GROUPS, "g", spec=group("k8s-red-view", [0, 1]))
+        _renamed_group(plant)
         await plant.until(lambda: plant.subjects() is None, 30)
         took = asyncio.get_running_loop().time() - begun
     assert took < 5

@@ -18,7 +18,9 @@ from tests.reconcile.worlds import (
     Universe,
     begun,
     by_id,
+    following,
     fresh,
+    granted_as,
     group,
     over_people,
     policy,
@@ -118,25 +120,29 @@ def replace(resource: Resource, name: str, **fields: object) -> Step:
     )
 
 
-def changed(name: str, number: int, display: str, members: list[int | str], directory: str) -> Step:
+def changed(
+    name: str, number: int, display: str, members: list[int | str], directory: str, granted: str | None
+) -> Step:
     def change(universe: Universe) -> list[Event]:
         # spec.id is immutable
         identifier = universe.spec(GROUPS, name).get("id", f"group-{number}")
         spec = group(display, members, identifier=identifier, directory=directory)
-        return universe.put(GROUPS, name, spec=spec)
+        return universe.put(GROUPS, name, spec=spec, annotations=granted_as(granted))
 
-    return f"{name} becomes {display} with {members}", change
+    return f"{name} becomes {display}, granted as {granted}, with {members}", change
 
 
-def made_again(name: str, number: int, display: str, members: list[int | str], directory: str) -> Step:
+def made_again(
+    name: str, number: int, display: str, members: list[int | str], directory: str, granted: str | None
+) -> Step:
     def change(universe: Universe) -> list[Event]:
         # The same name and so the same object, but another SCIM id; or a restore, with the id it had.
         before = universe.spec(GROUPS, name).get("id")
         identifier = f"group-{number}-again" if before == f"group-{number}" else f"group-{number}"
         spec = group(display, members, identifier=identifier, directory=directory)
-        return universe.replace(GROUPS, name, spec=spec)
+        return universe.replace(GROUPS, name, spec=spec, annotations=granted_as(granted))
 
-    return f"{name} is made again as {display} with {members}", change
+    return f"{name} is made again as {display}, granted as {granted}, with {members}", change
 
 
 def drop(resource: Resource, name: str) -> Step:
@@ -157,8 +163,8 @@ PEOPLE = st.builds(
     st.sampled_from(["", "renamed", "system:masters"]),
 )
 GROUP_CHANGES = st.builds(
-    lambda again, number, name, members, directory: (made_again if again else changed)(
-        f"g{number}-{directory}", number, name, members, directory
+    lambda again, number, name, members, directory, granted: (made_again if again else changed)(
+        f"g{number}-{directory}", number, name, members, directory, name if granted == "as it is" else granted
     ),
     st.booleans(),
     GROUP_NUMBERS,
@@ -166,6 +172,7 @@ GROUP_CHANGES = st.builds(
     # Groups in groups, in circles too.
     st.lists(USER_NUMBERS | st.sampled_from(["group-0", "group-1", "group-2"]), max_size=4, unique=True),
     DIRECTORY_NAMES,
+    st.sampled_from(["as it is", "as it is", "k8s-red-edit", "k8s-red-view", "", None]),
 )
 SUBJECT_KINDS = st.sampled_from(["Users", "Users", "Group"])
 FILTERS = st.sampled_from(['userName eq "renamed"', 'externalId sw "oid"', "active eq true", "odd ("])
@@ -177,6 +184,7 @@ POLICY_SPECS = st.one_of(
         SUBJECT_KINDS,
     ),
     st.builds(lambda grants, limit: {**policy(*grants), "maxNamespaces": limit}, GRANTS, st.integers(1, 2)),
+    st.builds(lambda grants: following(policy(*grants)), GRANTS),
     st.builds(
         lambda grants, directory, subjects: policy(
             *grants, pattern="k8s-red-edit", directory=directory, subjects=subjects

@@ -6,7 +6,7 @@ from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.resources import NAMESPACES
 from scim_operator.reconcile.resources import POLICIES
 from tests.reconcile.watched import Watched
-from tests.reconcile.worlds import group, over_people, policy, user
+from tests.reconcile.worlds import following, group, over_people, policy, user
 
 
 async def test_policy_over_people_says_whether_it_grants(plant: Watched) -> None:
@@ -48,7 +48,7 @@ async def test_group_near_a_policy_says_why_it_is_not_meant_as_long_as_it_is_nea
         # A policy that changes, and one that goes, are news for a group that they don't mean.
         plant.put(POLICIES, "teams", spec=policy(pattern="other-{team}-{role}"))
         await plant.until(lambda: plant.condition(GROUPS, "g").get("message") == nobody)
-        plant.put(POLICIES, "teams", spec=policy())
+        plant.put(POLICIES, "teams", spec=following(policy()))
         await plant.until(lambda: plant.condition(GROUPS, "g").get("message") == near)
         plant.put(GROUPS, "g", spec=group("k8s-red-edit", [0, 1]))
         await plant.until(lambda: plant.condition(GROUPS, "g").get("message") == "access is in place")

@@ -13,7 +13,7 @@ from scim_operator.kube.resources import CRDS
 from scim_operator.reconcile.resources import LOCKS, POLICIES
 from tests.reconcile.plant import Plant
 from tests.reconcile.watched import Watched
-from tests.reconcile.worlds import group, policy, user
+from tests.reconcile.worlds import following, group, policy, user
 
 EVERYBODY = {"person0", "person1"}
 
@@ -141,6 +141,7 @@ async def test_nothing_else_changes_while_the_directory_is_missing(plant: Plant)
 async def test_who_moves_to_another_binding_does_not_get_there() -> None:
     plant = Watched()
     plant.usual()
+    plant.put(POLICIES, "teams", spec=following(policy()))
     async with plant.running():
         await plant.until(lambda: plant.subjects() == EVERYBODY)
         plant.put(GROUPS, "g", spec=group("k8s-red-view", [0, 1]))

@@ -19,7 +19,7 @@ from scim_operator.reconcile.resources import POLICIES
 from tests.reconcile.plant import PLACE, ROLE_REFUSED, Plant
 from tests.reconcile.test_shards import _bindings, _members, _names, _people, _standing
 from tests.reconcile.watched import Watched
-from tests.reconcile.worlds import UNGUARDED, group, policy, user
+from tests.reconcile.worlds import UNGUARDED, following, group, policy, user
 
 MANAGED = "app.kubernetes.io/managed-by"
 
@@ -341,6 +341,7 @@ async def test_leaver_leaves_a_binding_whose_role_is_gone_and_not_grantable(plan
 async def test_who_joins_a_renamed_group_gets_nothing_by_its_old_name(plant: Watched) -> None:
     """SCIM writes are known before their events: a place isn't worked on in between."""
     _members(plant, [])
+    plant.put(POLICIES, "teams", spec=following(policy()))
     async with plant.running():
         await settled(plant)
         assert _standing(plant) == set()

@@ -12,6 +12,7 @@ from typing import Any
 from scim_operator.access.namespaces import NamespacePlan, plan_namespace
 from scim_operator.access.places import Place, Settings
 from scim_operator.access.plan import Plan, plan
+from scim_operator.api.kinds import GRANTED_AS_ANNOTATION
 from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, USERS
@@ -44,7 +45,12 @@ class Universe:
         self._version = 0
 
     def put(self, resource: Resource, name: str, namespace: str = "", **fields: Any) -> list[Event]:
-        """Make or change an object; `labels`, `annotations` and `deletionTimestamp` are metadata."""
+        """Make or change an object; `labels`, `annotations` and `deletionTimestamp` are metadata.
+
+        A group's access goes by its displayName, unless annotations are given.
+        """
+        if resource is GROUPS and "displayName" in fields.get("spec", {}):
+            fields.setdefault("annotations", granted_as(fields["spec"]["displayName"]))
         key = (resource, namespace, name)
         before = self._objects.get(key)
         known = before["metadata"] if before else {}
@@ -180,6 +186,11 @@ def group(
     }
 
 
+def granted_as(name: str | None) -> Object:
+    """The annotations of a group whose access goes by that name; None: nobody has written it."""
+    return {GRANTED_AS_ANNOTATION: name} if name is not None else {}
+
+
 def over_people(*grants: Object, text: str, directory: str = "entra", **more: Any) -> Object:
     """The spec of a policy over the people that a filter finds."""
     return {"people": {"directory": directory, "filter": text}, "grants": list(grants), **more}
@@ -207,6 +218,11 @@ def policy(
         "grants": list(grants)
         or [{"clusterRole": "{role}", "namespaces": {"name": "team-{team}", "create": {}}}],
     }
+
+
+def following(spec: Object) -> Object:
+    """The same policy, following groups that are renamed."""
+    return {**spec, "groups": {**spec["groups"], "onRename": "Follow"}}
 
 
 def _content(obj: Object) -> tuple[Object, Object]:

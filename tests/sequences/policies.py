@@ -25,12 +25,16 @@ def random_policy(chance: random.Random, tag: str, directories: list[str]) -> Ob
     if whom == "people":
         selector: Object = {"people": {"directory": directory, "filter": chance.choice(list(FILTERS))}}
     else:
+        # Where another name can give more it is followed: what is held depends on the past. The others hold
+        # renames, and none ever has to wait.
+        follow = {"onRename": "Follow"}
+        levels = {"where": {"role": list(LEVELS)}}
         by_name: dict[str, Object] = {
-            "pattern": {"displayName": f"{tag}-{{team}}-{{role}}", "where": {"role": list(LEVELS)}},
-            "exact": {"displayName": f"{tag}-red-edit"},
+            "pattern": {"displayName": f"{tag}-{{team}}-{{role}}", **levels, **follow},
+            "exact": {"displayName": f"{tag}-red-edit", **follow},
             "ids": {"externalIds": chance.sample([f"{tag}-id{number}" for number in range(4)], 2)},
             "any": {"displayName": f"{tag}-*"},
-            "ambiguous": {"displayName": f"{tag}-{{team}}-{{part}}"},
+            "ambiguous": {"displayName": f"{tag}-{{team}}-{{part}}", **follow},
         }
         selector = {"groups": {"directory": directory, **by_name[whom]}}
         selector["subjects"] = chance.choice(("Users", "Users", "Group"))

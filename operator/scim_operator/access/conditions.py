@@ -19,6 +19,7 @@ PROBLEM_TYPES = (
     "GuardTripped",
     "RoleNotAllowed",
     "Conflict",
+    "RenameHeld",
     "Ambiguous",
     "RoleMissing",
     "NamespaceMissing",

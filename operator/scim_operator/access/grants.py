@@ -35,10 +35,30 @@ Select = Callable[[NamespaceSelector], Iterable[str]]
 
 @dataclass(frozen=True)
 class GroupNames:
-    """What a policy knows a group by."""
+    """What a policy knows a group by.
+
+    `granted_as`: the name its access goes by wherever renames are held; empty: it has none and opens nothing
+    there; None: that is still to be written. `protected`: its displayName is followed nowhere unasked.
+    """
 
     display_name: str
     external_id: str = ""
+    granted_as: str | None = None
+    protected: bool = False
+
+    def under(self, selector: GroupSelector) -> str:
+        """The name that counts for a policy; empty: it has none."""
+        if self.granted_as is None or self._is_followed(selector):
+            return self.display_name
+        return self.granted_as
+
+    def is_settled(self, selector: GroupSelector) -> bool:
+        """False while the name that counts isn't written: until then nobody may be added because of it."""
+        return self.granted_as is not None or self._is_followed(selector)
+
+    def _is_followed(self, selector: GroupSelector) -> bool:
+        by_id = selector.external_ids is not None
+        return by_id or (selector.on_rename == "Follow" and not self.protected)
 
 
 def places_of_group(
@@ -47,14 +67,15 @@ def places_of_group(
     """The places that a group opens under a valid policy over groups."""
     if spec.groups is None:
         return Opened()
-    shown = f"group {quoted(group.display_name)}"
+    name = group.under(spec.groups)
+    shown = f"group {quoted(name)}"
     try:
-        captures = _captures(spec.groups, group)
+        captures = _captures(spec.groups, name, group.external_id)
     except AmbiguousError as error:
         message = f"{shown} can be read in two ways ({error}) and grants nothing"
         return Opened(True, (), (Problem("Ambiguous", "TwoSplits", message),))
     if captures is None:
-        return Opened(missed=_missed(spec.groups, group))
+        return Opened(missed=_missed(spec.groups, name))
     return _opened(policy, spec, shown, captures, settings, select)
 
 
@@ -65,16 +86,16 @@ def places_of_people(policy: str, spec: PolicySpec, settings: Settings, select: 
     return _opened(policy, spec, "people.filter", {}, settings, select)
 
 
-def _captures(selector: GroupSelector, group: GroupNames) -> Captures | None:
+def _captures(selector: GroupSelector, name: str, external_id: str) -> Captures | None:
     if selector.external_ids is not None:
-        return {} if group.external_id in selector.external_ids else None
-    return match(selector.display_name or "", selector.where, group.display_name)
+        return {} if external_id in selector.external_ids else None
+    return match(selector.display_name or "", selector.where, name) if name else None
 
 
-def _missed(selector: GroupSelector, group: GroupNames) -> str:
-    if selector.display_name is None:
+def _missed(selector: GroupSelector, name: str) -> str:
+    if selector.display_name is None or not name:
         return ""
-    return missed(selector.display_name, selector.where, group.display_name)
+    return missed(selector.display_name, selector.where, name)
 
 
 def _opened(

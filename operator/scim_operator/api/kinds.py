@@ -22,6 +22,7 @@ UNUSED_ANNOTATION = f"{GROUP}/unused-since"
 FROM_TEMPLATE_ANNOTATION = f"{GROUP}/from-template"
 WRITTEN_ANNOTATION = f"{GROUP}/written"
 REQUEST_ANNOTATION = f"{GROUP}/request"
+GRANTED_AS_ANNOTATION = f"{GROUP}/granted-as"
 TOKEN_SECRET_TYPE = f"{GROUP}/token"
 
 

@@ -70,6 +70,15 @@ class GroupSelector(ApiModel):
         description="The values allowed for a capture; another value means that the group is not matched.",
         json_schema_extra={"maxProperties": 8},
     )
+    on_rename: Literal["Hold", "Follow"] = Field(
+        "Hold",
+        description=(
+            "What a group's new displayName gives. Hold: a role or a place that it didn't have waits for "
+            "approval, and until then the group goes on under the name it had; what gives nothing new is "
+            "followed at once. Follow: always followed; whoever may rename a group in the provider then "
+            "chooses what it gives. Groups meant by externalIds are what they are under any name."
+        ),
+    )
 
 
 class PeopleSelector(ApiModel):

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scim_operator.api.kinds import DIRECTORY_LABEL, GROUP, SCIM_GROUP, SCIM_USER, VERSION, Kind
+from scim_operator.api.kinds import (
+    DIRECTORY_LABEL,
+    GRANTED_AS_ANNOTATION,
+    GROUP,
+    SCIM_GROUP,
+    SCIM_USER,
+    VERSION,
+    Kind,
+)
 from scim_operator.kube.resources import Resource
 from scim_operator.scim.schemas import GROUP as GROUP_TYPE
 from scim_operator.scim.schemas import USER as USER_TYPE
@@ -18,6 +26,7 @@ KINDS: Mapping[str, Kind] = {USER_TYPE.name: SCIM_USER, GROUP_TYPE.name: SCIM_GR
 TYPES: Mapping[str, str] = {kind.kind: name for name, kind in KINDS.items()}
 
 Object = dict[str, Any]
+Revision = tuple[int, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,17 @@ class Record:
     def generation(self) -> int:
         """Counts the changes of spec."""
         return int(self.metadata.get("generation", 0))
+
+    @property
+    def granted_as(self) -> str | None:
+        """The name that a group's access goes by; None until it is written. Nobody else has one."""
+        name: str | None = (self.metadata.get("annotations") or {}).get(GRANTED_AS_ANNOTATION)
+        return name if self.type == GROUP_TYPE.name else None
+
+    @property
+    def revision(self) -> Revision:
+        """Moves with all that access depends on: spec, and the name a group's access goes by."""
+        return self.generation, self.granted_as
 
     @property
     def active(self) -> bool:
@@ -111,9 +131,15 @@ def spec_of(
     }
 
 
-def object_of(name: str, spec: Object) -> Object:
-    """A new object of that name; the label is for `kubectl get -l`, nothing of ours reads it."""
-    return {"metadata": {"name": name, "labels": {DIRECTORY_LABEL: spec["directory"]}}, "spec": spec}
+def object_of(name: str, spec: Object, granted_as: str | None = None) -> Object:
+    """A new object of that name; the label is for `kubectl get -l`, nothing of ours reads it.
+
+    `granted_as`: the name that a group's access goes by.
+    """
+    metadata: Object = {"name": name, "labels": {DIRECTORY_LABEL: spec["directory"]}}
+    if granted_as is not None:
+        metadata["annotations"] = {GRANTED_AS_ANNOTATION: granted_as}
+    return {"metadata": metadata, "spec": spec}
 
 
 def _is_urn(key: str) -> bool:

@@ -153,11 +153,13 @@ class Store:
         attribute = _KEY_ATTRIBUTES[resource_type.name]
         key = str(document[attribute])
         resource = RESOURCES[resource_type.name]
+        # A new group's access goes by its first name (another one may have to wait).
+        granted_as = key if resource_type.name == GROUP.name else None
         attempt = 0
         for _ in range(_TRIES):
             name = object_name(directory, resource_type.name, key, attempt)
             try:
-                return self._known(await self._client.create(resource, object_of(name, spec)))
+                return self._known(await self._client.create(resource, object_of(name, spec, granted_as)))
             except ApiError as error:
                 if not error.already_exists:
                     raise

@@ -104,6 +104,8 @@ def _anybody_named_at(world: World, place: Place) -> bool:
     """True when an active person gets the role of a place: the first one found will do."""
     kind = world.kind(place)
     for key in world.routes.openers(place):
+        if not world.routes.is_settled(place.policy, key):
+            continue
         active = world.people.active(place.policy, key)
         names = (world.subject(person) for person in active) if kind == "User" else iter(())
         if any(isinstance(name, str) and not world.locks.denies(name) for name in names):

@@ -12,7 +12,9 @@ from scim_operator.reconcile.statuses import Subject
 
 @dataclass(frozen=True)
 class Concerned:
-    """What has to be looked at again. `people`: whose access a user's or group's change may move."""
+    """What has to be looked at again. `people`: whose access a user's or group's change may move; `renamed`:
+    groups whose access goes by another name than theirs, or did so until now.
+    """
 
     places: set[Place] = field(default_factory=set)
     statuses: set[Subject] = field(default_factory=set)
@@ -21,6 +23,7 @@ class Concerned:
     people: set[Person] = field(default_factory=set)
     # Directories whose ledger is concerned.
     ledgers: set[str] = field(default_factory=set)
+    renamed: set[Person] = field(default_factory=set)
 
     @property
     def namespaces(self) -> set[str]:
@@ -40,4 +43,5 @@ def merged(parts: Iterable[Concerned]) -> Concerned:
         whole.unhurried.update(part.unhurried)
         whole.people.update(part.people)
         whole.ledgers.update(part.ledgers)
+        whole.renamed.update(part.renamed)
     return whole

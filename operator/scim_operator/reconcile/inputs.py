@@ -44,7 +44,9 @@ _TOLD_BY_CRD = (USERS, GROUPS, POLICIES, DIRECTORIES)
 
 
 class Inputs:
-    """Keeps the world up to date. Status-only events concern nobody: the spec's generation tells them."""
+    """Keeps the world up to date. Status-only events concern nobody: the spec's generation tells them, and of
+    a group also the name its access goes by.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -162,7 +164,8 @@ class Inputs:
             statuses |= {Subject(resource, key_of(obj)[1]) for obj in self._caches[resource]}
         for kind, resource in RESOURCES.items():
             statuses |= {Subject(resource, record.name) for record in self._world.index.records(kind)}
-        return Concerned(places, statuses, our_namespaces(self._world))
+        spaces = our_namespaces(self._world)
+        return Concerned(places, statuses, spaces, renamed=set(self._world.routes.renamed))
 
     # --- users and groups ----------------------------------------------------------------------------------
 
@@ -179,9 +182,9 @@ class Inputs:
         return merged([*former, self._record_changed(known) if known else Concerned()])
 
     def _record_changed(self, record: Record) -> Concerned:
-        if self._world.taken_in.get((record.type, record.uid)) == record.generation:
+        if self._world.taken_in.get((record.type, record.uid)) == record.revision:
             return Concerned()
-        self._world.taken_in[record.type, record.uid] = record.generation
+        self._world.taken_in[record.type, record.uid] = record.revision
         if record.type == USER.name:
             return self._user(record)
         return self._group(record, _names(record), record.members)
@@ -225,7 +228,8 @@ class Inputs:
         rosters.members_changed(key, before, members)
         for other in around if names is not None else {*around, key}:
             rosters.forget_group(other)
-        renamed = routes.names_of(key) != names
+        changed = routes.names_of(key) != names
+        held = key in routes.renamed
         policies, bound = routes.policies_of(key), self._binding_groups(key)
         places = {place for other in around for place in routes.of_group(other)}
         places |= self._world.limits.around(lambda: routes.set_group(key, names))
@@ -238,13 +242,14 @@ class Inputs:
         }
         statuses = {Subject(USERS, user.name) for user in people}
         statuses |= {Subject(POLICIES, policy) for policy in policies}
-        if renamed:
+        if changed:
             people.update(self._world.people.members(key))
         statuses |= self._locking.statuses_on(people)
         return Concerned(
             places,
             statuses | {Subject(GROUPS, group.name), Subject(DIRECTORIES, group.directory)},
             people={(user.directory, user.id) for user in people},
+            renamed={key} if held or key in routes.renamed else set(),
         )
 
     def _binding_groups(self, group: GroupKey) -> set[str]:
@@ -310,7 +315,7 @@ class Inputs:
         groups |= set(self._world.routes.near(name))
         spaces = namespaces_labelled(self._world, POLICY_LABEL, name)
         statuses = {Subject(POLICIES, name), *self._group_statuses(groups), *self._locking.statuses()}
-        return Concerned(places, statuses, spaces)
+        return Concerned(places, statuses, spaces, renamed=set(self._world.routes.renamed))
 
     def _hold(self, key: Key) -> Concerned:
         return Concerned(set(), {Subject(DIRECTORIES, key[1])}, ledgers={key[1]})
@@ -344,12 +349,14 @@ class Inputs:
         routes = self._world.routes
         before = routes.in_namespace(key[1])
         openers = {group for place in before for group in routes.openers(place)}
+        # What a name that waits would give is a matter of selectors too.
+        renamed = set(routes.renamed if routes.labels_of(key[1]) != labels else ())
         places = self._world.limits.around(lambda: routes.set_namespace(key[1], labels))
         if before == routes.in_namespace(key[1]):
-            return Concerned(places, unhurried={key[1]})
+            return Concerned(places, unhurried={key[1]}, renamed=renamed)
         # A selector has found or lost it: a place that nobody opens any more leads to no group.
         openers |= {group for place in places for group in routes.openers(place)}
-        return Concerned(places, self._group_statuses(openers), {key[1]})
+        return Concerned(places, self._group_statuses(openers), {key[1]}, renamed=renamed)
 
     def _role(self, key: Key) -> Concerned:
         return Concerned(self._world.routes.with_role(key[1]))
@@ -371,7 +378,7 @@ class Inputs:
 
 
 def _names(group: Record) -> GroupNames:
-    return GroupNames(group.label, str(group.document.get("externalId") or ""))
+    return GroupNames(group.label, str(group.document.get("externalId") or ""), group.granted_as)
 
 
 def _key(group: Record) -> GroupKey:

@@ -10,11 +10,12 @@ from scim_operator.access.bindings import Who
 from scim_operator.access.choice import Told
 from scim_operator.access.places import Place
 from scim_operator.access.problems import Problem
+from scim_operator.access.renames import Held
 
 # A request explains a grant until the person's status has it; so many wait for that at most.
 _MOST_CAUSES = 100_000
 
-# (directory, SCIM id)
+# (directory, SCIM id), of a person or a group
 Person = tuple[str, str]
 
 
@@ -53,6 +54,7 @@ class Outcomes:
         self._last: dict[str, frozenset[Who]] = {}
         self._causes: dict[Person, str] = {}
         self._namespaces: dict[str, NamespaceOutcome] = {}
+        self._renames: dict[Person, Held] = {}
 
     def of(self, place: Place) -> Outcome:
         """The outcome of a place; nothing before its first pass."""
@@ -108,6 +110,21 @@ class Outcomes:
     def of_template(self, name: str) -> list[NamespaceOutcome]:
         """The namespaces that a template is in force in."""
         return [outcome for outcome in self._namespaces.values() if outcome.template == name]
+
+    def set_rename(self, group: Person, held: Held | None) -> Held | None:
+        """Keep what became of a group's new name: None, unless it waits. -> the one before"""
+        before = self._renames.pop(group, None)
+        if held is not None:
+            self._renames[group] = held
+        return before
+
+    def rename(self, group: Person) -> Held | None:
+        """The new name of a group that waits."""
+        return self._renames.get(group)
+
+    def renames(self) -> Iterator[Held]:
+        """All that wait."""
+        yield from self._renames.values()
 
     def problems(self, place: Place) -> tuple[Problem, ...]:
         """Those of a place, and of the namespace that its policy makes."""

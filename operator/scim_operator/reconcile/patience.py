@@ -21,6 +21,10 @@ class Patience(Generic[K]):
         self._monotonic = monotonic
         self._since: dict[K, float] = {}
 
+    def waits(self, key: K) -> bool:
+        """True for a key that was postponed and whose turn is still to come."""
+        return key in self._since
+
     def postpones(self, key: K, needed: bool) -> bool:
         """True when there is need to wait and it hasn't been for too long; the key is due again soon."""
         if not needed:

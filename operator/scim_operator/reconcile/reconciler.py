@@ -34,6 +34,7 @@ from scim_operator.reconcile.outcomes import NamespaceOutcome, Outcome
 from scim_operator.reconcile.overdue import Overdue
 from scim_operator.reconcile.patience import Patience
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
+from scim_operator.reconcile.renames import Renames
 from scim_operator.reconcile.resources import LOCKS, POLICIES, TEMPLATES
 from scim_operator.reconcile.status_writer import StatusWriter
 from scim_operator.reconcile.statuses import Statuses, Subject
@@ -86,6 +87,9 @@ class Reconciler:
         self._keeper = Keeper(client, world, now, self._look_at_places)
         self._guard = Guard(world, statuses.outcomes, self._keeper)
         self._writer = StatusWriter(client, statuses, recorder, busy, self._wrote_status)
+        self._renames = Renames(
+            client, world, statuses.outcomes, self.observe, self._writer.mark, lambda group, name: False
+        )
         self._ahead = Patience(self._places, monotonic)
         # The SCIM requests that made places due.
         self._causes: dict[Place, str] = {}
@@ -109,6 +113,7 @@ class Reconciler:
         return {
             "places": self._places,
             "ledger": self._keeper.queue,
+            "renames": self._renames.queue,
             **self._namespaces.queues,
             **self._writer.queues,
         }
@@ -141,6 +146,7 @@ class Reconciler:
                 tasks.create_task(self._keeper.run())
                 tasks.create_task(self._keeper.absence.run(self._list_again))
                 tasks.create_task(self._namespaces.run())
+                tasks.create_task(self._renames.run())
                 tasks.create_task(self._writer.run())
                 tasks.create_task(self._sweep())
                 tasks.create_task(self._refresh_directories())
@@ -157,6 +163,7 @@ class Reconciler:
         self._look_at_places(concerned.places)
         for directory in concerned.ledgers:
             self._keeper.queue.add(directory)
+        self._renames.look_at(concerned.renamed)
         self._namespaces.look_at(concerned.namespaces)
         self._namespaces.tend(concerned.unhurried)
         directories = {subject for subject in concerned.statuses if subject.resource == DIRECTORIES}
@@ -202,7 +209,8 @@ class Reconciler:
 
     def _pending(self, place: Place) -> bool:
         """True while the work on a place, or on the namespace it waits for, is ahead or under way."""
-        return self._places.pending(place) or self._namespaces.queue.pending(place.namespace)
+        ahead = self._places.pending(place) or self._ahead.waits(place)
+        return ahead or self._namespaces.queue.pending(place.namespace)
 
     async def _work(self) -> None:
         while True:
@@ -226,7 +234,8 @@ class Reconciler:
 
     async def _reconcile(self, place: Place) -> bool:
         """-> False when something is waited for that no event will tell."""
-        if self._ahead.postpones(place, self._world.is_ahead(place)):
+        # Nobody gets by a group's former name what its new one doesn't give.
+        if self._ahead.postpones(place, self._world.is_ahead(place) or self._renames.concern(place)):
             return True
         asked = await self._role_exists(place) if place.kind == "Role" else None
         facts = self._world.facts(place, asked)

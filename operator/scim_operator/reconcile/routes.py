@@ -15,6 +15,7 @@ from scim_operator.access.bindings import SubjectKind
 from scim_operator.access.grants import GroupNames, places_of_group, places_of_people
 from scim_operator.access.places import Opened, Opening, Place, Settings
 from scim_operator.access.problems import Problem
+from scim_operator.access.renames import Right, Rights
 from scim_operator.access.selectors import selects
 from scim_operator.api.policy import NamespaceSelector, PolicySpec
 
@@ -30,6 +31,7 @@ class Routes:
         self._settings = settings
         self._policies: dict[str, PolicySpec] = {}
         self._names: dict[GroupKey, GroupNames] = {}
+        self._renamed: set[GroupKey] = set()
         self._labels: dict[str, Mapping[str, str]] = {}
         self._opened: dict[tuple[str, GroupKey], Opened] = {}
         self._openers: dict[Place, dict[GroupKey, Opening]] = defaultdict(dict)
@@ -57,10 +59,13 @@ class Routes:
         concerned = self.of_group(group)
         if names == self._names.get(group):
             return concerned
+        self._renamed.discard(group)
         if names is None:
             self._names.pop(group, None)
         else:
             self._names[group] = names
+            if names.granted_as != names.display_name:
+                self._renamed.add(group)
         for policy in list(self._policies):
             self._reopen(policy, group)
         return concerned | self.of_group(group)
@@ -90,6 +95,37 @@ class Routes:
     def names_of(self, group: GroupKey) -> GroupNames | None:
         """What policies know a group by; None when there is no such group."""
         return self._names.get(group)
+
+    def labels_of(self, namespace: str) -> Mapping[str, str] | None:
+        """A namespace's labels as taken in last; None when there is no such namespace."""
+        return self._labels.get(namespace)
+
+    @property
+    def renamed(self) -> frozenset[GroupKey]:
+        """The groups that are called otherwise than their access goes by."""
+        return frozenset(self._renamed)
+
+    def is_settled(self, policy: str, source: GroupKey) -> bool:
+        """False while a group may add nobody under a policy, because its effective name isn't written."""
+        names, spec = self._names.get(source), self._policies.get(policy)
+        return names is None or spec is None or spec.groups is None or names.is_settled(spec.groups)
+
+    def rights(self, group: GroupKey, name: str) -> Rights:
+        """What a group would have if its access went by that name."""
+        known = self._names.get(group)
+        if known is None:
+            return {}
+        named = GroupNames(name, known.external_id, name)
+        opened = {
+            policy: places_of_group(policy, spec, named, self._settings, self._select)
+            for policy, spec in self._policies.items()
+            if spec.directory == group[0] and spec.groups and spec.groups.on_rename == "Hold"
+        }
+        return {
+            policy: frozenset(Right.of(place) for place, _ in found.places)
+            for policy, found in opened.items()
+            if found.places
+        }
 
     def of_policy(self, name: str) -> set[Place]:
         """The places of a policy."""

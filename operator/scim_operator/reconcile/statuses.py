@@ -11,6 +11,7 @@ from scim_operator.access.locks import told
 from scim_operator.access.places import Place
 from scim_operator.access.plan import directory_missing, revocation_delayed
 from scim_operator.access.problems import Problem, quoted
+from scim_operator.access.renames import rename_held
 from scim_operator.access.subjects import Refused
 from scim_operator.access.templates import not_allowed
 from scim_operator.directory.directories import DIRECTORIES
@@ -121,7 +122,9 @@ class Statuses:
         key: GroupKey = (group.directory, group.id)
         places = self._world.routes.of_group(key)
         counts = binding_counts(self.outcomes, places)
+        held = self.outcomes.rename(key)
         problems = [
+            *([rename_held(held)] if held else []),
             *self._world.routes.problems_of_group(key),
             *self._refused_group(key, self._world.routes.policies_of(key)),
             *all_problems(self.outcomes, places),
@@ -156,6 +159,7 @@ class Statuses:
         fields = {"groups": len(matched), "people": len(people), **counts}
         # Whoever names a group in the provider must not be able to turn a policy red.
         remarks = [
+            *(rename_held(held) for held in self.outcomes.renames() if name in held.policies),
             *self._world.routes.problems_of_policy(name),
             *(problem for key in matched for problem in self._refused_group(key, [name])),
             *([revocation_delayed()] if self._world.routes.subject_kind(name) == "Group" else []),

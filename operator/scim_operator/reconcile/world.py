@@ -33,7 +33,7 @@ from scim_operator.api.policy import PolicySpec
 from scim_operator.api.template import TemplateSpec
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
-from scim_operator.directory.records import Record
+from scim_operator.directory.records import Record, Revision
 from scim_operator.kube.cache import Cache, content_only, key_of, metadata_only
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.limits import Limits
@@ -94,8 +94,8 @@ class World:
         self.contents = {resource: Cache(content_only) for resource in (*CONTENTS, *template_kinds)}
         # Kinds that the API server doesn't know (their CRD isn't there): what they would say is unknown.
         self.unlisted: set[Resource] = set()
-        # (type, uid) of users and groups -> the generation whose event was taken in last.
-        self.taken_in: dict[tuple[str, str], int] = {}
+        # (type, uid) of users and groups -> the revision whose event was taken in last.
+        self.taken_in: dict[tuple[str, str], Revision] = {}
         # Over how many bindings a place is spread, where these are several: the most that any of them tells.
         self._shards: dict[Place, int] = {}
 
@@ -248,7 +248,7 @@ class World:
         """
         groups = (self.group(key) for key in self.routes.openers(place))
         return any(
-            self.taken_in.get((group.type, group.uid)) != group.generation
+            self.taken_in.get((group.type, group.uid)) != group.revision
             for group in groups
             if group is not None
         )
@@ -330,9 +330,16 @@ class World:
     def subjects_at(self, place: Place) -> frozenset[str]:
         """Who should stand in the place's bindings, as far as people, groups and locks are concerned."""
         kind = self.kind(place)
-        found = [self.subjects_of(place.policy, key, kind) for key in self.routes.openers(place)]
+        found = [self._subjects_by(place, key, kind) for key in self.routes.openers(place)]
         everybody = found[0] if len(found) == 1 else frozenset().union(*found)
         return self.locks.without(everybody) if kind == "User" else everybody
+
+    def _subjects_by(self, place: Place, source: GroupKey, kind: SubjectKind) -> frozenset[str]:
+        subjects = self.subjects_of(place.policy, source, kind)
+        if self.routes.is_settled(place.policy, source):
+            return subjects
+        # Nobody is added before the name is written; nor does anybody leave because it isn't.
+        return subjects & {name for standing, name in self.standing(place) if standing == kind}
 
 
 def _kind_in(bindings: Iterable[Mapping[str, Any]]) -> SubjectKind:

@@ -1,0 +1,144 @@
+"""Gives groups the name that their access goes by: the only writer of the annotation `granted-as`.
+
+SCIM's POST writes it into the new object; here it is written for groups that have none (a restore, an older
+release), and moved when a group was renamed and that gives nothing new, or somebody approved it. Always with
+the version seen, and before anything is bound because of it. What waits is looked at again whenever
+policies, namespaces or the group itself change: nothing is remembered but the annotation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from scim_operator.access.places import Place
+from scim_operator.access.renames import Held, decide
+from scim_operator.api.kinds import GRANTED_AS_ANNOTATION
+from scim_operator.directory.records import GROUPS, Record
+from scim_operator.kube.client import KubeClient
+from scim_operator.kube.errors import ApiError
+from scim_operator.kube.resources import Resource
+from scim_operator.reconcile.outcomes import Outcomes
+from scim_operator.reconcile.queue import AgainError, KeyedQueue
+from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.routes import GroupKey
+from scim_operator.reconcile.statuses import Subject
+from scim_operator.reconcile.world import World
+
+log = logging.getLogger(__name__)
+
+_WORKERS = 2
+_GAINS_LOGGED = 10
+
+Saw = Callable[[Resource, str | None, Mapping[str, Any]], None]
+Mark = Callable[[Iterable[Subject]], None]
+
+
+class Renames:
+    """`saw` takes in what was written; `mark` is told whose statuses differ; `approved` says whether a group
+    may have its access under a name that gives it more."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        world: World,
+        outcomes: Outcomes,
+        saw: Saw,
+        mark: Mark,
+        approved: Callable[[GroupKey, str], bool],
+    ) -> None:
+        self._client = client
+        self._world = world
+        self._outcomes = outcomes
+        self._saw = saw
+        self._mark = mark
+        self._approved = approved
+        self.queue: KeyedQueue[GroupKey] = KeyedQueue()
+
+    def look_at(self, groups: Iterable[GroupKey]) -> None:
+        """What became of their names is to be decided again."""
+        for group in groups:
+            self.queue.add(group)
+
+    def concern(self, place: Place) -> bool:
+        """True while the name of a group that opens a place is being decided."""
+        return any(self.queue.pending(group) for group in self._world.routes.openers(place))
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(_WORKERS):
+                    tasks.create_task(self._work())
+        finally:
+            self.queue.close()
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            try:
+                await self._settle(key)
+                self.queue.done(key)
+            except AgainError:
+                self.queue.again(key)
+            except ApiError as error:
+                pause = self.queue.failed(key)
+                told = {**_identity(key), "error": str(error), "again_in_seconds": pause}
+                log.warning("the name that a group's access goes by couldn't be written", extra=told)
+            except Exception:
+                pause = self.queue.failed(key)
+                log.exception("a group's name failed", extra={**_identity(key), "again_in_seconds": pause})
+            await asyncio.sleep(0)  # rule 21: each has to be matched with every policy
+
+    async def _settle(self, key: GroupKey) -> None:
+        group, names = self._world.group(key), self._world.routes.names_of(key)
+        if group is None or names is None:
+            self._conclude(key, None, None)
+            return
+        if self._world.taken_in.get((group.type, group.uid)) != group.revision:
+            return  # SCIM has just written more; its event makes it due again
+        decision = decide(names, partial(self._world.routes.rights, key))
+        if isinstance(decision, Held) and not self._approved(key, names.display_name):
+            self._conclude(key, group, decision)
+            return
+        if decision != "stays":
+            await self._write(group, names.display_name)
+        self._conclude(key, group, None)
+
+    async def _write(self, group: Record, name: str) -> None:
+        metadata = {
+            "resourceVersion": str(group.resource_version),
+            "annotations": {GRANTED_AS_ANNOTATION: name},
+        }
+        try:
+            written = await self._client.merge_patch(GROUPS, group.name, {"metadata": metadata})
+        except ApiError as error:
+            if error.not_found:
+                return  # its event comes
+            if not error.conflict:
+                raise
+            self._saw(GROUPS, "MODIFIED", await self._client.get(GROUPS, group.name))
+            raise AgainError from error
+        # Known at once, so that the next SCIM write doesn't conflict.
+        self._saw(GROUPS, "MODIFIED", written)
+        told = {**_identity((group.directory, group.id)), "from": group.granted_as, "to": name}
+        log.info("a group's access goes by its displayName", extra=told)
+
+    def _conclude(self, key: GroupKey, group: Record | None, held: Held | None) -> None:
+        before = self._outcomes.set_rename(key, held)
+        if before == held:
+            return
+        policies = (before.policies if before else frozenset()) | (held.policies if held else frozenset())
+        statuses = {Subject(POLICIES, policy) for policy in policies}
+        self._mark(statuses | ({Subject(GROUPS, group.name)} if group else set()))
+        if held is not None and (before is None or before.new != held.new):
+            gains = [str(right) for right in held.gains[:_GAINS_LOGGED]]
+            told = {"old_name": held.old, "new_name": held.new, "count": len(held.gains), "gains": gains}
+            log.warning("a group's new name waits for approval", extra={**_identity(key), **told})
+
+
+def _identity(key: GroupKey) -> dict[str, str]:
+    return {"kind": GROUPS.kind, "directory": key[0], "id": key[1]}
