@@ -7,6 +7,7 @@
 | one with labels of ours alone | the others come back; nobody can tell whether we made it |
 | ours, with people | labels that were stripped come back, the template is kept up |
 | ours, without | a mark since when; deleted after that only if all who would make it say so |
+| ours, labelled with a policy in Preview | nothing |
 
 No owner references: a policy's end must never delete workloads. What can't be known (a directory or template
 is missing, the policy is gone) changes nothing.
@@ -42,7 +43,8 @@ class NamespaceFacts:
 
     `claims`: how policies make it, whether they want it now or not. `used`: an active person is wanted there
     by its name, or a binding of ours still stands for one. `frozen`: a directory is missing, so that nobody
-    can tell who is wanted. `orphan`: the policy on its label is gone or invalid. `closed`: protected, as its
+    can tell who is wanted. `orphan`: the policy on its label is gone or invalid. `previewed`: that policy is
+    in Preview; claims of such policies aren't among the `claims`. `closed`: protected, as its
     places tell; `protected`: whatever they tell. `namespace`: the object, or None. `templates`: those that
     claims name and that can be used. `now`: RFC 3339. `deletion`: it may be deleted when unused;
     `delete_after`: seconds, the longest that any policy says which could make it, with a group or without.
@@ -59,6 +61,7 @@ class NamespaceFacts:
     now: str
     deletion: bool
     delete_after: float
+    previewed: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ def plan_namespace(name: str, facts: NamespaceFacts) -> NamespacePlan:
     there = facts.namespace
     if facts.closed or (there is not None and is_going(there)):
         return NamespacePlan()
+    if facts.previewed and there is not None and is_kept_up(there):
+        return NamespacePlan()  # whoever has the say about it only looks on
     made = there is None or MADE_ANNOTATION in _annotations(there)
     # Whoever doesn't take over a namespace brings nothing into one that others made.
     claims = [claim for claim in facts.claims if made or claim.creation.adopt]

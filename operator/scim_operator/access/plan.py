@@ -30,7 +30,8 @@ class Facts:
     them; `shards`: over how many it is spread. `moving`: who stands in a binding, isn't wanted here any more,
     and is about to be put into a binding of another place in the same namespace. `limit`: the policy's
     maxNamespaces, when this namespace is one too many; else None. `closed`: the namespace is protected, even
-    from policies that name it literally.
+    from policies that name it literally. `staying`: for a policy in Preview, whom we put there and who may
+    have access still; None: the policy is in force. `kind` is theirs then.
     """
 
     directory: str
@@ -46,6 +47,7 @@ class Facts:
     moving: frozenset[str] = frozenset()
     limit: int | None = None
     closed: bool = False
+    staying: frozenset[str] | None = None
 
     @cached_property
     def ours(self) -> dict[int, Mapping[str, Any]]:
@@ -71,6 +73,9 @@ def plan(place: Place, facts: Facts) -> Plan:
     """The plan of a place."""
     if not facts.directory_exists:
         return Plan(keep=True, problems=(directory_missing(facts.directory),))
+    if facts.staying is not None:
+        # Nobody comes, whatever else is so; and who goes is no longer anybody.
+        return Plan(facts.staying, shard_count(facts.shards, facts.kind, facts.staying))
     if _is_being_adopted(place, facts):
         return Plan(keep=True)  # its own event makes this place due again
     wanted, problems = _wanted(place, facts)

@@ -271,6 +271,13 @@ class PolicySpec(ApiModel):
         )
     )
 
+    enforcement: Literal["Enforce", "Preview"] = Field(
+        "Enforce",
+        description=(
+            "Preview: nobody is added and no namespace is touched; bindings stay as they are, but for people "
+            "who are disabled, deleted or locked. What Enforce would do is told in status.preview."
+        ),
+    )
     groups: GroupSelector | None = None
     people: PeopleSelector | None = None
     subjects: Literal["Users", "Group"] = Field(
@@ -314,6 +321,61 @@ class PolicySpec(ApiModel):
         return self.groups.where if self.groups else {}
 
 
+class BindingCounts(ApiModel):
+    """How many bindings a policy would touch."""
+
+    create: int = Field(description="To be made.")
+    change: int = Field(description="To be written with other people.")
+    delete: int = Field(description="To be deleted, since nobody is left in them.")
+
+
+class NamespaceCounts(ApiModel):
+    """How many namespaces a policy would touch."""
+
+    create: int = Field(description="To be made.")
+    adopt: int = Field(description="Of others, to be taken over.")
+    change: int = Field(description="To get other labels or annotations.")
+    delete: int = Field(description="To be deleted, being unused for long enough.")
+
+
+class PeopleCounts(ApiModel):
+    """How many different people, or groups where these stand in bindings."""
+
+    gain: int = Field(description="Who would have more access somewhere.")
+    lose: int = Field(description="Who would have less access somewhere.")
+
+
+class PreviewedChange(ApiModel):
+    """One thing that Enforce would do. Those about namespaces have no role and no subject."""
+
+    change: Literal[
+        "Add", "Remove", "CreateNamespace", "AdoptNamespace", "ChangeNamespace", "DeleteNamespace"
+    ] = Field(
+        description="What would be done: somebody gets or loses a role, or something about a namespace."
+    )
+    namespace: str = Field(description="Where; empty: in the whole cluster.")
+    role: str | None = Field(None, description="The role somebody would get or lose.")
+    role_kind: Literal["ClusterRole", "Role"] | None = Field(None, description="Its kind.")
+    subject: str | None = Field(None, description="Who, as bindings name them.")
+    subject_kind: Literal["User", "Group"] | None = Field(None, description="A person or a group.")
+
+
+class PolicyPreview(ApiModel):
+    """What Enforce would do now, with what follows from that for other policies."""
+
+    bindings: BindingCounts
+    namespaces: NamespaceCounts
+    people: PeopleCounts
+    total: int = Field(description="How many changes there are; the first 50 are listed.")
+    changes: list[PreviewedChange] = Field(
+        description="By namespace, role and subject.", json_schema_extra={"x-kubernetes-list-type": "atomic"}
+    )
+    problems: list[str] = Field(
+        description="What would be refused or waited for, as far as it can be told without trying.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
 class PolicyStatus(Status):
     """What the policy does at this moment."""
 
@@ -321,6 +383,9 @@ class PolicyStatus(Status):
     people: int | None = Field(None, description="How many different people stand in its bindings.")
     bindings: int | None = Field(None, description="How many bindings are in place.")
     namespaces: int | None = Field(None, description="How many namespaces they stand in.")
+    preview: PolicyPreview | None = Field(
+        None, description="For enforcement: Preview: what Enforce would do."
+    )
 
 
 class AccessPolicy(ApiModel):

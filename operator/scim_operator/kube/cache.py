@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from typing import Any, TypeVar
 
 Object = Mapping[str, Any]
@@ -30,6 +31,13 @@ class Cache:
         self.listed_once = False
         # Grows with every object that comes or goes.
         self.population = 0
+
+    def copy(self) -> Cache:
+        """The same objects, to be changed apart."""
+        made = copy(self)
+        made._objects, made._deleted, made._derived = dict(self._objects), {}, {}
+        made._names = {namespace: set(names) for namespace, names in self._names.items()}
+        return made
 
     def listed(self, items: Iterable[Object], resource_version: str) -> set[Key]:
         """Take in a whole listing. -> keys that changed, those of vanished objects included."""

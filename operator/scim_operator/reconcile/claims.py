@@ -37,6 +37,7 @@ def namespace_facts(world: World, name: str, now: str) -> NamespaceFacts:
         now=now,
         deletion=world.settings.deletion,
         delete_after=max(delays, default=math.inf),
+        previewed=world.is_previewed(label),
     )
 
 
@@ -72,6 +73,8 @@ def _ours(world: World) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _openers_claims(world: World, name: str) -> Iterator[Claim]:
     for place in world.routes.in_namespace(name):
+        if world.is_previewed(place.policy):
+            continue
         openers = world.routes.openers(place)
         creations = {creation for opening in openers.values() for creation in opening.creations}
         if creations:
@@ -84,7 +87,7 @@ def _makers_claims(world: World, name: str, namespace: Mapping[str, Any] | None)
     """The policy on the label made it, and has its say even when no group opens it any more."""
     policy = _label(namespace, POLICY_LABEL)
     spec = world.routes.spec(policy)
-    if spec is not None:
+    if spec is not None and not world.is_previewed(policy):
         for creation in creations_of(spec, name):
             yield Claim(policy, spec.directory, creation, False)
 
@@ -121,6 +124,8 @@ def _is_used(world: World, name: str) -> bool:
     Those who come by a selector alone don't count: they follow namespaces, and don't need this one.
     """
     for place in world.routes.in_namespace(name):
+        if world.is_previewed(place.policy):
+            continue
         if _by_name(world, place) and any(
             True for key in world.routes.openers(place) for _ in world.people.active(place.policy, key)
         ):

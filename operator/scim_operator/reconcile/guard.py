@@ -42,7 +42,8 @@ class Guard:
     async def restrain(self, place: Place, facts: Facts, planned: Plan) -> Restraint:
         """The plan without the removals and additions that have to wait. Raises AgainError."""
         directory = self._directory(place, facts)
-        if not directory or (planned.keep and facts.directory_exists):
+        settled = planned.keep and facts.directory_exists
+        if not directory or settled or self._keeper.is_over(directory):
             self._keeper.note(directory, place, _NOBODY)
             return Restraint(planned)
         self._keeper.judge(self._keeper.guarded(directory))
@@ -111,6 +112,7 @@ class Guard:
         return any(
             not self._belongs(who, other) and not self._is_given_elsewhere(who, other)
             for other in self._holders.places_of(who) - {place}
+            if not self._world.is_previewed(other.policy)  # from there they don't leave
         )
 
     def _belongs(self, who: Who, place: Place) -> bool:

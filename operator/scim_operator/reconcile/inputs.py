@@ -311,7 +311,7 @@ class Inputs:
             return Concerned()
         self._policy_planned[name] = state
         groups = set(self._world.routes.near(name))
-        places = self._world.set_policy(name)
+        places = self._world.set_policy(name) | self._world.bound_by(name)
         groups |= set(self._world.routes.near(name))
         spaces = namespaces_labelled(self._world, POLICY_LABEL, name)
         statuses = {Subject(POLICIES, name), *self._group_statuses(groups), *self._locking.statuses()}

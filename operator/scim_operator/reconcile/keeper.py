@@ -102,6 +102,11 @@ class Keeper:
         except (ApiError, AgainError) as error:
             step.error = error
 
+    def is_over(self, directory: str) -> bool:
+        """True for a directory that is gone with everything that belonged to it."""
+        there = self._world.directories.get(directory) or self._world.holds.get(directory)
+        return not there and directory not in self.holders.directories()
+
     # --- tending a directory -------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -130,7 +135,7 @@ class Keeper:
                 log.exception("tending a RemovalHold failed", extra=told)
 
     async def _tend(self, guarded: Guarded) -> None:
-        if self._is_over(guarded.directory):
+        if self.is_over(guarded.directory):
             self._known.pop(guarded.directory, None)
             return
         async with guarded.lock:
@@ -151,11 +156,6 @@ class Keeper:
     def _names(self) -> set[str]:
         held = (str(obj["metadata"]["name"]) for obj in self._world.holds)
         return {*self._world.directories.names(), *self.holders.directories(), *held}
-
-    def _is_over(self, directory: str) -> bool:
-        """True for a directory that is gone with everything that belonged to it."""
-        there = self._world.directories.get(directory) or self._world.holds.get(directory)
-        return not there and directory not in self.holders.directories()
 
     def _approve(self, guarded: Guarded, ledger: Ledger) -> bool:
         obj = guarded.stored or {}

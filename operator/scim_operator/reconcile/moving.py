@@ -55,6 +55,8 @@ class Moving:
         for other in self._wanted_at(name, kind):
             if not _related(place, other) or not self._pending(other) or self._world.kind(other) != kind:
                 continue
+            if self._world.is_previewed(other.policy):
+                continue
             if seconds > (_LONGEST_FOR_FAILING if self._failing(other) else _LONGEST):
                 continue
             if other not in there:

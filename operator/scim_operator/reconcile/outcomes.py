@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from scim_operator.access.bindings import Who
 from scim_operator.access.choice import Told
+from scim_operator.access.foreseen import Foreseen
 from scim_operator.access.places import Place
 from scim_operator.access.problems import Problem
 from scim_operator.access.renames import Held
@@ -55,6 +56,8 @@ class Outcomes:
         self._causes: dict[Person, str] = {}
         self._namespaces: dict[str, NamespaceOutcome] = {}
         self._renames: dict[Person, Held] = {}
+        # Of policies in Preview: what they would do.
+        self.foreseen: dict[str, Foreseen] = {}
 
     def of(self, place: Place) -> Outcome:
         """The outcome of a place; nothing before its first pass."""

@@ -20,7 +20,7 @@ from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
-from scim_operator.kube.resources import ROLES, Resource
+from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.applier import Applier
 from scim_operator.reconcile.causes import request_of, tell_cause
 from scim_operator.reconcile.concerned import Concerned
@@ -33,9 +33,11 @@ from scim_operator.reconcile.namespaces import Namespaces
 from scim_operator.reconcile.outcomes import NamespaceOutcome, Outcome
 from scim_operator.reconcile.overdue import Overdue
 from scim_operator.reconcile.patience import Patience
+from scim_operator.reconcile.previews import Previews
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.renames import Renames
 from scim_operator.reconcile.resources import LOCKS, POLICIES, TEMPLATES
+from scim_operator.reconcile.roles import role_exists
 from scim_operator.reconcile.status_writer import StatusWriter
 from scim_operator.reconcile.statuses import Statuses, Subject
 from scim_operator.reconcile.strays import Strays
@@ -87,6 +89,7 @@ class Reconciler:
         self._keeper = Keeper(client, world, now, self._look_at_places)
         self._guard = Guard(world, statuses.outcomes, self._keeper)
         self._writer = StatusWriter(client, statuses, recorder, busy, self._wrote_status)
+        self._previews = Previews(client, world, statuses.outcomes, self._writer.mark, now)
         self._renames = Renames(
             client, world, statuses.outcomes, self.observe, self._writer.mark, lambda group, name: False
         )
@@ -115,6 +118,7 @@ class Reconciler:
             "ledger": self._keeper.queue,
             "renames": self._renames.queue,
             **self._namespaces.queues,
+            "previews": self._previews.queue,
             **self._writer.queues,
         }
 
@@ -147,6 +151,7 @@ class Reconciler:
                 tasks.create_task(self._keeper.absence.run(self._list_again))
                 tasks.create_task(self._namespaces.run())
                 tasks.create_task(self._renames.run())
+                tasks.create_task(self._previews.run())
                 tasks.create_task(self._writer.run())
                 tasks.create_task(self._sweep())
                 tasks.create_task(self._refresh_directories())
@@ -166,6 +171,8 @@ class Reconciler:
         self._renames.look_at(concerned.renamed)
         self._namespaces.look_at(concerned.namespaces)
         self._namespaces.tend(concerned.unhurried)
+        if concerned.places or concerned.unhurried:
+            self._previews.look_at()
         directories = {subject for subject in concerned.statuses if subject.resource == DIRECTORIES}
         self._writer.mark(concerned.statuses - directories)
         for subject in directories:
@@ -237,7 +244,7 @@ class Reconciler:
         # Nobody gets by a group's former name what its new one doesn't give.
         if self._ahead.postpones(place, self._world.is_ahead(place) or self._renames.concern(place)):
             return True
-        asked = await self._role_exists(place) if place.kind == "Role" else None
+        asked = await role_exists(self._client, place) if place.kind == "Role" else None
         facts = self._world.facts(place, asked)
         facts = replace(facts, moving=await self._moving_from(place, facts))
         request = self._causes.pop(place, None)
@@ -281,19 +288,10 @@ class Reconciler:
         self._guard.passed(place, facts, planned)
         return (*planned.problems, *refused), refused, sure
 
-    async def _role_exists(self, place: Place) -> bool:
-        """Namespaces hold many Roles, and few are granted: these are asked for, instead of watching all."""
-        try:
-            await self._client.get(ROLES, place.role, namespace=place.namespace)
-        except ApiError as error:
-            if error.not_found:
-                return False
-            if error.status != 403:  # a role outside the list: binding it says so better
-                raise
-        return True
-
     async def _moving_from(self, place: Place, facts: Facts) -> frozenset[str]:
-        """Who moves to another binding."""
+        """Who moves to another binding. From one whose policy only looks on, nobody does."""
+        if facts.staying is not None:
+            return frozenset()
         since = self._moving_since.get(place, self._monotonic())
         moving = await self._moving.from_place(place, facts, self._monotonic() - since)
         if moving:

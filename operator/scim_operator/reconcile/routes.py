@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import TypeVar
 
 from scim_operator.access.bindings import SubjectKind
@@ -39,6 +40,21 @@ class Routes:
         self._with_role: dict[tuple[str, str], set[Place]] = defaultdict(set)
         self._spaces: dict[str, Counter[str]] = defaultdict(Counter)
         self._space_versions: Counter[str] = Counter()
+
+    def copy(self) -> Routes:
+        """The same, whose namespaces can be changed apart: groups and policies can't."""
+        made = copy(self)
+        for name, held in vars(self).items():
+            if isinstance(held, dict):
+                setattr(made, name, held.copy())
+        made._in_namespace.update((key, set(places)) for key, places in self._in_namespace.items())
+        made._with_role.update((key, set(places)) for key, places in self._with_role.items())
+        made._spaces.update((policy, Counter(spaces)) for policy, spaces in self._spaces.items())
+        selecting = {policy for policy, spec in self._policies.items() if _selectors(spec)}
+        for place, openers in self._openers.items():
+            if place.policy in selecting:
+                made._openers[place] = dict(openers)
+        return made
 
     # --- changes -------------------------------------------------------------------------------------------
 
@@ -119,7 +135,11 @@ class Routes:
         opened = {
             policy: places_of_group(policy, spec, named, self._settings, self._select)
             for policy, spec in self._policies.items()
-            if spec.directory == group[0] and spec.groups and spec.groups.on_rename == "Hold"
+            # What is only previewed is given to nobody, neither under the old name nor under the new one.
+            if spec.directory == group[0]
+            and spec.groups
+            and spec.groups.on_rename == "Hold"
+            and spec.enforcement == "Enforce"
         }
         return {
             policy: frozenset(Right.of(place) for place, _ in found.places)

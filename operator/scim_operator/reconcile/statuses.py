@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from scim_operator.access.conditions import of_problems, updated
+from scim_operator.access.foreseen import Foreseen
 from scim_operator.access.locks import told
 from scim_operator.access.places import Place
 from scim_operator.access.plan import directory_missing, revocation_delayed
@@ -29,6 +30,8 @@ from scim_operator.scim.schemas import GROUP, USER
 
 _SHOWN = 3
 _TOLD_OF_GUARD = ("GuardTripped", "Frozen", "RenameHeld")
+# So many changes does a policy's status list.
+_PREVIEWED = 50
 
 
 class Subject(NamedTuple):
@@ -133,11 +136,20 @@ class Statuses:
         ready = (
             "access is in place" if counts["bindings"] else "nobody active is in the group: nothing to grant"
         )
+        if (
+            places
+            and not counts["bindings"]
+            and all(self._world.is_previewed(item.policy) for item in places)
+        ):
+            names = ", ".join(sorted({item.policy for item in places}))
+            ready = f"nothing is granted: AccessPolicy {names} is in Preview; its status tells what would be"
         ready = ready if places else _not_meant(self._world.routes.misses_of_group(key))
         return self._made(group.metadata, group.status, fields, problems, ready)
 
     def _policy(self, name: str) -> Wanted | None:
         policy = self._world.policies.get(name)
+        if policy is None or not self._world.is_previewed(name):
+            self.outcomes.foreseen.pop(name, None)
         if policy is None:
             return None
         places = self._world.routes.of_policy(name)
@@ -156,7 +168,7 @@ class Statuses:
         if not self._world.settings.deletion and _deletes(spec):
             problems.append(_deletion_off())
         matched = self._world.routes.matched(name)
-        fields = {"groups": len(matched), "people": len(people), **counts}
+        fields: dict[str, Any] = {"groups": len(matched), "people": len(people), **counts}
         # Whoever names a group in the provider must not be able to turn a policy red.
         remarks = [
             *(rename_held(held) for held in self.outcomes.renames() if name in held.policies),
@@ -165,8 +177,13 @@ class Statuses:
             *([revocation_delayed()] if self._world.routes.subject_kind(name) == "Group" else []),
         ]
         nothing = _nothing_granted(over_people="people" in spec, matched=matched)
-        ready = "access is in place" if counts["bindings"] else nothing
-        return self._made(policy["metadata"], policy.get("status") or {}, fields, problems, ready, remarks)
+        ready, reason = "access is in place" if counts["bindings"] else nothing, "Reconciled"
+        if self._world.is_previewed(name):
+            foreseen = self.outcomes.foreseen.get(name)
+            fields["preview"] = foreseen and foreseen.as_status(_PREVIEWED)
+            ready, reason = _previewed(foreseen), "Preview"
+        known = policy.get("status") or {}
+        return self._made(policy["metadata"], known, fields, problems, ready, remarks, reason=reason)
 
     def _directory(self, name: str) -> Wanted | None:
         directory = self._world.directories.objects.get(name)
@@ -288,6 +305,25 @@ def _nothing_granted(*, over_people: bool, matched: Sequence[GroupKey]) -> str:
         return "the filter finds nobody active: nothing to grant"
     whom = "nobody is in the groups" if matched else "no group matches"
     return f"{whom} yet: nothing to grant"
+
+
+def _previewed(foreseen: Foreseen | None) -> str:
+    """What a policy would do, in a sentence; None: that isn't computed yet."""
+    if foreseen is None:
+        return "nothing is granted or changed (enforcement: Preview); status.preview follows in a moment"
+    counts = foreseen.counts
+    would = ", ".join(
+        f"{what} {counts[kind][key]}"
+        for kind, key, what in (
+            ("people", "gain", "people who would gain access:"),
+            ("people", "lose", "who would lose it:"),
+            ("bindings", "create", "bindings to be made:"),
+            ("bindings", "change", "changed:"),
+            ("bindings", "delete", "deleted:"),
+            ("namespaces", "create", "namespaces to be made:"),
+        )
+    )
+    return f"nothing is granted or changed; {would}; to carry it out, set spec.enforcement to Enforce"
 
 
 def _deletes(spec: Mapping[str, Any]) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
@@ -28,7 +30,7 @@ from scim_operator.access.shards import shard_count
 from scim_operator.access.subjects import Refused
 from scim_operator.access.templates import read_template
 from scim_operator.access.validity import invalid
-from scim_operator.api.kinds import DIRECTORY_LABEL
+from scim_operator.api.kinds import POLICY_LABEL
 from scim_operator.api.policy import PolicySpec
 from scim_operator.api.template import TemplateSpec
 from scim_operator.directory.directories import Directories
@@ -38,6 +40,7 @@ from scim_operator.kube.cache import Cache, content_only, key_of, metadata_only
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.limits import Limits
 from scim_operator.reconcile.locks import Locks
+from scim_operator.reconcile.looking_on import directory_of, kind_in, looked_on
 from scim_operator.reconcile.naming import Naming
 from scim_operator.reconcile.people import People
 from scim_operator.reconcile.resources import CONTENTS
@@ -77,11 +80,12 @@ class World:
         self.role_bindings = Cache()
         self.cluster_role_bindings = Cache()
         self.invalid_policies: dict[str, str] = {}
-        self.limits = Limits(
-            self.routes,
-            self._is_bound,
-            lambda: self.role_bindings.population + self.cluster_role_bindings.population,
-        )
+        # The policies that only look on, and in a rehearsal those of them that are taken to be in force.
+        self.previewed: set[str] = set()
+        self.enforced: frozenset[str] = frozenset()
+        # Whether places would have bindings: where a rehearsal has come to something.
+        self.rehearsed: dict[Place, bool] = {}
+        self.limits = self._limits()
         self.holds = Cache()
         # The kinds of our own of which objects vanished; perhaps because their CRD is going.
         self.vanished: set[Resource] = set()
@@ -98,6 +102,22 @@ class World:
         self.taken_in: dict[tuple[str, str], Revision] = {}
         # Over how many bindings a place is spread, where these are several: the most that any of them tells.
         self._shards: dict[Place, int] = {}
+
+    def shadow(self, enforced: frozenset[str]) -> World:
+        """The same people and bindings, with namespaces of its own, in which these policies are in force."""
+        made = copy(self)
+        made.enforced = enforced
+        made.rehearsed = {}
+        made.routes = self.routes.copy()
+        made.namespaces = self.namespaces.copy()
+        made.limits = made._limits()
+        return made
+
+    def _limits(self) -> Limits:
+        def population() -> int:
+            return self.role_bindings.population + self.cluster_role_bindings.population + len(self.rehearsed)
+
+        return Limits(self.routes, self._is_bound, population)
 
     # --- people --------------------------------------------------------------------------------------------
 
@@ -178,6 +198,9 @@ class World:
         """Take in the cached policy of that name, or its absence. -> the places concerned."""
         obj = self.policies.get(name)
         self.invalid_policies.pop(name, None)
+        self.previewed.discard(name)
+        if obj is not None and obj["spec"].get("enforcement") == "Preview":
+            self.previewed.add(name)
         self.rosters.forget_policy(name)
         if obj is None:
             self.people.look_for(name, None)
@@ -195,6 +218,10 @@ class World:
             spec = None
         self.people.look_for(name, spec)
         return self.limits.around(lambda: self.routes.set_policy(name, spec))
+
+    def is_previewed(self, policy: str) -> bool:
+        """True for a policy that only looks on, of which nothing is carried out."""
+        return policy in self.previewed and policy not in self.enforced
 
     def set_template(self, name: str) -> None:
         """Take in the cached template of that name, or its absence."""
@@ -218,10 +245,10 @@ class World:
         kind, subjects, shards = self.kind(place), self.subjects_at(place), self.shards(place)
         # Somebody else's may have the name of a shard that is still to come.
         bindings = self.bindings(place, max(shards, shard_count(shards, kind, subjects)))
-        directory = self._directory_at(place) or _directory_of(bindings.values())
+        directory = self._directory_at(place) or directory_of(bindings.values())
         openings = list(openers.values())
         opening = widest(openings) if openings else None
-        return Facts(
+        facts = Facts(
             directory=directory,
             directory_exists=opening is None or self.directories.get(directory) is not None,
             opening=opening,
@@ -235,10 +262,21 @@ class World:
             limit=self.limits.refused(place),
             closed=self.settings.is_closed(place.namespace),
         )
+        if not self.is_previewed(place.policy):
+            return facts
+        facts = looked_on(place, facts, self.held(place), self._may_stay)
+        exists = not facts.ours or self.directories.get(facts.directory) is not None
+        return replace(facts, directory_exists=exists)
+
+    def _may_stay(self, place: Place, who: Who, directory: str) -> bool:
+        """False for somebody disabled, deleted, renamed, or locked."""
+        if self.at_once(place, who):
+            return False
+        return any(record.directory == directory for record in self.naming.called(who[1], who[0]))
 
     def _is_bound(self, policy: str, namespace: str) -> bool:
         places = (place for place in self.routes.in_namespace(namespace) if place.policy == policy)
-        return any(self.held(place) for place in places)
+        return any(self.rehearsed.get(place, bool(self.held(place))) for place in places)
 
     def is_ahead(self, place: Place) -> bool:
         """True while the index knows more of a group that opens a place than its last event told.
@@ -265,7 +303,7 @@ class World:
             place = own_place(binding)
             if place is not None:
                 self.saw_binding(place, binding)
-                yield place, self._directory_at(place) or _directory_of([binding])
+                yield place, self._directory_at(place) or directory_of([binding])
 
     def places_of_directory(self, directory: str) -> set[Place]:
         """The places that its groups or people open."""
@@ -273,6 +311,14 @@ class World:
 
     def _directory_at(self, place: Place) -> str:
         return next((key[0] for key in self.routes.openers(place)), "")
+
+    def bound_by(self, policy: str) -> set[Place]:
+        """The places that a policy has bindings at, whether it opens them still or not."""
+        every = chain(self.role_bindings, self.cluster_role_bindings)
+        theirs = (
+            item for item in every if (item["metadata"].get("labels") or {}).get(POLICY_LABEL) == policy
+        )
+        return {place for place in map(own_place, theirs) if place is not None}
 
     def bindings_of(self, place: Place) -> Cache:
         """Where the bindings of a place are kept."""
@@ -325,7 +371,7 @@ class World:
 
     def kind(self, place: Place) -> SubjectKind:
         """What stands in the place's bindings; for a policy that is gone, what stands there still."""
-        return self.routes.subject_kind(place.policy) or _kind_in(self.bindings(place).values())
+        return self.routes.subject_kind(place.policy) or kind_in(self.bindings(place).values())
 
     def subjects_at(self, place: Place) -> frozenset[str]:
         """Who should stand in the place's bindings, as far as people, groups and locks are concerned."""
@@ -340,13 +386,3 @@ class World:
             return subjects
         # Nobody is added before the name is written; nor does anybody leave because it isn't.
         return subjects & {name for standing, name in self.standing(place) if standing == kind}
-
-
-def _kind_in(bindings: Iterable[Mapping[str, Any]]) -> SubjectKind:
-    subjects = (item for binding in bindings for item in binding.get("subjects") or ())
-    return "Group" if any(item["kind"] == "Group" for item in subjects) else "User"
-
-
-def _directory_of(bindings: Iterable[Mapping[str, Any]]) -> str:
-    labels = (binding["metadata"].get("labels") or {} for binding in bindings)
-    return next((str(found[DIRECTORY_LABEL]) for found in labels if DIRECTORY_LABEL in found), "")

@@ -1,0 +1,87 @@
+"""What the policies in Preview would do, kept current as people, groups and namespaces change.
+
+Computed whole, one policy at a time and far behind everything else: whatever moves may concern it, and after
+a burst it is computed once. It takes at most one part in twenty of the event loop's time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from scim_operator.access.foreseen import Foreseen
+from scim_operator.kube.client import KubeClient
+from scim_operator.kube.errors import ApiError
+from scim_operator.reconcile.outcomes import Outcomes
+from scim_operator.reconcile.queue import KeyedQueue
+from scim_operator.reconcile.rehearsal import Rehearsal
+from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.statuses import Subject
+from scim_operator.reconcile.world import World
+
+log = logging.getLogger(__name__)
+
+_COALESCE_SECONDS = 0.5
+_REST = 20
+# Longer than that without a key taken from the queue looks as if the operator were stuck.
+_LONGEST_REST_SECONDS = 30.0
+
+
+class Previews:
+    """`mark` is told whose statuses differ. `now`: RFC 3339."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        world: World,
+        outcomes: Outcomes,
+        mark: Callable[[Iterable[Subject]], None],
+        now: Callable[[], str],
+    ) -> None:
+        self._client = client
+        self._world = world
+        self._outcomes = outcomes
+        self._mark = mark
+        self._now = now
+        self.queue: KeyedQueue[str] = KeyedQueue()
+
+    def look_at(self) -> None:
+        """Something moved: what policies would do may be something else now."""
+        for policy in self._world.previewed:
+            self.queue.add_later(policy, _COALESCE_SECONDS)
+
+    async def run(self) -> None:
+        """Compute until cancelled."""
+        try:
+            while True:
+                policy = await self.queue.get()
+                began = time.monotonic()
+                await self._compute(policy)
+                await asyncio.sleep(min(_REST * (time.monotonic() - began), _LONGEST_REST_SECONDS))
+        finally:
+            self.queue.close()
+
+    async def _compute(self, policy: str) -> None:
+        try:
+            if policy in self._world.previewed:
+                found = await foresee(self._client, self._world, policy, self._now())
+                self._outcomes.foreseen[policy] = found
+                self._mark([Subject(POLICIES, policy)])
+            self.queue.done(policy)
+        except ApiError as error:
+            pause = self.queue.failed(policy)
+            told = {"policy": policy, "error": str(error), "again_in_seconds": pause}
+            log.warning("what a policy would do couldn't be computed", extra=told)
+        except Exception:
+            # One odd object must not end the previews of all others.
+            self.queue.failed(policy)
+            log.exception("what a policy would do couldn't be computed", extra={"policy": policy})
+
+
+async def foresee(client: KubeClient, world: World, policy: str, now: str) -> Foreseen:
+    """What a policy would do if it were in force."""
+    shadow = world.shadow(frozenset({policy}))
+    places = shadow.routes.of_policy(policy) | shadow.bound_by(policy)
+    return await Rehearsal(client, shadow, now).of(places)
