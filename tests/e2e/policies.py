@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.cluster.cluster import Cluster
 from tests.entra import EntraClient, Person
-from tests.eventually import eventually
+from tests.eventually import becomes, eventually
 
 Object = dict[str, Any]
 # The directory of the tests about access; each has a prefix of its own for its groups.
@@ -55,6 +55,21 @@ def raised(cluster: Cluster, policy_name: str, kind: str) -> Object:
         lambda: conditions(cluster, "accesspolicy", policy_name).get(kind, {}),
         lambda seen: seen.get("status") == "True",
     )
+
+
+def rename_everybody(cluster: Cluster, directory: str, template: str) -> None:
+    """Change how a directory names people, and let the old names go as an approver does, until none waits."""
+    patch = json.dumps({"spec": {"subjects": {"user": template}}})
+    cluster.kubectl("patch", "scimdirectory", directory, "--type=merge", "-p", patch)
+
+    def over() -> bool:
+        status = _get(cluster, "removalhold", directory).get("status", {})
+        if text := status.get("hash"):
+            approval = json.dumps({"spec": {"approve": text}})
+            cluster.kubectl("patch", "removalhold", directory, "--type=merge", "-p", approval)
+        return "keys" not in status and bool(status.get("subjects", {}).get("user") == template)
+
+    becomes(over, True, 20)
 
 
 def hire(entra: EntraClient, name: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.policies import DIRECTORY, apply, bindings, hire, policy
+from tests.e2e.policies import DIRECTORY, apply, bindings, hire, policy, rename_everybody
 from tests.e2e.replay import Permission, Replay
 from tests.entra import EntraClient
 from tests.eventually import becomes
@@ -41,17 +40,13 @@ class Team:
         """What the team's people hold, or those they are called now."""
         return {held for held in moment if held[0].removeprefix(_PREFIX).startswith(f"{self.name}-")}
 
-    def name_people(self, template: str) -> None:
-        """Change the directory's template of subjects."""
-        patch = json.dumps({"spec": {"subjects": {"user": template}}})
-        self.cluster.kubectl("patch", "scimdirectory", DIRECTORY, "--type=merge", "-p", patch)
-
 
 @pytest.fixture
 def team(operator: Installation, entra: EntraClient, name: str) -> Iterator[Team]:
     made = Team(operator, entra, name)
     yield made
-    made.name_people("{userName}")
+    if any(person.startswith(_PREFIX) for person in made.people):
+        rename_everybody(operator.cluster, DIRECTORY, "{userName}")
 
 
 def _everybody(team: Team, role: str) -> set[Permission]:
@@ -108,7 +103,7 @@ def _user_renamed(team: Team) -> set[Permission]:
 
 
 def _template_of_subjects_changed(team: Team) -> set[Permission]:
-    team.name_people(f"{_PREFIX}{{userName}}")
+    rename_everybody(team.cluster, DIRECTORY, f"{_PREFIX}{{userName}}")
     team.people = [f"{_PREFIX}{person}" for person in team.people]
     return _everybody(team, "edit")
 

@@ -13,12 +13,11 @@ from uuid import UUID
 import pytest
 
 from scim_operator.directory.records import GROUPS, USERS, Meta, object_of, spec_of
-from scim_operator.kube.client import KubeClient
-from scim_operator.kube.credentials import load_credentials
 from scim_operator.kube.resources import Resource
 from tests.cluster.cluster import Cluster
 from tests.e2e.policies import apply, bindings, policy
 from tests.e2e.replay import RBAC, Replay
+from tests.e2e.restoring import restore
 from tests.entra import EntraClient
 from tests.eventually import SECONDS, becomes, eventually
 from tests.installation import Installation
@@ -82,19 +81,11 @@ def _group(number: int, name: str, members: range) -> dict[str, Any]:
 
 
 async def _fill(cluster: Cluster, size: Size) -> None:
-    """As a restore would: straight into the API server, 32 at a time."""
     todo: list[tuple[Resource, dict[str, Any]]] = [(USERS, _user(number)) for number in range(size.users)]
     groups = list(enumerate(size.names()))
     assert len(groups) == size.groups
     todo += [(GROUPS, _group(number, name, members)) for number, (name, members) in groups]
-    waiting = iter(todo)
-    async with KubeClient(await load_credentials(str(cluster.kubeconfig))) as client:
-
-        async def work() -> None:
-            for resource, body in waiting:
-                await client.create(resource, body)
-
-        await asyncio.gather(*(work() for _ in range(32)))
+    await restore(cluster, todo)
 
 
 @pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size.users}-users")

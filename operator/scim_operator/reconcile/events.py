@@ -20,8 +20,8 @@ _NAMESPACE = "default"
 _LONGEST_NOTE = 1024
 # One bad edit of a policy can concern ten thousand groups: a kind may say so much at once, and then so often.
 _BURST, _SECONDS_EACH = 50, 10.0
-# Their messages name Secrets: another one is news.
-_EACH_WORDING = ("TokenUnusable", "TokenExpiring")
+# Their messages name Secrets, or who waits: another one is news.
+_EACH_WORDING = ("TokenUnusable", "TokenExpiring", "GuardTripped")
 # Reasons for being ready that are news: somebody is locked, or something has ended.
 _TOLD = ("Locked", "Ended")
 

@@ -31,7 +31,21 @@ class ReconcileMetrics(Collector):
         yield from self._access()
         yield from self._timed()
         yield self._conditions()
+        yield from self._guarded()
         yield from self._waiting()
+
+    def _guarded(self) -> Iterator[Metric]:
+        held = GaugeMetricFamily(
+            "scim_operator_removals_held", "Removals that wait for approval.", labels=["directory"]
+        )
+        frozen = GaugeMetricFamily(
+            "scim_operator_frozen", "1 while nobody of the directory loses access.", labels=["directory"]
+        )
+        for hold in self._world.holds:
+            status = hold.get("status") or {}
+            held.add_metric([key_of(hold)[1]], status.get("waiting") or 0)
+            frozen.add_metric([key_of(hold)[1]], float("frozen" in status))
+        yield from (held, frozen)
 
     def _access(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(
