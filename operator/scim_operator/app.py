@@ -53,6 +53,7 @@ class Options:
     literal_namespaces: frozenset[str]
     namespace_deletion: bool
     template_kinds: tuple[Resource, ...]
+    longest_grant: float
 
 
 class Operator:
@@ -73,6 +74,7 @@ class Operator:
             options.literal_namespaces,
             deletion=options.namespace_deletion,
             template_kinds=frozenset((item.api_version, item.kind) for item in kinds),
+            longest_grant=options.longest_grant,
         )
         world = World(self._index, self._directories, settings, kinds)
         statuses = Statuses(world, now=_now, url=self._url, tokens=self._tokens)
@@ -156,7 +158,11 @@ class Operator:
             left = self._reconciler.overdue
             if left is None:
                 return "waiting for the lists, to see who must be out first"
-            return f"taking out of {left} places who is locked" if left else None
+            return (
+                f"taking out of {left} places whoever is locked, or had it until a time that has come"
+                if left
+                else None
+            )
 
         return {
             "inputs": listed,

@@ -61,7 +61,7 @@ def people(cluster: Cluster) -> Iterator[dict[str, Person]]:
     """Authors of policies and templates, by the rights that they hold on roles and namespaces."""
     write = {
         "apiGroups": ["scim-operator.io"],
-        "resources": ["accesspolicies", "namespacetemplates"],
+        "resources": ["accesspolicies", "namespacetemplates", "accessgrants"],
         "verbs": ["get", "create", "update", "delete"],
     }
 

@@ -67,6 +67,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "protected-namespaces": {"protectedNamespaces": ["prod", "infra"]},
     "literal-namespaces": {"protectedNamespaces": ["prod"], "literalNamespaces": ["prod", "kube-system"]},
+    "longest-grant": {"maxGrantDuration": "12h"},
     "identity-editors": {"identityEditors": ["system:serviceaccount:velero:velero", "o'neill@example.com"]},
     "ports": {"ports": {"scim": 18080, "health": 18081, "metrics": 19090}, "bindAddress": "127.0.0.1"},
     "log-level": {"logLevel": "debug"},

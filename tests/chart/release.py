@@ -39,7 +39,7 @@ class Release:
         for directory in directories:
             self.cluster.request("DELETE", f"/apis/scim-operator.io/v1alpha1/scimdirectories/{directory}")
         for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
-            for name in ("policy-authors", "template-authors"):
+            for name in ("policy-authors", "template-authors", "grant-authors"):
                 path = f"/apis/admissionregistration.k8s.io/v1/{kind}/{self.fullname}-{name}"
                 self.cluster.request("DELETE", path)
         self.cluster.request("DELETE", f"/api/v1/namespaces/{self.name}")

@@ -97,6 +97,17 @@ SAMPLES: dict[str, dict[str, Any]] = {
             "until": "2026-11-27T18:00:00+01:00",
         }
     },
+    "accessgrants": {
+        "spec": {
+            "directory": "entra",
+            "userName": "Ada@example.com",
+            "clusterRole": "view",
+            "namespace": "infra",
+            "until": "2026-11-27T18:00:00+01:00",
+            "reason": "INC-4711",
+            "requestedBy": "admin",
+        }
+    },
 }
 KINDS = {
     "scimdirectories": "ScimDirectory",
@@ -105,6 +116,7 @@ KINDS = {
     "accesspolicies": "AccessPolicy",
     "namespacetemplates": "NamespaceTemplate",
     "accesslocks": "AccessLock",
+    "accessgrants": "AccessGrant",
 }
 
 

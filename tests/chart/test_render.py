@@ -25,6 +25,8 @@ CLUSTER_RIGHTS = {
     ("scim-operator.io", "scimgroups"): "get list watch create update patch delete",
     ("scim-operator.io", "scimgroups/status"): "patch",
     ("scim-operator.io", "namespacetemplates"): "list watch",
+    ("scim-operator.io", "accessgrants"): "list watch",
+    ("scim-operator.io", "accessgrants/status"): "patch",
     ("scim-operator.io", "accesslocks"): "list watch",
     ("scim-operator.io", "accesslocks/status"): "patch",
     ("scim-operator.io", "namespacetemplates/status"): "patch",
@@ -219,6 +221,8 @@ def test_every_role_is_not_grantable(chart: Renderer, entry: str) -> None:
         ("externalURL=https://a.example.com/scim/v2/entra", "leave out /scim/v2 and what follows"),
         ("protectedNamespaces={Prod}", "at '/protectedNamespaces/0'"),
         ("literalNamespaces={Prod}", "at '/literalNamespaces/0'"),
+        ("maxGrantDuration=7d", "at '/maxGrantDuration': '7d' does not match"),
+        ("maxGrantDuration=", "at '/maxGrantDuration': '' does not match"),
         ("identityEditors=admin", "at '/identityEditors': got string, want array"),
         ("resources.limit.memory=1Gi", "at '/resources': additional properties 'limit' not allowed"),
         ("resources.limits.memroy=1Gi", "at '/resources/limits': additional properties 'memroy' not allowed"),
@@ -328,6 +332,7 @@ def test_the_command_by_default(chart: Renderer) -> None:
         "--scim-port=8080",
         "--health-port=8081",
         "--metrics-port=9090",
+        "--max-grant-duration=168h",
         "--log-level=info",
     ]
     assert {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]} == {
@@ -344,7 +349,7 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
         *("--set", "logLevel=debug"),
         *("--set", "externalURL=https://scim.example.com/,protectedNamespaces={prod,infra}"),
         *("--set", "literalNamespaces={prod,kube-system}"),
-        *("--set", "namespaceDeletion=true"),
+        *("--set", "namespaceDeletion=true,maxGrantDuration=12h30m"),
         *("--set-json", f"templateKinds={json.dumps([CONFIG_MAPS, EXTERNAL_SECRETS])}"),
     )["spec"]["template"]["spec"]["containers"]
     assert container["args"] == [
@@ -358,6 +363,7 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
         "--literal-namespaces=prod,kube-system",
         "--namespace-deletion",
         "--template-kinds=v1/configmaps/ConfigMap,external-secrets.io/v1/externalsecrets/ExternalSecret",
+        "--max-grant-duration=12h30m",
         "--log-level=debug",
     ]
     assert {port["name"]: port["containerPort"] for port in container["ports"]} == {

@@ -16,18 +16,19 @@ def test_admission_uses_what_kubernetes_1_30_knows(chart: Renderer) -> None:
     `flatten` and `distinct`, for example, came with 1.34; optional values with 1.28.
     """
     policies = [item["spec"] for item in chart.objects() if item["kind"] == "ValidatingAdmissionPolicy"]
-    assert len(policies) == 6
+    assert len(policies) == 7
     parts = ("matchConditions", "variables", "validations")
     entries = [entry for policy in policies for part in parts for entry in policy.get(part, [])]
     texts = [entry.get(key, "") for entry in entries for key in ("expression", "messageExpression")]
     # Words in CEL's strings aren't calls.
     code = re.sub(r"'[^']*'", "''", "\n".join(texts).replace(r"\'", ""))
     comprehensions = {"has", "all", "exists", "filter", "map"}
-    authorizer = {"group", "resource", "name", "check", "allowed"}
+    authorizer = {"group", "resource", "namespace", "name", "check", "allowed"}
     strings = {"matches", "contains", "startsWith", "indexOf", "substring", "join", "split"}
     optional = {"of", "none", "orValue", "hasValue"}
     known = comprehensions | authorizer | strings | optional | {"size"}
-    assert set(re.findall(r"(\w+)\(", code)) - {"in"} <= known
+    times = {"timestamp", "duration", "string"}
+    assert set(re.findall(r"(\w+)\(", code)) - {"in"} <= known | times
 
 
 @pytest.mark.parametrize("fence", ["identities", "bindings", "namespaces", "contents"])

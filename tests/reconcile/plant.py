@@ -28,7 +28,7 @@ from scim_operator.kube.resources import (
 )
 from scim_operator.reconcile.events import Recorder
 from scim_operator.reconcile.reconciler import Reconciler
-from scim_operator.reconcile.resources import BINDINGS, CONTENTS, HOLDS, LOCKS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import BINDINGS, CONTENTS, GRANTS, HOLDS, LOCKS, POLICIES, TEMPLATES
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 from tests.directory.api_server import ApiServer
@@ -171,7 +171,7 @@ class Plant:
 
 
 _WATCHED = (
-    *(USERS, GROUPS, DIRECTORIES, POLICIES, TEMPLATES, LOCKS, NAMESPACES, CLUSTER_ROLES),
+    *(USERS, GROUPS, DIRECTORIES, POLICIES, TEMPLATES, LOCKS, GRANTS, NAMESPACES, CLUSTER_ROLES),
     *(USERS, GROUPS, DIRECTORIES, HOLDS, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES),
     *(*BINDINGS, *CONTENTS, *TEMPLATE_KINDS),
 )

@@ -30,7 +30,10 @@ META = {"created": "2026-01-01T00:00:00Z", "lastModified": "2026-01-01T00:00:00Z
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True)
 TEMPLATE_KINDS = (CONFIG_MAPS,)
 SETTINGS = Settings(
-    frozenset({"scim-operator"}), deletion=True, template_kinds=frozenset({("v1", "ConfigMap")})
+    frozenset({"scim-operator"}),
+    deletion=True,
+    template_kinds=frozenset({("v1", "ConfigMap")}),
+    longest_grant=7 * 86400.0,
 )
 NOW = "2026-01-01T00:00:00Z"
 # A directory whose people may leave by the hundred: what is tested there isn't the guard.

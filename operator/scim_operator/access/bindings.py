@@ -17,6 +17,7 @@ from typing import Any, Literal
 from scim_operator.access.places import Place
 from scim_operator.api.kinds import (
     DIRECTORY_LABEL,
+    GRANT_LABEL,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     POLICY_LABEL,
@@ -53,13 +54,26 @@ def _name(policy: str, kind: str, role: str, shard: int) -> str:
 
 
 def binding_name(place: Place, shard: int = 0) -> str:
-    """`scim-<policy>-<hash>`; another role is another name, since a binding's role can't change."""
+    """`scim-<policy>-<hash>`, or `scim-grant-<grant>-<hash>`; another role is another name, since a binding's
+    role can't change.
+    """
+    if place.grant:
+        # No policy's name is empty: a policy called grant-… has other hashes.
+        digest = short_hash("", place.grant, place.kind, place.role, str(shard))
+        return f"scim-grant-{place.grant[:40].rstrip('-')}-{digest}"
     return _name(place.policy, place.kind, place.role, shard)
 
 
 def labels(policy: str, directory: str) -> dict[str, str]:
     """The labels on everything we make."""
     return {MANAGED_BY_LABEL: MANAGED_BY, POLICY_LABEL: policy, DIRECTORY_LABEL: directory}
+
+
+def labels_at(place: Place, directory: str) -> dict[str, str]:
+    """The labels on the bindings of a place."""
+    if place.grant:
+        return {MANAGED_BY_LABEL: MANAGED_BY, GRANT_LABEL: place.grant, DIRECTORY_LABEL: directory}
+    return labels(place.policy, directory)
 
 
 def desired_binding(
@@ -71,7 +85,7 @@ def desired_binding(
         "metadata": {
             "name": binding_name(place, shard),
             **({} if place.cluster_wide else {"namespace": place.namespace}),
-            "labels": {**labels(place.policy, directory), SHARDS_LABEL: str(shards)},
+            "labels": {**labels_at(place, directory), SHARDS_LABEL: str(shards)},
             "annotations": {WRITTEN_ANNOTATION: ",".join(subject_hash(*who) for who in listed)},
         },
         "roleRef": {"apiGroup": RBAC, "kind": place.kind, "name": place.role},
@@ -120,13 +134,21 @@ def is_ours(binding: Mapping[str, Any]) -> bool:
     return own_place(binding) is not None
 
 
+def places_told(binding: Mapping[str, Any]) -> list[Place]:
+    """The places that a binding may stand for, by its labels; somebody may have added one."""
+    labelled = binding["metadata"].get("labels") or {}
+    role, namespace = binding["roleRef"], binding["metadata"].get("namespace", "")
+    places = []
+    if (policy := labelled.get(POLICY_LABEL)) is not None:
+        places.append(Place(policy, role["name"], namespace, role["kind"]))
+    if grant := labelled.get(GRANT_LABEL):
+        places.append(Place("", role["name"], namespace, role["kind"], grant))
+    return places
+
+
 def place_of(binding: Mapping[str, Any]) -> Place | None:
     """The place a binding stands for, by its label; None when it isn't one of ours."""
-    policy = (binding["metadata"].get("labels") or {}).get(POLICY_LABEL)
-    role = binding["roleRef"]
-    if policy is None:
-        return None
-    return Place(policy, role["name"], binding["metadata"].get("namespace", ""), role["kind"])
+    return next(iter(places_told(binding)), None)
 
 
 def gives(binding: Mapping[str, Any], place: Place) -> bool:
@@ -137,8 +159,7 @@ def gives(binding: Mapping[str, Any], place: Place) -> bool:
 
 def own_place(binding: Mapping[str, Any]) -> Place | None:
     """The place a binding stands for, if it bears the name we give: a copy under another name is no one's."""
-    place = place_of(binding)
-    return None if place is None or shard_of(place, binding) is None else place
+    return next((place for place in places_told(binding) if shard_of(place, binding) is not None), None)
 
 
 def shard_of(place: Place, binding: Mapping[str, Any]) -> int | None:
@@ -168,7 +189,7 @@ def is_as_wanted(
     shards: int,
 ) -> bool:
     """True when nothing is to be written. Labels and annotations of others are left alone."""
-    wanted = {**labels(place.policy, directory), SHARDS_LABEL: str(shards)}
+    wanted = {**labels_at(place, directory), SHARDS_LABEL: str(shards)}
     present = binding["metadata"].get("labels") or {}
     return (
         held.tidy

@@ -15,6 +15,7 @@ PROBLEM_TYPES = (
     "Locked",
     "Stalled",
     "SubjectMissing",
+    "NobodyActive",
     "Frozen",
     "GuardTripped",
     "RoleNotAllowed",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scim_operator.access.misses import missed
 from scim_operator.access.patterns import AmbiguousError, capture_names, fill, match
-from scim_operator.access.places import Creation, Opened, Opening, Place, RoleKind, Settings, widest
+from scim_operator.access.places import LITERAL, Creation, Opened, Opening, Place, RoleKind, Settings, widest
 from scim_operator.access.problems import Problem, quoted
 from scim_operator.api.durations import seconds
 from scim_operator.api.policy import (
@@ -23,8 +23,6 @@ from scim_operator.api.policy import (
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
-# The author's own word.
-_LITERAL = Opening(captured=False)
 _SELECTED = Opening(captured=False, selected=True)
 
 Captures = Mapping[str, str]
@@ -120,12 +118,12 @@ def _targets(
 ) -> Iterator[tuple[str, Opening] | Problem]:
     target = grant.namespaces
     if target is None:
-        yield "", _LITERAL
+        yield "", LITERAL
     elif target.name is not None:
         yield _named(target, target.name, shown, captures, where, settings)
     elif target.names is not None:
         for name in target.names:
-            yield name, _LITERAL
+            yield name, LITERAL
     elif target.selector is not None:
         for name in select(target.selector):
             if not settings.is_protected(name):

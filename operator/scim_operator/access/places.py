@@ -15,12 +15,16 @@ RoleKind = Literal["ClusterRole", "Role"]
 
 
 class Place(NamedTuple):
-    """Where a policy gives a role. Compares and sorts by its names; no namespace is the whole cluster."""
+    """Where a policy, or an AccessGrant, gives a role. Compares and sorts by its names.
+
+    No namespace is the whole cluster. `grant`: the AccessGrant's name; there is no policy then.
+    """
 
     policy: str
     role: str
     namespace: str
     kind: RoleKind = "ClusterRole"
+    grant: str = ""
 
     @property
     def cluster_wide(self) -> bool:
@@ -63,13 +67,15 @@ class Settings:
     """What the chart's values say. `protected`: namespaces besides kube-* and default.
 
     `literal`: protected ones that a policy may name all the same. `deletion`: whether unused namespaces may
-    be deleted. `template_kinds`: (apiVersion, kind) of what templates may hold besides.
+    be deleted. `template_kinds`: (apiVersion, kind) of what templates may hold besides. `longest_grant`: how
+    long an AccessGrant may last, in seconds.
     """
 
     protected: frozenset[str]
     literal: frozenset[str] = frozenset()
     deletion: bool = False
     template_kinds: frozenset[tuple[str, str]] = frozenset()
+    longest_grant: float = math.inf
 
     def is_protected(self, namespace: str) -> bool:
         """True for namespaces that no capture or selector may ever reach (rule 14)."""
@@ -91,6 +97,10 @@ class Opened:
     places: tuple[tuple[Place, Opening], ...] = ()
     problems: tuple[Problem, ...] = ()
     missed: str = ""
+
+
+# What an author wrote out, not a capture.
+LITERAL = Opening(captured=False)
 
 
 def widest(openings: Sequence[Opening]) -> Opening:

@@ -145,7 +145,8 @@ def _namespace_refusal(place: Place, opening: Opening, facts: Facts) -> Problem 
     if namespace is None:
         if opening.create:
             return None
-        message = f"namespace {place.namespace!r} doesn't exist; make it, or set `create: {{}}` by its name"
+        remedy = "make it" if place.grant else "make it, or set `create: {}` by its name"
+        message = f"namespace {place.namespace!r} doesn't exist; {remedy}"
         return Problem("NamespaceMissing", "NotFound", message)
     if is_going(namespace):
         message = f"namespace {place.namespace!r} is being deleted; access follows when it is back"

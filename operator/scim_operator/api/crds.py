@@ -11,8 +11,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from scim_operator.api.directory import ScimDirectory
+from scim_operator.api.grant import AccessGrant
 from scim_operator.api.identity import ScimGroup, ScimUser
 from scim_operator.api.kinds import (
+    ACCESS_GRANT,
     ACCESS_LOCK,
     ACCESS_POLICY,
     CATEGORY,
@@ -38,6 +40,7 @@ MODELS: tuple[tuple[Kind, type[BaseModel]], ...] = (
     (ACCESS_POLICY, AccessPolicy),
     (NAMESPACE_TEMPLATE, NamespaceTemplate),
     (ACCESS_LOCK, AccessLock),
+    (ACCESS_GRANT, AccessGrant),
     (REMOVAL_HOLD, RemovalHold),
 )
 

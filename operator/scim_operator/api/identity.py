@@ -80,7 +80,8 @@ class UserSpec(Identity):
 class UserGrant(ApiModel):
     """Access that a person has at this moment: the answer to who, what, where, why, since when."""
 
-    policy: str = Field(description="The AccessPolicy that gives it.")
+    policy: str | None = Field(None, description="The AccessPolicy that gives it.")
+    access_grant: str | None = Field(None, description="Or the AccessGrant.")
     cluster_role: str | None = Field(None, description="The ClusterRole.")
     role: str | None = Field(None, description="Or the Role in the namespace.")
     namespace: str | None = Field(None, description="Where; absent: in the whole cluster.")

@@ -12,6 +12,7 @@ CATEGORY = "scim"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "scim-operator"
 POLICY_LABEL = f"{GROUP}/policy"
+GRANT_LABEL = f"{GROUP}/grant"
 DIRECTORY_LABEL = f"{GROUP}/directory"
 SHARDS_LABEL = f"{GROUP}/shards"
 ALLOW_POLICY_LABEL = f"{GROUP}/allow-policy"
@@ -142,6 +143,24 @@ ACCESS_LOCK = Kind(
         _AGE,
         Column("User", ".spec.userName", wide=True),
         Column("Removed", ".status.removedTotal", "integer", wide=True),
+    ),
+)
+
+ACCESS_GRANT = Kind(
+    "AccessGrant",
+    "accessgrants",
+    "acg",
+    (
+        Column("Who", ".status.who"),
+        Column("Role", ".spec['clusterRole','role']"),
+        Column("Namespace", ".spec.namespace"),
+        Column("Until", ".spec.until"),
+        Column("Requested By", ".spec.requestedBy"),
+        _READY,
+        Column("State", _REASON, description="Why Ready is what it is: Active, Ended, or what is wrong."),
+        _AGE,
+        Column("Reason", ".spec.reason", wide=True),
+        Column("People", ".status.people", "integer", wide=True),
     ),
 )
 

@@ -67,6 +67,7 @@ class Removed(ApiModel):
     """A place that the lock took somebody out of."""
 
     policy: str | None = Field(None, description="The AccessPolicy that gave it.")
+    access_grant: str | None = Field(None, description="Or the AccessGrant.")
     cluster_role: str | None = Field(None, description="The ClusterRole.")
     role: str | None = Field(None, description="Or the Role in the namespace.")
     namespace: str | None = Field(None, description="Where; absent: in the whole cluster.")

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from kubernetes.aio.config import ConfigException
 
 from scim_operator import app
+from scim_operator.api.durations import seconds
 from scim_operator.cli import crds, token
 from scim_operator.cli.failure import CommandError
 from scim_operator.cli.logs import configure_logs
@@ -85,6 +86,12 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="what templates may hold besides, as apiVersion/resource/kind: v1/configmaps/ConfigMap",
     )
+    parser.add_argument(
+        "--max-grant-duration",
+        default="168h",
+        metavar="TIME",
+        help="how long an AccessGrant may last from its making (default: %(default)s)",
+    )
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.set_defaults(command=_run)
 
@@ -106,6 +113,7 @@ def _run(arguments: argparse.Namespace) -> int:
         literal_namespaces=_names(arguments.literal_namespaces),
         namespace_deletion=arguments.namespace_deletion,
         template_kinds=tuple(map(_kind, filter(None, arguments.template_kinds.split(",")))),
+        longest_grant=_seconds(arguments.max_grant_duration),
     )
     asyncio.run(app.run(options))
     return 0
@@ -113,6 +121,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _names(listed: str) -> frozenset[str]:
     return frozenset(filter(None, listed.split(",")))
+
+
+def _seconds(duration: str) -> float:
+    try:
+        return seconds(duration)
+    except ValueError as error:
+        raise CommandError(f"--max-grant-duration: {error}") from error
 
 
 def _kind(text: str) -> Resource:

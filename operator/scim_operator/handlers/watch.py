@@ -21,7 +21,7 @@ from scim_operator.kube.resources import (
     ROLE_BINDINGS,
     Resource,
 )
-from scim_operator.reconcile.resources import CONTENTS, HOLDS, LOCKS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import CONTENTS, GRANTS, HOLDS, LOCKS, POLICIES, TEMPLATES
 
 Observe = Callable[[Resource, str | None, Mapping[str, Any]], None]
 
@@ -57,6 +57,11 @@ def register(
     async def template(event: kopf.RawEvent, **_: Any) -> None:
         """A template -> the namespaces made from it, and those that wait for it."""
         observe(TEMPLATES, event["type"], event["object"])
+
+    @kopf.on.event(GRANTS.group, GRANTS.version, GRANTS.plural, registry=registry)
+    async def grant(event: kopf.RawEvent, **_: Any) -> None:
+        """An AccessGrant -> its place."""
+        observe(GRANTS, event["type"], event["object"])
 
     @kopf.on.event(LOCKS.group, LOCKS.version, LOCKS.plural, registry=registry)
     async def lock(event: kopf.RawEvent, **_: Any) -> None:

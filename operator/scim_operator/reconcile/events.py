@@ -22,8 +22,8 @@ _LONGEST_NOTE = 1024
 _BURST, _SECONDS_EACH = 50, 10.0
 # Their messages name Secrets, or who waits: another one is news.
 _EACH_WORDING = ("TokenUnusable", "TokenExpiring", "GuardTripped")
-# Reasons for being ready that are news: somebody is locked, or something has ended.
-_TOLD = ("Locked", "Ended")
+# Reasons for being ready that are news: a lock or a grant is in force, or has ended.
+_TOLD = ("Locked", "Active", "Ended")
 
 LEFT_OUT = Counter(
     "scim_operator_events_left_out", "Events that were not written because there were too many.", ["kind"]

@@ -24,7 +24,7 @@ def grant_fields(user: Record, world: World, outcomes: Outcomes, now: Callable[[
         # Nobody can tell how they are named, and everything stays as it is.
         return {key: user.status.get(key) for key in ("grantsTotal", "grants")}
     held = {*_held(user, name, world, outcomes), *_not_looked_at(known, name, world, outcomes)}
-    places = sorted(held, key=lambda place: (place.namespace, place.role, place.policy))
+    places = sorted(held, key=lambda place: (place.namespace, place.role, place.policy, place.grant))
     cause = outcomes.cause((user.directory, user.id))
     shown = [known.get(place) or _entry(place, now(), cause) for place in places[:MOST_GRANTS_SHOWN]]
     return {"grantsTotal": len(places), "grants": shown or None}
@@ -60,6 +60,7 @@ def place_fields(place: Place) -> Entry:
     """A place as statuses name it."""
     made = {
         "policy": place.policy,
+        "accessGrant": place.grant,
         "clusterRole" if place.kind == "ClusterRole" else "role": place.role,
         "namespace": place.namespace,
     }
@@ -70,8 +71,9 @@ def place_named(entry: Mapping[str, str]) -> Place:
     """The place that an entry of a status names."""
     role = entry.get("role")
     return Place(
-        entry["policy"],
+        entry.get("policy", ""),
         role or entry.get("clusterRole", ""),
         entry.get("namespace", ""),
         "Role" if role else "ClusterRole",
+        entry.get("accessGrant", ""),
     )

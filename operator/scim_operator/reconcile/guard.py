@@ -99,7 +99,9 @@ class Guard:
 
     def _is_given_elsewhere(self, who: Who, place: Place) -> bool:
         """True when another policy gives the same role in the same namespace: that is no loss."""
-        for other in self._world.routes.in_namespace(place.namespace) - {place}:
+        world = self._world
+        opened = world.routes.in_namespace(place.namespace) | world.grants.places_in(place.namespace)
+        for other in opened - {place}:
             if (other.kind, other.role) != (place.kind, place.role) or not self._belongs(who, other):
                 continue
             facts = self._world.facts(other, True if other.kind == "Role" else None)

@@ -25,8 +25,9 @@ from scim_operator.kube.resources import (
 )
 from scim_operator.reconcile.claims import namespaces_labelled, namespaces_of_template, our_namespaces
 from scim_operator.reconcile.concerned import Concerned, merged
+from scim_operator.reconcile.granting import Granting
 from scim_operator.reconcile.locking import Locking
-from scim_operator.reconcile.resources import BINDINGS, HOLDS, LOCKS, OURS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import BINDINGS, GRANTS, HOLDS, LOCKS, OURS, POLICIES, TEMPLATES
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.statuses import Subject
 from scim_operator.reconcile.world import World
@@ -36,9 +37,9 @@ log = logging.getLogger(__name__)
 
 _DELETED = "DELETED"
 # Besides what lies in namespaces, which comes last: it is compared with what all the others ask for.
-LISTED = (DIRECTORIES, HOLDS, LOCKS, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES)
+LISTED = (DIRECTORIES, HOLDS, LOCKS, GRANTS, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES)
 # helm never adds a CRD to an older release: these may be unknown to the API server.
-_MAY_BE_UNKNOWN = (TEMPLATES, LOCKS, HOLDS)
+_MAY_BE_UNKNOWN = (TEMPLATES, LOCKS, GRANTS, HOLDS)
 # When objects of these vanish, people lose access: their CRD is looked at first.
 _TOLD_BY_CRD = (USERS, GROUPS, POLICIES, DIRECTORIES)
 
@@ -51,6 +52,7 @@ class Inputs:
     def __init__(self, world: World) -> None:
         self._world = world
         self._locking = Locking(world)
+        self._granting = Granting(world)
         self._caches: Mapping[Resource, Cache] = {
             DIRECTORIES: world.directories.objects,
             POLICIES: world.policies,
@@ -60,6 +62,7 @@ class Inputs:
             CLUSTER_ROLE_BINDINGS: world.cluster_role_bindings,
             TEMPLATES: world.templates,
             LOCKS: world.locks.objects,
+            GRANTS: world.grants.objects,
             HOLDS: world.holds,
             **world.contents,
         }
@@ -72,6 +75,7 @@ class Inputs:
             CLUSTER_ROLE_BINDINGS: partial(self._binding, world.cluster_role_bindings),
             TEMPLATES: self._template,
             LOCKS: self._locking.take_in,
+            GRANTS: self._granting.take_in,
             HOLDS: self._hold,
             **dict.fromkeys(world.contents, self._content),
         }
@@ -116,7 +120,7 @@ class Inputs:
         self._world.vanished |= {RESOURCES[record.type] for record in gone}
         concerned = [self._record_gone(record) for record in [*gone, *self._world.index.departed()]]
         self._world.unlisted = {resource for resource, listing in listings if listing is None}
-        self._world.vanished |= self._world.unlisted & {HOLDS, LOCKS}
+        self._world.vanished |= self._world.unlisted & {HOLDS, LOCKS, GRANTS}
         for resource, found in listings:
             listing = found or Listing([], "0")
             changed = self._caches[resource].listed(listing.items, listing.resource_version)
@@ -148,11 +152,12 @@ class Inputs:
     @property
     def seconds_to_next_end(self) -> float:
         """How long until something ends that has a time to end; infinite for never."""
-        return max(0.0, self._world.locks.next_end() - self._world.now())
+        ends = self._world.locks.next_end(), self._world.grants.next_end()
+        return max(0.0, min(ends) - self._world.now())
 
     def time_passed(self) -> Concerned:
         """What ends at a time has no event of its own."""
-        return self._locking.look_again()
+        return self._locking.look_again() | self._granting.look_again()
 
     def everything(self) -> Concerned:
         """All places that are wanted or exist, and all statuses."""
@@ -165,7 +170,8 @@ class Inputs:
         for kind, resource in RESOURCES.items():
             statuses |= {Subject(resource, record.name) for record in self._world.index.records(kind)}
         spaces = our_namespaces(self._world)
-        return Concerned(places, statuses, spaces, renamed=set(self._world.routes.renamed))
+        renamed = set(self._world.routes.renamed)
+        return Concerned(places, statuses, spaces, renamed=renamed) | self._granting.everything()
 
     # --- users and groups ----------------------------------------------------------------------------------
 
@@ -200,7 +206,7 @@ class Inputs:
 
     def _user(self, user: Record) -> Concerned:
         sharing = self._name(user)
-        locking = self._locking.person_changed(user)
+        locking = self._locking.person_changed(user) | self._granting.changed(user)
         routes, people = self._world.routes, self._world.people
         found = people.look_at(user.directory, user.id, routes.over_people(user.directory))
         groups = people.groups_around(user.directory, user.id)
@@ -245,7 +251,7 @@ class Inputs:
         if changed:
             people.update(self._world.people.members(key))
         statuses |= self._locking.statuses_on(people)
-        return Concerned(
+        return self._granting.changed(group) | Concerned(
             places,
             statuses | {Subject(GROUPS, group.name), Subject(DIRECTORIES, group.directory)},
             people={(user.directory, user.id) for user in people},
@@ -299,7 +305,7 @@ class Inputs:
         spaces = namespaces_labelled(self._world, DIRECTORY_LABEL, name)
         for policy in self._world.routes.in_directory(name):
             spaces |= namespaces_labelled(self._world, POLICY_LABEL, policy)
-        locking = self._locking.look_again()
+        locking = self._locking.look_again() | self._granting.directory_changed(name)
         statuses = {Subject(DIRECTORIES, name), *people, *policies, *self._locking.statuses()}
         return locking | Concerned(places, statuses, spaces, ledgers={name})
 
@@ -352,6 +358,7 @@ class Inputs:
         # What a name that waits would give is a matter of selectors too.
         renamed = set(routes.renamed if routes.labels_of(key[1]) != labels else ())
         places = self._world.limits.around(lambda: routes.set_namespace(key[1], labels))
+        places |= self._world.grants.places_in(key[1])
         if before == routes.in_namespace(key[1]):
             return Concerned(places, unhurried={key[1]}, renamed=renamed)
         # A selector has found or lost it: a place that nobody opens any more leads to no group.
@@ -359,7 +366,7 @@ class Inputs:
         return Concerned(places, self._group_statuses(openers), {key[1]}, renamed=renamed)
 
     def _role(self, key: Key) -> Concerned:
-        return Concerned(self._world.routes.with_role(key[1]))
+        return Concerned(self._world.routes.with_role(key[1]) | self._world.grants.with_role(key[1]))
 
     def _binding(self, cache: Cache, key: Key) -> Concerned:
         binding = cache.get(key[1], key[0])

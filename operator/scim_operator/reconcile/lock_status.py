@@ -12,6 +12,7 @@ from scim_operator.access.problems import Problem, quoted
 from scim_operator.access.subjects import Refused
 from scim_operator.api.lock import MOST_REMOVED_SHOWN
 from scim_operator.reconcile.granted import place_fields, place_named
+from scim_operator.reconcile.standing import standing_at
 from scim_operator.reconcile.world import World
 from scim_operator.scim.schemas import USER
 
@@ -31,7 +32,9 @@ def lock_status(name: str, world: World, known: Mapping[str, Any]) -> Told:
     if lock is None:
         return Told({}, [], "", "Reconciled")
     before = {place_named(entry) for entry in known.get("removed") or ()}
-    places = sorted(before | world.locks.removed_by(name), key=lambda p: (p.namespace, p.role, p.policy))
+    places = sorted(
+        before | world.locks.removed_by(name), key=lambda p: (p.namespace, p.role, p.policy, p.grant)
+    )
     total = max(int(known.get("removedTotal") or 0), len(places))
     fields = {
         "subject": known.get("subject") or lock.subject or None,
@@ -61,7 +64,7 @@ def _problems(lock: Lock, world: World) -> Iterator[Problem]:
     elif not lock.subject:
         yield from _not_found(lock, world)
     names = sorted(world.locks.denied_by(lock.name))
-    if where := sorted({_shown(place) for name in names for place in world.standing_at(name)}):
+    if where := sorted({_shown(place) for name in names for place in standing_at(world, name)}):
         yield still_standing(where)
     if groups := sorted({found for name in names for found in _bound_groups(name, world)}):
         yield out_of_reach(groups)

@@ -8,6 +8,7 @@ from scim_operator.directory.records import USERS, Record
 from scim_operator.kube.cache import Key, key_of
 from scim_operator.reconcile.concerned import Concerned
 from scim_operator.reconcile.resources import LOCKS
+from scim_operator.reconcile.standing import places_of_name
 from scim_operator.reconcile.statuses import Subject
 from scim_operator.reconcile.world import World
 
@@ -44,7 +45,7 @@ class Locking:
     def _locked_or_free(self, names: Iterable[str]) -> Concerned:
         whole = Concerned()
         for name in names:
-            whole.places.update(self._world.places_of_name(name))
+            whole.places.update(places_of_name(self._world, name))
             bearers = self._world.naming.bearers(name, "User")
             whole.statuses.update(Subject(USERS, user.name) for user in bearers)
             whole.statuses.update(Subject(LOCKS, lock.name) for lock in self._world.locks.on(name))

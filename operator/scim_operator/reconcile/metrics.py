@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.kube.cache import Object, key_of
 from scim_operator.reconcile.queue import KeyedQueue
-from scim_operator.reconcile.resources import LOCKS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import GRANTS, LOCKS, POLICIES, TEMPLATES
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 
@@ -66,10 +66,14 @@ class ReconcileMetrics(Collector):
         yield GaugeMetricFamily(
             "scim_operator_locks", "AccessLocks in force.", value=self._world.locks.active()
         )
+        yield GaugeMetricFamily(
+            "scim_operator_grants", "AccessGrants in force.", value=self._world.grants.active()
+        )
         end = GaugeMetricFamily(
             "scim_operator_next_end_timestamp_seconds", "When the next one ends by itself.", labels=["kind"]
         )
-        for kind, moment in ((LOCKS.kind, self._world.locks.next_end()),):
+        ends = {LOCKS.kind: self._world.locks.next_end(), GRANTS.kind: self._world.grants.next_end()}
+        for kind, moment in ends.items():
             if moment < math.inf:
                 end.add_metric([kind], moment)
         yield end
@@ -77,7 +81,7 @@ class ReconcileMetrics(Collector):
     def _conditions(self) -> Metric:
         conditions = GaugeMetricFamily(
             "scim_operator_condition",
-            "Conditions of directories, policies, templates and locks: 1 for True, 0 for False.",
+            "Conditions of directories, policies, templates, locks and grants: 1 for True, 0 for False.",
             labels=["kind", "name", "type"],
         )
         kinds: Mapping[str, Iterable[Object]] = {
@@ -85,6 +89,7 @@ class ReconcileMetrics(Collector):
             POLICIES.kind: self._world.policies,
             TEMPLATES.kind: self._world.templates,
             LOCKS.kind: self._world.locks.objects,
+            GRANTS.kind: self._world.grants.objects,
         }
         for kind, objects in kinds.items():
             for obj in objects:

@@ -36,8 +36,9 @@ from scim_operator.reconcile.patience import Patience
 from scim_operator.reconcile.previews import Previews
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.renames import Renames
-from scim_operator.reconcile.resources import LOCKS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import GRANTS, LOCKS, POLICIES, TEMPLATES
 from scim_operator.reconcile.roles import role_exists
+from scim_operator.reconcile.standing import overdue as places_overdue
 from scim_operator.reconcile.status_writer import StatusWriter
 from scim_operator.reconcile.statuses import Statuses, Subject
 from scim_operator.reconcile.strays import Strays
@@ -133,7 +134,7 @@ class Reconciler:
         """List everything, then reconcile until cancelled."""
         await self._list_until_listed()
         self._started = True
-        overdue = self._world.overdue()
+        overdue = places_overdue(self._world)
         self._look_at(Concerned(overdue))
         self._overdue.begin(overdue)
         self._keeper.start()
@@ -186,7 +187,7 @@ class Reconciler:
         self, resource: Resource, event: str | None, obj: Mapping[str, Any], concerned: Concerned
     ) -> None:
         """Which SCIM request it was, kept with what is written because of it; none for what admins do."""
-        if resource in (POLICIES, DIRECTORIES):
+        if resource in (POLICIES, DIRECTORIES, GRANTS, LOCKS):
             for place in concerned.places:
                 self._causes.pop(place, None)
         if resource not in (USERS, GROUPS):
@@ -323,7 +324,8 @@ class Reconciler:
     def _mark_openers(self, place: Place) -> None:
         openers = (self._world.group(key) for key in self._world.routes.openers(place))
         groups = {Subject(GROUPS, group.name) for group in openers if group is not None}
-        self._writer.mark({Subject(POLICIES, place.policy), *groups})
+        giver = Subject(GRANTS, place.grant) if place.grant else Subject(POLICIES, place.policy)
+        self._writer.mark({giver, *groups})
 
     def _named(self, subjects: Iterable[Who]) -> set[Subject]:
         """The statuses of the people who are called so, or are in the groups that are."""
@@ -336,10 +338,12 @@ class Reconciler:
         return found
 
     async def _tell(self, place: Place, message: str) -> None:
-        policy = self._world.policies.get(place.policy)
-        if policy is not None:
+        grants, policies = self._world.grants.objects, self._world.policies
+        giver = grants.get(place.grant) if place.grant else policies.get(place.policy)
+        if giver is not None:
             told = warning("RoleNotAllowed", "DeleteBinding", message)
-            await self._recorder.tell(POLICIES.kind, policy["metadata"], told)
+            kind = GRANTS.kind if place.grant else POLICIES.kind
+            await self._recorder.tell(kind, giver["metadata"], told)
 
     # --- listing -------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scim_operator.api.kinds import (
+    ACCESS_GRANT,
     ACCESS_LOCK,
     ACCESS_POLICY,
     GROUP,
@@ -23,6 +24,7 @@ from scim_operator.kube.resources import (
 
 POLICIES = Resource(GROUP, VERSION, ACCESS_POLICY.plural, ACCESS_POLICY.kind)
 TEMPLATES = Resource(GROUP, VERSION, NAMESPACE_TEMPLATE.plural, NAMESPACE_TEMPLATE.kind)
+GRANTS = Resource(GROUP, VERSION, ACCESS_GRANT.plural, ACCESS_GRANT.kind)
 LOCKS = Resource(GROUP, VERSION, ACCESS_LOCK.plural, ACCESS_LOCK.kind)
 HOLDS = Resource(GROUP, VERSION, REMOVAL_HOLD.plural, REMOVAL_HOLD.kind)
 # What templates put into namespaces, whatever the chart's values allow besides.

@@ -20,10 +20,11 @@ from scim_operator.directory.records import GROUPS, USERS, Record
 from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.directory_status import recent, token_fields, token_problems
+from scim_operator.reconcile.grant_status import grant_status
 from scim_operator.reconcile.granted import grant_fields
 from scim_operator.reconcile.lock_status import lock_status
 from scim_operator.reconcile.outcomes import Outcomes, all_problems, binding_counts
-from scim_operator.reconcile.resources import LOCKS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import GRANTS, LOCKS, POLICIES, TEMPLATES
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.world import World
 from scim_operator.scim.schemas import GROUP, USER
@@ -75,6 +76,7 @@ class Statuses:
             DIRECTORIES: self._directory,
             TEMPLATES: self._template,
             LOCKS: self._lock,
+            GRANTS: self._grant,
         }[subject.resource]
         wanted = compute(subject.name)
         if wanted is None or dict(wanted.known) == wanted.status:
@@ -250,6 +252,16 @@ class Statuses:
         known = lock.get("status") or {}
         made = lock_status(name, self._world, known)
         return self._made(lock["metadata"], known, made.fields, made.problems, made.ready, reason=made.reason)
+
+    def _grant(self, name: str) -> Wanted | None:
+        grant = self._world.grants.objects.get(name)
+        if grant is None:
+            return None
+        known = grant.get("status") or {}
+        made = grant_status(name, self._world, self.outcomes, known, self._now)
+        return self._made(
+            grant["metadata"], known, made.fields, made.problems, made.ready, reason=made.reason
+        )
 
     def _people(self, place: Place) -> frozenset[object]:
         """Who has access by a place: those who stand there, or the members of the groups that do."""

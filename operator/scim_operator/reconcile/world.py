@@ -24,7 +24,7 @@ from scim_operator.access.bindings import (
     shard_of,
     shards_label,
 )
-from scim_operator.access.places import Place, Settings, widest
+from scim_operator.access.places import LITERAL, Place, Settings, widest
 from scim_operator.access.plan import Facts
 from scim_operator.access.shards import shard_count
 from scim_operator.access.subjects import Refused
@@ -36,16 +36,17 @@ from scim_operator.api.template import TemplateSpec
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record, Revision
-from scim_operator.kube.cache import Cache, content_only, key_of, metadata_only
+from scim_operator.kube.cache import Cache, content_only, metadata_only
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.limits import Limits
 from scim_operator.reconcile.locks import Locks
 from scim_operator.reconcile.looking_on import directory_of, kind_in, looked_on
 from scim_operator.reconcile.naming import Naming
 from scim_operator.reconcile.people import People
-from scim_operator.reconcile.resources import CONTENTS
+from scim_operator.reconcile.resources import CONTENTS, GRANTS
 from scim_operator.reconcile.rosters import Rosters
 from scim_operator.reconcile.routes import GroupKey, Routes
+from scim_operator.reconcile.timed import TimedGrants
 from scim_operator.scim.schemas import GROUP, USER
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class World:
         self.people = People(index)
         self.rosters = Rosters(index, self.people, self.subject)
         self.locks = Locks(index, self.subject, now)
+        self.grants = TimedGrants(index, self.people, self.rosters, self.subject, settings.longest_grant, now)
         self.policies = Cache()
         self.namespaces = Cache(metadata_only)
         self.roles = Cache(metadata_only)
@@ -145,40 +147,18 @@ class World:
             groups = self.people.groups_around(record.directory, record.id)
             for policy in self.people.policies_of(record.id):
                 places |= self.routes.of_policy(policy)
+        places |= self.grants.places_of(record)
         return places.union(*(self.routes.of_group(group) for group in groups))
 
-    def places_of_name(self, name: str) -> set[Place]:
-        """Where people of that name belong to, or stand all the same."""
-        belonging = (self.places_of(user) for user in self.naming.bearers(name, "User"))
-        return self.standing_at(name).union(*belonging)
-
-    def standing_at(self, name: str) -> set[Place]:
-        """The places in whose bindings a person's name stands. Looks through all bindings."""
-        who: Who = ("User", name)
-        return {place for place, held in self._all_held() if who in held.standing}
-
     def at_once(self, place: Place, who: Who) -> bool:
-        """True when nothing may keep somebody at a place for a moment longer: they are locked."""
-        return who[0] == "User" and self.locks.denies(who[1])
+        """True when nothing may keep somebody at a place for a moment longer: they are locked, or the place
+        is of an AccessGrant that has ended or is gone.
+        """
+        return (who[0] == "User" and self.locks.denies(who[1])) or self.is_over(place)
 
-    def overdue(self) -> set[Place]:
-        """The places where somebody stands who must be out before anything else is done."""
-        if not self.locks.names():
-            return set()
-        return {
-            place
-            for place, held in self._all_held()
-            if any(self.at_once(place, who) for who in held.standing)
-        }
-
-    def _all_held(self) -> Iterator[tuple[Place, Content]]:
-        for cache in (self.role_bindings, self.cluster_role_bindings):
-            for binding in cache:
-                place = own_place(binding)
-                namespace, name = key_of(binding)
-                held = cache.derived(name, namespace, content) if place is not None else None
-                if place is not None and held is not None and held.ours:
-                    yield place, held
+    def is_over(self, place: Place) -> bool:
+        """True for a place of an AccessGrant that has ended or is gone; not while nobody knows of any."""
+        return bool(place.grant) and GRANTS not in self.unlisted and self.grants.is_over(place.grant)
 
     def weight(self, who: Who) -> int | None:
         """As how many people somebody counts: a group as its members when last seen; None: nobody knows."""
@@ -246,7 +226,10 @@ class World:
         # Somebody else's may have the name of a shard that is still to come.
         bindings = self.bindings(place, max(shards, shard_count(shards, kind, subjects)))
         directory = self._directory_at(place) or directory_of(bindings.values())
-        openings = list(openers.values())
+        if place.grant:
+            openings = [LITERAL] if self.grants.at(place) is not None else []
+        else:
+            openings = list(openers.values())
         opening = widest(openings) if openings else None
         facts = Facts(
             directory=directory,
@@ -254,7 +237,8 @@ class World:
             opening=opening,
             kind=kind,
             subjects=subjects,
-            anybody=any(True for key in openers for _ in self.people.active(place.policy, key)),
+            anybody=bool(place.grant)
+            or any(True for key in openers for _ in self.people.active(place.policy, key)),
             namespace=self.namespaces.get(place.namespace),
             role_exists=place.role in self.roles if role_exists is None else role_exists,
             bindings=bindings,
@@ -284,7 +268,8 @@ class World:
         What SCIM writes is in the index at once, and where a group leads to only with its event: in between
         its new members would be taken for those of its old name.
         """
-        groups = (self.group(key) for key in self.routes.openers(place))
+        granted = self.grants.group_of(place)
+        groups = (self.group(key) for key in (*self.routes.openers(place), *([granted] if granted else [])))
         return any(
             self.taken_in.get((group.type, group.uid)) != group.revision
             for group in groups
@@ -295,7 +280,8 @@ class World:
         """The places that are opened in a namespace, or have bindings there."""
         cache = self.role_bindings if namespace else self.cluster_role_bindings
         found = map(own_place, cache.within(namespace))
-        return self.routes.in_namespace(namespace) | {place for place in found if place is not None}
+        opened = self.routes.in_namespace(namespace) | self.grants.places_in(namespace)
+        return opened | {place for place in found if place is not None}
 
     def bound_places(self) -> Iterator[tuple[Place, str]]:
         """The places that have bindings of ours, and whose people stand there."""
@@ -307,9 +293,13 @@ class World:
 
     def places_of_directory(self, directory: str) -> set[Place]:
         """The places that its groups or people open."""
-        return {place for place in self.routes.places() if self._directory_at(place) == directory}
+        opened = {place for place in self.routes.places() if self._directory_at(place) == directory}
+        return opened | self.grants.of_directory(directory)
 
     def _directory_at(self, place: Place) -> str:
+        grant = self.grants.get(place.grant) if place.grant else None
+        if grant is not None:
+            return grant.spec.directory
         return next((key[0] for key in self.routes.openers(place)), "")
 
     def bound_by(self, policy: str) -> set[Place]:
@@ -371,10 +361,14 @@ class World:
 
     def kind(self, place: Place) -> SubjectKind:
         """What stands in the place's bindings; for a policy that is gone, what stands there still."""
+        if place.grant:
+            return "User"
         return self.routes.subject_kind(place.policy) or kind_in(self.bindings(place).values())
 
     def subjects_at(self, place: Place) -> frozenset[str]:
         """Who should stand in the place's bindings, as far as people, groups and locks are concerned."""
+        if place.grant:
+            return self.locks.without(self.grants.subjects(place))
         kind = self.kind(place)
         found = [self._subjects_by(place, key, kind) for key in self.routes.openers(place)]
         everybody = found[0] if len(found) == 1 else frozenset().union(*found)
