@@ -23,9 +23,10 @@ class Renderer:
         text = self._cluster.helm("template", "scim", str(CHART), "-n", "scim-system", *args)
         return [found for found in yaml.safe_load_all(text) if found]
 
-    def one(self, kind: str, *args: str) -> Object:
-        """The only object of a kind."""
-        found = [item for item in self.objects(*args) if item["kind"] == kind]
+    def one(self, kind: str, *args: str, name: str = "") -> Object:
+        """The only object of a kind, or of that kind and name."""
+        kinds = (item for item in self.objects(*args) if item["kind"] == kind)
+        found = [item for item in kinds if name in ("", item["metadata"]["name"])]
         assert len(found) == 1, f"{len(found)} objects of kind {kind}"
         return found[0]
 

@@ -14,6 +14,7 @@ from tests.chart.renderer import Renderer
 from tests.cluster.cluster import Cluster
 from tests.installation import CHART
 
+OPERATOR = "scim-scim-operator"
 # All that the operator may do: (API group, resource) to verbs. Whoever adds to it also edits this table.
 CLUSTER_RIGHTS = {
     ("scim-operator.io", "scimdirectories"): "list watch",
@@ -30,6 +31,8 @@ CLUSTER_RIGHTS = {
     ("scim-operator.io", "accesslocks"): "list watch",
     ("scim-operator.io", "accesslocks/status"): "patch",
     ("scim-operator.io", "namespacetemplates/status"): "patch",
+    ("scim-operator.io", "removalholds"): "get list watch create",
+    ("scim-operator.io", "removalholds/status"): "patch",
     ("", "namespaces"): "get list watch create patch",
     ("", "resourcequotas"): "get list watch create patch delete",
     ("", "limitranges"): "get list watch create patch delete",
@@ -83,7 +86,7 @@ def test_every_template_file_holds_one_kind(chart: Renderer) -> None:
     assert sorted(kinds) == sorted(
         [
             "ServiceAccount",
-            "ClusterRole",
+            *("ClusterRole", "ClusterRole"),  # the operator's, and that of who approves
             "ClusterRoleBinding",
             "Role",
             "RoleBinding",
@@ -91,23 +94,33 @@ def test_every_template_file_holds_one_kind(chart: Renderer) -> None:
             *("Service", "Service"),  # of SCIM, and of the metrics
             "Ingress",
             "ScimDirectory",
-            *["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] * 6,
+            *["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] * 7,
         ]
     )
 
 
 def test_cluster_rights_are_exactly_these(chart: Renderer) -> None:
-    role = chart.one("ClusterRole")
+    role = chart.one("ClusterRole", name=OPERATOR)
     expected = {key: set(verbs.split()) for key, verbs in CLUSTER_RIGHTS.items()}
     assert rights(role["rules"]) == expected
     limited = [rule for rule in role["rules"] if "resourceNames" in rule]
+    watched_over = [
+        *("accessgrants", "accesslocks", "accesspolicies", "removalholds"),
+        *("scimdirectories", "scimgroups", "scimusers"),
+    ]
     assert limited == [
+        {
+            "apiGroups": ["apiextensions.k8s.io"],
+            "resources": ["customresourcedefinitions"],
+            "verbs": ["get"],
+            "resourceNames": [f"{plural}.scim-operator.io" for plural in watched_over],
+        },
         {
             "apiGroups": ["rbac.authorization.k8s.io"],
             "resources": ["clusterroles"],
             "verbs": ["bind"],
             "resourceNames": ["view", "edit", "admin"],
-        }
+        },
     ]
     assert "aggregationRule" not in role
     assert not any(name.startswith("rbac.authorization") for name in role["metadata"]["labels"])
@@ -121,7 +134,7 @@ def test_rights_that_values_add(chart: Renderer) -> None:
     for kind in (CONFIG_MAPS, EXTERNAL_SECRETS):
         written = {"get", "list", "watch", "create", "patch", "delete"}
         expected[kind["group"], kind["resource"]] = written
-    assert rights(chart.one("ClusterRole", *more)["rules"]) == expected
+    assert rights(chart.one("ClusterRole", *more, name=OPERATOR)["rules"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -168,7 +181,7 @@ def test_only_the_operator_gets_the_rights(chart: Renderer, kind: str) -> None:
 
 
 def test_no_grantable_roles_is_no_bind_at_all(chart: Renderer) -> None:
-    rules = chart.one("ClusterRole", "--set-json", "grantableClusterRoles=[]")["rules"]
+    rules = chart.one("ClusterRole", "--set-json", "grantableClusterRoles=[]", name=OPERATOR)["rules"]
     assert all("bind" not in rule["verbs"] for rule in rules)
 
 
