@@ -85,6 +85,7 @@ class Operator:
             Recorder(client, _now_micro, options.pod_name, time.monotonic),
             monotonic=time.monotonic,
             now=_now,
+            returned=self._begin_afresh,
         )
         store = Store(client, self._index, self._directories, now=_now_milli, new_id=lambda: str(uuid4()))
         scim = ScimApi(store, self._directories, self._tokens, external_url=options.external_url, now=_now)
@@ -140,6 +141,11 @@ class Operator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin_afresh(self) -> None:
+        """kopf watches the kinds that it found when it began; one that came later needs a new process."""
+        log.warning("a kind is there that the watches don't know; stopping, to be started again")
+        self._stop_flag.set()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """These tasks never end: if one does, a fresh start is safer than half an operator."""

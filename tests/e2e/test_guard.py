@@ -19,6 +19,7 @@ from tests.e2e.policies import apply, bindings, conditions, policy
 from tests.e2e.restoring import restore
 from tests.entra import EntraClient
 from tests.eventually import becomes, eventually
+from tests.faults.killing import deployed
 from tests.installation import Installation
 
 _API = {"apiVersion": "scim-operator.io/v1alpha1"}
@@ -192,3 +193,39 @@ def test_all_in_one_request(guarded: Installation, directory: str) -> None:
     approve(cluster, directory, ledger(cluster, directory)["hash"])
     becomes(partial(count, cluster, directory), SIZES[directory] - leaving, 30)
     becomes(partial(waits, cluster, directory), 0)
+
+
+def test_users_kind_is_deleted_with_everybody_in_it(guarded: Installation) -> None:
+    cluster, directory, kind = guarded.cluster, "put", "scimusers.scim-operator.io"
+    before, versions = holding(cluster, directory), _versions(cluster)
+    assert before
+    users = json.loads(cluster.kubectl("get", "scimusers", "-o", "json"))["items"]
+    cluster.kubectl("delete", "crd", kind)
+    becomes(partial(_frozen, cluster, directory), "InputMissing")
+    with deployed(guarded.process):  # the process ends, to watch the kind that is there again
+        assert guarded.command("crds", "apply").returncode == 0
+        becomes(partial(_frozen, cluster, directory), "NoUsers", 60)
+        assert holding(cluster, directory) == before
+        asyncio.run(restore(cluster, [(USERS, _bare(user)) for user in users]))
+        becomes(partial(_frozen, cluster, directory), None, 60)
+    assert holding(cluster, directory) == before
+    assert waits(cluster, directory) == 0
+    assert _versions(cluster) == versions, "not one binding was written"
+
+
+def _frozen(cluster: Cluster, directory: str) -> str | None:
+    reason: str | None = ledger(cluster, directory).get("frozen", {}).get("reason")
+    return reason
+
+
+def _versions(cluster: Cluster) -> dict[str, str]:
+    """Of all bindings of ours."""
+    listed = json.loads(
+        cluster.kubectl("get", "rolebindings", "-A", "-l", "scim-operator.io/policy", "-o", "json")
+    )
+    metadata = [item["metadata"] for item in listed["items"]]
+    return {f"{item['namespace']}/{item['name']}": item["resourceVersion"] for item in metadata}
+
+
+def _bare(user: dict[str, Any]) -> dict[str, Any]:
+    return {"metadata": {"name": user["metadata"]["name"]}, "spec": user["spec"]}

@@ -6,15 +6,14 @@ All runs share one control plane; each has a directory, names and a scenario of 
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from tests.e2e.replay import Replay
 from tests.eventually import becomes
+from tests.faults.killing import restarting
 from tests.faults.proxy import FaultProxy, Moment
 from tests.faults.scenario import KEPT, SECONDS, Kept, Scenario
 from tests.faults.snapshot import Object, differences, directory_status, snapshot
@@ -43,7 +42,7 @@ class Killer:
         self.tags.append(tag)
         scenario = Scenario(self.system, self.system.connect(tag), tag)
         replay = Replay(self.system.cluster)
-        with self._restarting():
+        with restarting(self.operator, self.proxy):
             if number:
                 self.proxy.strike_at(number, moment, self.operator.kill)
             scenario.run()
@@ -60,25 +59,6 @@ class Killer:
                 return found
             before = found
             time.sleep(0.05 if self.wanted else 3)
-
-    @contextmanager
-    def _restarting(self) -> Iterator[None]:
-        over = threading.Event()
-
-        def restart() -> None:
-            while not over.is_set():
-                if self.proxy.struck.wait(0.1) and not self.operator.is_alive:
-                    self.operator.process.restart()
-
-        self.proxy.struck.clear()
-        keeper = threading.Thread(target=restart)
-        keeper.start()
-        try:
-            yield
-        finally:
-            self.proxy.spare()
-            over.set()
-            keeper.join()
 
 
 @pytest.fixture(scope="module")

@@ -71,6 +71,7 @@ class Plant:
             Recorder(client, lambda: "2026-01-01T00:00:00.000000Z", "pod", time.monotonic),
             monotonic=time.monotonic,
             now=lambda: self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            returned=lambda: None,  # these watches know every kind
         )
         for kind in (USERS, GROUPS, POLICIES, DIRECTORIES):
             self.put(CRDS, f"{kind.plural}.{kind.group}")

@@ -43,7 +43,7 @@ class Absence:
         if self.missing.keys() & vanished:
             self._changed()
 
-    async def run(self, relist: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, relist: Callable[[], Awaitable[None]], returned: Callable[[], None]) -> None:
         """Look again until they are back, and list everything before they count as being there."""
         while True:
             await self._found.wait()
@@ -60,6 +60,7 @@ class Absence:
             self.missing.clear()
             self._found.clear()
             self._changed()
+            returned()
 
     async def _wrong(self, resource: Resource) -> str:
         name = f"{resource.plural}.{resource.group}"

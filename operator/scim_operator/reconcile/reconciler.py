@@ -60,7 +60,7 @@ _LONGEST_SLEEP = 1.0
 
 
 class Reconciler:
-    """`monotonic`: a clock in seconds; `now`: RFC 3339."""
+    """`monotonic`: a clock in seconds; `now`: RFC 3339; `returned`: called when a missing kind is back."""
 
     def __init__(
         self,
@@ -71,8 +71,10 @@ class Reconciler:
         *,
         monotonic: Callable[[], float],
         now: Callable[[], str],
+        returned: Callable[[], None],
     ) -> None:
         self._client = client
+        self._returned = returned
         self._world = world
         self._inputs = Inputs(world)
         self._applier = Applier(client, world)
@@ -149,7 +151,7 @@ class Reconciler:
                 for _ in range(_WORKERS):
                     tasks.create_task(self._work())
                 tasks.create_task(self._keeper.run())
-                tasks.create_task(self._keeper.absence.run(self._list_again))
+                tasks.create_task(self._keeper.absence.run(self._list_again, self._returned))
                 tasks.create_task(self._namespaces.run())
                 tasks.create_task(self._renames.run())
                 tasks.create_task(self._previews.run())
@@ -348,12 +350,13 @@ class Reconciler:
     # --- listing -------------------------------------------------------------------------------------------
 
     async def _list_until_listed(self) -> None:
-        pause = 0.2
+        pause, absent = 0.2, False
         while True:
             try:
                 await self._inputs.list_all(self._client)
-                return
+                return self._returned() if absent else None
             except ApiError as error:
+                absent |= error.not_found
                 log.warning("listing failed", extra={"error": str(error), "again_in_seconds": pause})
             except Exception:
                 log.exception("listing failed", extra={"again_in_seconds": pause})

@@ -1,0 +1,50 @@
+"""An operator that is started again as soon as it was killed, as a Deployment does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cluster.operator import OperatorProcess
+from tests.faults.proxy import FaultProxy
+
+
+@contextmanager
+def deployed(operator: OperatorProcess) -> Iterator[None]:
+    """Until the end of the block, whenever it ended."""
+    over = threading.Event()
+
+    def restart() -> None:
+        while not over.wait(0.2):
+            if not operator.is_alive:
+                operator.process.restart()
+
+    keeper = threading.Thread(target=restart)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+
+
+@contextmanager
+def restarting(operator: OperatorProcess, proxy: FaultProxy) -> Iterator[None]:
+    """Until the end of the block; the proxy strikes no more afterwards."""
+    over = threading.Event()
+
+    def restart() -> None:
+        while not over.is_set():
+            if proxy.struck.wait(0.1) and not operator.is_alive:
+                operator.process.restart()
+
+    proxy.struck.clear()
+    keeper = threading.Thread(target=restart)
+    keeper.start()
+    try:
+        yield
+    finally:
+        proxy.spare()
+        over.set()
+        keeper.join()

@@ -1,0 +1,85 @@
+"""Killed at any write while the guard counts: 40 people leave, five go, 35 wait, and no kill changes it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from tests.entra import Person
+from tests.eventually import becomes
+from tests.faults.killing import restarting
+from tests.faults.proxy import FaultProxy, Moment
+from tests.faults.system import OURS, RBAC, System
+
+PEOPLE, LIMIT, SECONDS = 40, 5, 40.0
+# Of the ten or so writes from the request on.
+SAMPLE = (1, 2, 4)
+
+
+class Departure:
+    """One directory whose people are to leave, behind a proxy that kills the operator at a write."""
+
+    def __init__(self, system: System, proxy: FaultProxy) -> None:
+        self.system, self.proxy = system, proxy
+        self.runs = 0
+
+    def holding(self, tag: str) -> int:
+        """How many have access."""
+        path, selector = f"{RBAC}/rolebindings", f"scim-operator.io/policy={tag}"
+        return sum(len(item.get("subjects") or ()) for item in self.system.list(path, selector))
+
+    def waiting(self, tag: str) -> int:
+        """How many removals wait."""
+        found = self.system.admin.request("GET", f"{OURS}/removalholds/{tag}").body
+        return int((found.get("status") or {}).get("waiting", 0))
+
+    def run(self, number: int, moment: Moment) -> bool:
+        """All leave, and the operator dies at its write of that number. -> whether it came to that"""
+        self.runs += 1
+        tag = f"guard{self.runs:03}"
+        entra = self.system.connect(tag, {"guard": {"maxRemovals": LIMIT, "window": "1h"}})
+        people = [f"p{n:02}@{tag}.example.com" for n in range(PEOPLE)]
+        for name in people:
+            entra.provision_user(Person(name, name, "Tester"))
+        groups = {"directory": tag, "displayName": tag}
+        grant = {"clusterRole": "view", "namespaces": {"name": tag, "create": {}}}
+        self.system.put("AccessPolicy", tag, spec={"groups": groups, "grants": [grant]})
+        entra.provision_group(tag, people)
+        becomes(partial(self.holding, tag), PEOPLE, SECONDS)
+        with restarting(self.system.installation.process, self.proxy):
+            self.proxy.strike_at(number, moment, self.system.installation.process.kill)
+            self.system.drop("AccessPolicy", tag)
+            becomes(partial(self.waiting, tag), PEOPLE - LIMIT, SECONDS)
+            becomes(partial(self.holding, tag), PEOPLE - LIMIT, SECONDS)
+            # Approved, and killed in the middle of that as well when there was no write so late before.
+            self.system.approve(tag)
+            becomes(partial(self.holding, tag), 0, SECONDS)
+            becomes(partial(self.waiting, tag), 0, SECONDS)
+            return self.proxy.struck.is_set()
+
+
+@pytest.fixture(scope="module")
+def departure(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Departure]:
+    with (
+        System.running(tmp_path_factory.mktemp("guard-killed")) as system,
+        FaultProxy(system.cluster) as proxy,
+    ):
+        system.installation.process.endpoint = proxy.endpoint
+        system.installation.start()
+        yield Departure(system, proxy)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moment", Moment)
+def test_killed_at_every_write(departure: Departure, moment: Moment) -> None:
+    count = next(n for n in itertools.count(1) if not departure.run(n, moment)) - 1
+    assert count > len(SAMPLE), "too few writes: was anything killed at all?"
+    print(f"killed at each of {count} writes, {moment.value}")
+
+
+@pytest.mark.parametrize("number", SAMPLE)
+def test_killed_at_some_writes(departure: Departure, number: int) -> None:
+    assert departure.run(number, Moment.AFTER)
