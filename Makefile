@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
+# Whole files go to one of two workers, each with a control plane of its own: tests mostly wait, for Kubernetes.
+SHARED := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install lint test test-long demo up down token-for bench crds snapshots transcript clean
@@ -28,10 +30,10 @@ lint: $(READY) ## Check style, types and the rooms' import rules
 	$(BIN)/lint-imports
 
 test: lint ## Everything: checks, unit tests, the chart and the operator on a real control plane
-	$(BIN)/pytest
+	$(BIN)/pytest $(SHARED)
 
 test-long: $(READY) ## What takes longer: a kill at every write, 200 random sequences (about 20 minutes)
-	$(BIN)/pytest -m long
+	$(BIN)/pytest -m long $(SHARED)
 
 demo: $(READY) ## Play an Entra provisioning run against the installed chart, on a control plane of its own
 	$(BIN)/python -m tests.demo

@@ -5,14 +5,14 @@ Sessions of pytest side by side (or its workers) each get a cluster of their own
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from tests.cluster.build import build
 from tests.cluster.cluster import Cluster
 
-__all__ = ["built", "cluster"]
+__all__ = ["built", "cluster", "pytest_runtest_makereport"]
 
 
 @pytest.fixture(scope="session")
@@ -28,14 +28,19 @@ def built(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(
-    request: pytest.FixtureRequest, built: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Cluster]:
+def cluster(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A running cluster, shared by all tests of the session: make namespaces and names of your own in it."""
     # When the start fails, its error names the log; pytest keeps the folder.
     running = Cluster.start(tmp_path_factory.mktemp("cluster") / "state", tied=True)
     yield running
     running.stop()
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
-    if request.session.testsfailed and reporter is not None:
-        reporter.write_line(f"\nlogs of the test cluster: {running.state / 'logs'}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure names the logs of the cluster that it happened in."""
+    report = yield
+    used = getattr(item, "funcargs", {}).get("cluster")
+    if report.failed and isinstance(used, Cluster):
+        report.sections.append(("test cluster", f"logs: {used.state / 'logs'}"))
+    return report
