@@ -16,12 +16,15 @@ def eventually(look: Callable[[], T], wanted: Callable[[T], bool], seconds: floa
     """Look until it is as wanted; fails with what was seen last."""
     deadline = time.monotonic() + seconds
     while True:
+        began = time.monotonic()
         seen = look()
         if wanted(seen):
             return seen
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise AssertionError(f"not within {seconds} s; last seen: {seen!r}")
-        time.sleep(0.02)
+        # A look that costs much, such as a kubectl, leaves the machine to others for as long as it took.
+        time.sleep(max(0.02, now - began))
 
 
 def becomes(look: Callable[[], object], wanted: object, seconds: float = SECONDS) -> None:

@@ -124,10 +124,10 @@ def test_nothing_is_said_where_every_group_would_be_near(pattern: str) -> None:
 def test_group_that_nobody_meant_costs_next_to_nothing(name: str) -> None:
     names = [name.format(number) for number in range(2000)]
     missed(PATTERN, WHERE, name)
-    started = time.perf_counter()
+    started = time.thread_time()
     for _ in range(5):  # policies
         assert not any(missed(PATTERN, WHERE, one) for one in names)
-    assert (time.perf_counter() - started) / 10_000 < 50e-6
+    assert (time.thread_time() - started) / 10_000 < 50e-6
 
 
 @pytest.mark.parametrize("pattern", ["Platform Engineers", "k8s-*", "{a}*{b}*{c}"])

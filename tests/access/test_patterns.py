@@ -104,6 +104,7 @@ def test_template_that_cannot_be_filled_says_why(template: str, said: str) -> No
 
 
 # --- time --------------------------------------------------------------------------------------------------
+# That of this thread alone: a busy machine makes nothing here slower.
 
 _NAMES = [*string.ascii_lowercase, *map("".join, itertools.product(string.ascii_lowercase, "01"))]
 PATHOLOGICAL = {
@@ -119,18 +120,18 @@ PATHOLOGICAL = {
 @pytest.mark.parametrize(("pattern", "group"), PATHOLOGICAL.values(), ids=PATHOLOGICAL)
 def test_no_pattern_takes_long(pattern: str, group: str) -> None:
     parse(pattern)
-    started = time.perf_counter()
+    started = time.thread_time()
     with contextlib.suppress(AmbiguousError):
         match(pattern, {}, group)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_group_that_is_not_meant_costs_next_to_nothing() -> None:
     # Most groups of a company have nothing to do with Kubernetes, and each is held against every policy.
-    started = time.perf_counter()
+    started = time.thread_time()
     for number in range(2000):
         assert match("k8s-{team}-{role}", {}, f"Marketing Europe, all employees {number}") is None
-    assert (time.perf_counter() - started) / 2000 < 50e-6
+    assert (time.thread_time() - started) / 2000 < 50e-6
 
 
 def test_name_longer_than_any_pattern_is_not_meant() -> None:
@@ -138,9 +139,9 @@ def test_name_longer_than_any_pattern_is_not_meant() -> None:
     pattern, where = "k8s-*-{role}", {"role": ["admin"]}
     assert match(pattern, where, "k8s-" + "a" * 246 + "-admin") == {"role": "admin"}
     assert match(pattern, where, "k8s-" + "a" * 247 + "-admin") is None
-    started = time.perf_counter()
+    started = time.thread_time()
     assert match(pattern, where, "k8s-" + "a-" * 5_000 + "admin") is None
-    assert time.perf_counter() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 # --- against a splitter that tries everything ---------------------------------------------------------------

@@ -5,7 +5,6 @@ Names that are one when folded can't both be in a directory (409), so each of th
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -73,7 +72,7 @@ def recorded(operator: Installation, kind: str, ids: Mapping[str, T]) -> dict[st
     """Id -> object, once each has a status that speaks of its spec."""
 
     def found() -> dict[str, Object]:
-        items = json.loads(operator.cluster.kubectl("get", kind, "-o", "json"))["items"]
+        items = operator.cluster.request("GET", f"/apis/scim-operator.io/v1alpha1/{kind}").body["items"]
         return {
             item["spec"]["id"]: item
             for item in items

@@ -55,7 +55,10 @@ class Size:
             yield f"other {number}", range(number, number + 20)
 
 
-SIZES = [Size(1_000, 100, ("view",), 101, 500), Size(10_166, 299, ("view", "edit", "admin"), 1_000, 5_000)]
+SIZES = [
+    pytest.param(Size(1_000, 100, ("view",), 101, 500), marks=pytest.mark.long, id="1000-users"),
+    pytest.param(Size(10_166, 299, ("view", "edit", "admin"), 1_000, 5_000), id="10166-users"),
+]
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ async def _fill(cluster: Cluster, size: Size) -> None:
     await restore(cluster, todo)
 
 
-@pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size.users}-users")
+@pytest.fixture(scope="module", params=SIZES)
 def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """A cluster of its own, filled before the operator starts."""
     cluster = Cluster.start(tmp_path_factory.mktemp("big") / "state", tied=True)

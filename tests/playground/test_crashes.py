@@ -41,7 +41,12 @@ def test_two_at_once_make_one(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [("kube-apiserver",), ("kube-controller-manager", "issuer"), ("kube-apiserver", "operator")]
+    "names",
+    [
+        pytest.param(("kube-apiserver",), marks=pytest.mark.long),
+        ("kube-controller-manager", "issuer"),
+        ("kube-apiserver", "operator"),
+    ],
 )
 def test_a_control_plane_that_lost_a_part_goes_on_with_its_people(
     checkout: Checkout, names: tuple[str, ...]
@@ -104,7 +109,10 @@ def test_ctrl_c_takes_down_what_was_started(checkout: Checkout) -> None:
     assert checkout.left() == [], printed
 
 
-@pytest.mark.parametrize("reached", ["processes/etcd.json", "pods/operator/kubeconfig"])
+@pytest.mark.parametrize(
+    "reached",
+    [pytest.param("processes/etcd.json", marks=pytest.mark.long), "pods/operator/kubeconfig"],
+)
 def test_a_start_that_was_killed_is_done_again(checkout: Checkout, reached: str) -> None:
     started = checkout.start("make", "up")
     wait_for_file(checkout.state / reached)
