@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -177,6 +178,13 @@ def test_table_of_metrics_names_the_labels_there_are(operator: Installation, dir
         lambda: value(scrape(operator), "condition", kind="AccessPolicy", name=directory, type="Ready"),
         lambda ready: ready == 1,
     )
+    lock = {"apiVersion": "scim-operator.io/v1alpha1", "kind": "AccessLock", "metadata": {"name": directory}}
+    spec = {"subject": "nobody@example.com", "reason": "has a time to end", "until": "2099-01-01T00:00:00Z"}
+    apply(operator.cluster, {**lock, "spec": spec})
+    eventually(
+        lambda: value(scrape(operator), "next_end_timestamp_seconds", kind="AccessLock"),
+        lambda end: end == datetime(2099, 1, 1, tzinfo=UTC).timestamp(),
+    )
     told = documented()
     seen = set()
     for sample, labels in scrape(operator):
@@ -188,7 +196,7 @@ def test_table_of_metrics_names_the_labels_there_are(operator: Installation, dir
         "scim_operator_events_left_out_total",
         "scim_operator_api_writes_skipped_total",
     }
-    operator.cluster.kubectl("delete", "accesspolicy", directory)
+    operator.cluster.kubectl("delete", "accesspolicy,accesslock", directory)
 
 
 def test_series_of_a_deleted_directory_end(operator: Installation, directory: str) -> None:
@@ -280,7 +288,7 @@ def test_probes_of_a_healthy_operator(operator: Installation) -> None:
     status, text = probe(operator, "/readyz?verbose")
     assert (status, text.splitlines()) == (
         200,
-        ["[+]inputs ok", "[+]tokens ok", "[+]shutdown ok", "readyz check passed"],
+        ["[+]inputs ok", "[+]overdue ok", "[+]tokens ok", "[+]shutdown ok", "readyz check passed"],
     )
 
 

@@ -42,9 +42,12 @@ class ReconcileMetrics(Collector):
             "scim_operator_frozen", "1 while nobody of the directory loses access.", labels=["directory"]
         )
         for hold in self._world.holds:
-            status = hold.get("status") or {}
-            held.add_metric([key_of(hold)[1]], status.get("waiting") or 0)
-            frozen.add_metric([key_of(hold)[1]], float("frozen" in status))
+            directory, status = key_of(hold)[1], hold.get("status") or {}
+            waiting, is_frozen = status.get("waiting") or 0, "frozen" in status
+            # The ledger stays when its directory goes; its series only as long as they tell something.
+            if self._world.directories.get(directory) is not None or waiting or is_frozen:
+                held.add_metric([directory], waiting)
+                frozen.add_metric([directory], float(is_frozen))
         yield from (held, frozen)
 
     def _access(self) -> Iterator[Metric]:
