@@ -55,6 +55,17 @@ class Options:
     template_kinds: tuple[Resource, ...]
     longest_grant: float
 
+    @property
+    def settings(self) -> Settings:
+        """What planning depends on."""
+        return Settings(
+            self.protected_namespaces | {self.namespace},
+            self.literal_namespaces,
+            deletion=self.namespace_deletion,
+            template_kinds=frozenset((item.api_version, item.kind) for item in self.template_kinds),
+            longest_grant=self.longest_grant,
+        )
+
 
 class Operator:
     """All parts, wired."""
@@ -69,14 +80,7 @@ class Operator:
         self._directories = Directories()
         self._tokens = Tokens(lambda: datetime.now(UTC))
         kinds = options.template_kinds
-        settings = Settings(
-            options.protected_namespaces | {options.namespace},
-            options.literal_namespaces,
-            deletion=options.namespace_deletion,
-            template_kinds=frozenset((item.api_version, item.kind) for item in kinds),
-            longest_grant=options.longest_grant,
-        )
-        world = World(self._index, self._directories, settings, kinds)
+        world = World(self._index, self._directories, options.settings, kinds)
         statuses = Statuses(world, now=_now, url=self._url, tokens=self._tokens)
         self._reconciler = Reconciler(
             client,

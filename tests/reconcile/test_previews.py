@@ -54,7 +54,7 @@ def put_in(plant: Plant, events: list[Any]) -> None:
 async def settled(plant: Plant) -> None:
     """Nothing is due any more, nor comes due in a moment."""
     quiet = 0
-    names = ("places", "namespaces", "namespace_upkeep")
+    names = ("places", "namespaces", "namespace_upkeep", "renames", "ledger")
     async with asyncio.timeout(10):
         while quiet < _IDLE_CHECKS:
             await asyncio.sleep(_CHECK_SECONDS)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scim_operator.api.kinds import DIRECTORY_LABEL
+from scim_operator.cli import tables
 from scim_operator.directory.tokens import rfc3339, token_of
 
 _HEADER = ("NAME", "DIRECTORY", "CREATED", "EXPIRES", "LAST USED", "STATE")
@@ -59,12 +60,7 @@ def rows(secrets: Iterable[Mapping[str, Any]], directories: Iterable[Mapping[str
 
 def as_table(found: Iterable[Row]) -> str:
     """Columns as kubectl sets them."""
-    lines = [_HEADER, *(row.cells() for row in found)]
-    widths = [max(len(line[n]) for line in lines) for n in range(len(_HEADER))]
-    return "\n".join(
-        "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return tables.as_table(_HEADER, [row.cells() for row in found])
 
 
 def _row(

@@ -1,0 +1,119 @@
+"""`scim-operator run`: what the Deployment runs, and what its arguments mean."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from scim_operator import app
+from scim_operator.api.durations import seconds
+from scim_operator.cli.failure import CommandError
+from scim_operator.cli.logs import configure_logs
+from scim_operator.kube.resources import Resource
+
+
+def add(commands: Any) -> None:
+    """The command's arguments."""
+    _arguments(commands.add_parser("run", help="serve SCIM and reconcile (what the Deployment runs)"))
+
+
+def options(arguments: argparse.Namespace, namespace: str) -> app.Options:
+    """What was said, as the operator takes it. Raises CommandError."""
+    return app.Options(
+        namespace=namespace,
+        pod_name=os.environ.get("POD_NAME", "scim-operator"),
+        bind=arguments.bind,
+        scim_port=arguments.scim_port,
+        health_port=arguments.health_port,
+        metrics_port=arguments.metrics_port,
+        external_url=arguments.external_url,
+        protected_namespaces=_names(arguments.protected_namespaces),
+        literal_namespaces=_names(arguments.literal_namespaces),
+        namespace_deletion=arguments.namespace_deletion,
+        template_kinds=tuple(map(_kind, filter(None, arguments.template_kinds.split(",")))),
+        longest_grant=_seconds(arguments.max_grant_duration),
+    )
+
+
+def said(words: Sequence[str], namespace: str) -> app.Options:
+    """What a Deployment's container args mean; those that aren't known here are passed over."""
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    _arguments(parser)
+    known, _ = parser.parse_known_args([word for word in words if word != "run"])
+    return options(known, namespace)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bind", default="0.0.0.0", help="address to listen on (default: %(default)s)")  # noqa: S104
+    parser.add_argument("--scim-port", type=int, default=8080, metavar="PORT")
+    parser.add_argument("--health-port", type=int, default=8081, metavar="PORT")
+    parser.add_argument("--metrics-port", type=int, default=9090, metavar="PORT")
+    parser.add_argument(
+        "--external-url",
+        default="",
+        metavar="URL",
+        help="how providers reach us, such as https://scim.example.com",
+    )
+    parser.add_argument(
+        "--protected-namespaces",
+        default="",
+        metavar="A,B",
+        help="namespaces that no group's name may open, besides kube-*, default and the operator's own",
+    )
+    parser.add_argument(
+        "--literal-namespaces",
+        default="",
+        metavar="A,B",
+        help="protected namespaces that a policy may name literally all the same",
+    )
+    parser.add_argument(
+        "--namespace-deletion",
+        action="store_true",
+        help="let policies delete namespaces that were made for them and have long been unused",
+    )
+    parser.add_argument(
+        "--template-kinds",
+        default="",
+        metavar="A,B",
+        help="what templates may hold besides, as apiVersion/resource/kind: v1/configmaps/ConfigMap",
+    )
+    parser.add_argument(
+        "--max-grant-duration",
+        default="168h",
+        metavar="TIME",
+        help="how long an AccessGrant may last from its making (default: %(default)s)",
+    )
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    parser.set_defaults(command=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    namespace = os.environ.get("POD_NAMESPACE")
+    if not namespace:
+        raise CommandError("POD_NAMESPACE is not set; it names the namespace with the token Secrets")
+    configure_logs(arguments.log_level)
+    asyncio.run(app.run(options(arguments, namespace)))
+    return 0
+
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(filter(None, listed.split(",")))
+
+
+def _seconds(duration: str) -> float:
+    try:
+        return seconds(duration)
+    except ValueError as error:
+        raise CommandError(f"--max-grant-duration: {error}") from error
+
+
+def _kind(text: str) -> Resource:
+    """`apps/v1/deployments/Deployment`, or `v1/configmaps/ConfigMap` of the core group."""
+    parts = text.split("/")
+    if len(parts) not in (3, 4) or not all(parts):
+        raise CommandError(f"--template-kinds: {text!r} is no apiVersion/resource/kind")
+    group, version, plural, kind = parts if len(parts) == 4 else ["", *parts]
+    return Resource(group, version, plural, kind, namespaced=True)
