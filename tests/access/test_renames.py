@@ -76,7 +76,7 @@ def test_a_protected_name_waits_whatever_it_gives(granted_as: str | None) -> Non
 
 def test_the_condition_says_what_it_would_give() -> None:
     gains = tuple(Right("ClusterRole", "admin", f"prod-{number}") for number in range(5))
-    problem = rename_held(Held("sandbox-view", "prod-\nadmin", gains, frozenset({"teams"})))
+    problem = rename_held(Held("sandbox-view", "prod-\nadmin", gains, frozenset({"teams"})), "entra")
     assert (problem.condition, problem.reason) == ("RenameHeld", "NewRights")
     assert r"'prod-\nadmin'" in problem.message
     assert "'sandbox-view'" in problem.message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from tests.cluster.cluster import Cluster
 from tests.e2e.policies import DIRECTORY, Object, apply, bindings, conditions, hire, policy, raised
 from tests.entra import EntraClient
@@ -44,10 +46,21 @@ def test_a_new_name_that_gives_more_waits(operator: Installation, entra: EntraCl
     becomes(lambda: bindings(cluster, name), {("rn-sandbox", "view"): sorted([person, later])})
     assert cluster.can_list_pods(person, "rn-prod") == 403
 
-    apply(cluster, _teams(name, tag, "Follow"))
+    told = conditions(cluster, "removalhold", DIRECTORY)["RenameHeld"]["message"]
+    assert "'rn-prod-admin'" in told
+    _, _, typed = told.partition("kubectl ")  # what the message says is what works
+    cluster.kubectl(*shlex.split(typed))
     becomes(lambda: cluster.can_list_pods(person, "rn-prod"), 200)
     becomes(lambda: bindings(cluster, name), {("rn-prod", "admin"): sorted([person, later])})
     becomes(lambda: cluster.kubectl("get", "scimgroup", group, "-o", _GRANTED_AS), "rn-prod-admin")
+    becomes(lambda: "RenameHeld" in conditions(cluster, "scimgroup", group), False)
+    becomes(lambda: "RenameHeld" in conditions(cluster, "removalhold", DIRECTORY), False)
+    assert cluster.can_list_pods(person, "rn-sandbox") == 403
+
+    entra.rename_group("rn-prod-admin", "rn-sandbox-view")
+    raised(cluster, name, "RenameHeld")
+    apply(cluster, _teams(name, tag, "Follow"))
+    becomes(lambda: cluster.can_list_pods(person, "rn-sandbox"), 200)
     becomes(lambda: "RenameHeld" in conditions(cluster, "scimgroup", group), False)
 
 

@@ -110,7 +110,7 @@ async def test_started_again_in_the_midst_of_growing(nth: int) -> None:
     again = Plant()
     again.api.objects, again.api._versions = plant.api.objects, plant.api._versions
     async with again.running():
-        await again.until(lambda: _standing(again) == _names(range(1400)))
+        await again.until(lambda: _standing(again) == _names(range(1400)), 10)
         await again.until(lambda: len(_bindings(again)) == 8 and _labels(again) == {"8"})
 
 

@@ -1,4 +1,5 @@
-"""The guard: no sudden mass removal. Who may lose access now, and who keeps it until somebody says so.
+"""The guard: no sudden mass removal. Who may lose access now, and who keeps it until somebody says so; and,
+with `maxAdditions`, who may gain it now.
 
 A pure function of those who would lose access, what the ledger remembers, and the clock. Strangers, locked
 people and grants that ended never come here: they go at once, and aren't counted.
@@ -112,6 +113,31 @@ def decide(ledger: Ledger, losses: Mapping[Who, int | None], setting: Setting) -
         tally.hold(key, who[0], who[1], reason or "Limit", setting.now)
         kept.add(who)
     return frozenset(kept)
+
+
+def admit(ledger: Ledger, gains: Iterable[Who], setting: Setting) -> frozenset[Who]:
+    """Who of those who would gain a right doesn't get it yet. As with `decide`: the ledger has to be stored
+    before anybody comes; a group counts as one.
+    """
+    tally, most = ledger.additions, setting.spec.max_additions
+    tally.forget(setting.now, seconds(setting.spec.window))
+    if most is None:
+        return frozenset()
+    spent, barred = tally.spent(), set()
+    for who in _in_order(gains):
+        key = who_key(who)
+        if tally.is_approved(key):
+            continue
+        if tally.find(key) is None:
+            if key in tally.released:
+                continue
+            if spent < most:
+                tally.release(key, setting.now)
+                spent += 1
+                continue
+        tally.hold(key, who[0], who[1], "Limit", setting.now)
+        barred.add(who)
+    return frozenset(barred)
 
 
 def _reason(ledger: Ledger, who: Who, setting: Setting) -> str:

@@ -69,12 +69,17 @@ def decide(names: GroupNames, rights: Callable[[str], Rights]) -> Literal["stays
     return Held(old, names.display_name, tuple(sorted(gains)), frozenset(differing), names.protected)
 
 
-def rename_held(held: Held) -> Problem:
-    """The condition that tells of it."""
+def rename_held(held: Held, directory: str) -> Problem:
+    """The condition that tells of it, and what to type."""
+    message = f"{told(held)}; who waits, and how to approve it: kubectl describe removalhold {directory}"
+    return Problem("RenameHeld", "ProtectedName" if held.protected else "NewRights", message)
+
+
+def told(held: Held) -> str:
+    """What waits, and what it would give."""
     known = f"goes on as {quoted(held.old)}" if held.old else "has no access yet"
     why = "is protected in its directory" if held.protected else f"would give {_listed(held.gains)}"
-    message = f"the new name of group {quoted(held.new)} {why}, so the group {known}"
-    return Problem("RenameHeld", "ProtectedName" if held.protected else "NewRights", message)
+    return f"the new name of group {quoted(held.new)} {why}, so the group {known}"
 
 
 def _listed(gains: tuple[Right, ...]) -> str:

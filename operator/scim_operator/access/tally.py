@@ -72,6 +72,11 @@ class Tally:
         """Those who wait for approval."""
         return [self.entries[number] for number in self._open.values() if number >= self.approved]
 
+    @property
+    def approved_ones(self) -> list[Entry]:
+        """Those who were approved, and aren't done yet."""
+        return [entry for entry in self.entries[: self.approved] if not entry.closed]
+
     def find(self, key: str) -> Entry | None:
         """The open entry of somebody."""
         number = self._open.get(key)
@@ -108,10 +113,12 @@ class Tally:
         """Somebody has to wait; who does so already goes on, under the name that is known now."""
         entry = self.find(key)
         if entry is None:
-            entry = Entry(key, since=since, reason=reason, message=message)
+            entry = Entry(key)
             self._open[key] = len(self.entries)
             self.entries.append(entry)
-        entry.kind, entry.name = kind, name
+        entry.kind, entry.name, entry.message = kind, name, message
+        # Of those who weren't shown nobody knows these since the start.
+        entry.reason, entry.since = entry.reason or reason, entry.since or since
         return entry
 
     def close(self, keys: Iterable[str]) -> int:

@@ -1,6 +1,6 @@
 """The guard between plan and bindings: nobody leaves before the ledger says so, and is stored.
 
-A place that nobody leaves asks nothing and waits for nothing.
+A place that nobody leaves asks nothing and waits for nothing, unless `maxAdditions` counts who comes there.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from scim_operator.access.bindings import Who
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, Plan, plan
+from scim_operator.access.renames import Right
 from scim_operator.access.restraint import Change, change_of, restrained
 from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.keeper import Keeper
@@ -45,6 +46,8 @@ class Guard:
         settled = planned.keep and facts.directory_exists
         if not directory or settled or self._keeper.is_over(directory):
             self._keeper.note(directory, place, _NOBODY)
+            if not planned.keep:
+                self._keeper.note_gains(directory, place, _NOBODY)
             return Restraint(planned)
         self._keeper.judge(self._keeper.guarded(directory))
         change = self._change(place, facts, planned)
@@ -54,18 +57,24 @@ class Guard:
         if spec is None or spec.access == "Hold":
             return Restraint(self._on_hold(place, facts, planned, change))
         elsewhere = frozenset(who for who in change.gains if self._leaves_elsewhere(who, place))
+        gains = self._counted(place, change.gains) if spec.guard.max_additions is not None else _NOBODY
+        self._keeper.note_gains(directory, place, gains)
         if LOCKS in self._keeper.absence.missing:
             # Nobody knows who is locked: nobody comes anywhere.
-            planned = restrained(planned, facts, _NOBODY, change.gains)
-        if not losses and not elsewhere:
+            planned, gains = restrained(planned, facts, _NOBODY, change.gains), _NOBODY
+        if not losses and not elsewhere and not gains:
             return Restraint(planned)
         try:
-            kept = await self._keeper.ask(directory, losses | elsewhere)
+            step = await self._keeper.ask(directory, losses | elsewhere, gains)
         except ApiError as error:
             told = {"place": place._asdict(), "directory": directory, "error": str(error)}
-            log.warning("nobody leaves a place: the guard's RemovalHold can't be written", extra=told)
-            return Restraint(restrained(planned, facts, losses, elsewhere), sure=False)
-        return Restraint(restrained(planned, facts, kept & losses, kept & elsewhere))
+            log.warning(
+                "nobody leaves a place, or comes where that counts: the guard's RemovalHold can't be written",
+                extra=told,
+            )
+            return Restraint(restrained(planned, facts, losses, elsewhere | gains), sure=False)
+        barred = (step.kept & elsewhere) | (step.barred & gains)
+        return Restraint(restrained(planned, facts, step.kept & losses, barred))
 
     def passed(self, place: Place, facts: Facts, planned: Plan) -> None:
         """A place was brought to its plan: who stands there now."""
@@ -73,6 +82,7 @@ class Guard:
         before, directory = self._holders.directory_of(place), self._directory(place, facts)
         self._holders.stand(place, directory, standing)
         self._keeper.note(directory, place, (planned.kept & standing) | self._standing_still(place, facts))
+        self._keeper.came(place, standing)
         if before != directory:
             self._keeper.note(before, place, _NOBODY)
 
@@ -91,6 +101,15 @@ class Guard:
             return planned
         restored = self._outcomes.of(place).subjects
         return restrained(planned, facts, change.losses, change.gains - restored)
+
+    def _counted(self, place: Place, gains: frozenset[Who]) -> frozenset[Who]:
+        """Those to whom the role is new there: it stands in no other binding, and nobody took it by hand."""
+        restored = self._outcomes.of(place).subjects
+        return frozenset(who for who in gains - restored if not self._stands_elsewhere(who, place))
+
+    def _stands_elsewhere(self, who: Who, place: Place) -> bool:
+        right = Right.of(place)
+        return any(Right.of(other) == right for other in self._holders.places_of(who) - {place})
 
     def _standing_still(self, place: Place, facts: Facts) -> frozenset[Who]:
         """Who waits here for another binding, and may yet turn out to leave."""

@@ -12,6 +12,8 @@ from scim_operator.access.places import Place
 from scim_operator.access.tally import who_key
 from scim_operator.api.directory import SubjectTemplate
 from scim_operator.kube.cache import Object
+from scim_operator.reconcile.additions import Additions
+from scim_operator.reconcile.routes import GroupKey
 
 _NOBODY: frozenset[Who] = frozenset()
 
@@ -21,25 +23,30 @@ class Step:
     """One decision for all who ask while the one before is being stored."""
 
     losses: dict[Who, int | None] = field(default_factory=dict)
+    gains: set[Who] = field(default_factory=set)
     done: bool = False
     kept: frozenset[Who] = _NOBODY
+    barred: frozenset[Who] = _NOBODY
     error: Exception | None = None
 
 
 class Guarded:
     """`ledger` is None until the RemovalHold was read or made. `unseen`: the places nobody has looked at
     since something began that ends only when all is known: the operator, a freeze, other subjects.
-    `inherits`: people had access before anything was known of their ledger.
+    `wake`: something was approved, and those who waited are to be told. `renamed`: groups whose new
+    names may wait. `inherits`: people had access before anything was known of their ledger.
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, renamed: set[GroupKey]) -> None:
         self.directory = directory
+        self.additions = Additions(renamed)
         self.lock = asyncio.Lock()
         self.step = Step()
         self.ledger: Ledger | None = None
         self.stored: Object | None = None
         self.template: SubjectTemplate | None = None
         self.caused = False
+        self.wake = False
         self.inherits = False
         self.unseen: set[Place] = set()
         self._losses: dict[Place, frozenset[Who]] = {}

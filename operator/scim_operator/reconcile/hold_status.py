@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scim_operator.access.conditions import of_problems, updated
 from scim_operator.access.guard import Ledger
 from scim_operator.access.problems import Problem, quoted
-from scim_operator.access.tally import Tally
+from scim_operator.access.tally import Entry, Tally
 
 _NAMED = 5
 
@@ -18,7 +18,9 @@ def hold_status(
 ) -> dict[str, Any]:
     """The whole status. `fields`: those of the ledger; `now`: RFC 3339."""
     metadata, spec = obj["metadata"], obj.get("spec") or {}
-    problems = [*_tripped(metadata["name"], spec, fields, ledger), *_frozen(ledger)]
+    name = metadata["name"]
+    problems = [*_tripped(name, spec, fields, ledger), *_not_given(name, spec, fields, ledger)]
+    problems += _frozen(ledger)
     generation = int(metadata.get("generation", 0))
     known = (obj.get("status") or {}).get("conditions") or []
     ready = "nothing waits for approval"
@@ -30,18 +32,42 @@ def _tripped(name: str, spec: Mapping[str, Any], fields: Mapping[str, Any], ledg
     waiting = ledger.removals.waiting
     if not waiting:
         return []
-    wanted, typed = fields["hash"], spec.get("approve")
     reasons = {entry.reason for entry in waiting if entry.reason}
     reason = next((item for item in ("Frozen", "Subjects", "Limit") if item in reasons), "Protected")
+    wanted = fields["hash"]
     message = f"{removals(ledger.removals)}; to let them go: {approval(name, 'approve', wanted)}"
-    problems = [Problem("GuardTripped", reason, message)]
-    if typed and typed not in (wanted, ledger.removals.consumed):
-        why = (
-            f"spec.approve {typed!r} is no list that waits here (it may have changed since it was read); "
-            f"now it is {wanted!r}"
-        )
-        problems.append(Problem("Stalled", "ApprovalUnknown", why))
-    return problems
+    unknown = _unknown("approve", spec, wanted, ledger.removals)
+    return [Problem("GuardTripped", reason, message), *unknown]
+
+
+def _not_given(
+    name: str, spec: Mapping[str, Any], fields: Mapping[str, Any], ledger: Ledger
+) -> list[Problem]:
+    """Names of groups that wait, and people who would come: one list, one approval."""
+    waiting = ledger.additions.waiting
+    if not waiting:
+        return []
+    wanted = fields["additionsHash"]
+    renames = [entry for entry in waiting if entry.kind == "Rename"]
+    what = ("new name of a group waits", "new names of groups wait")
+    if not renames:
+        what = ("addition is held", "additions are held")
+    elif len(renames) < len(waiting):
+        what = ("", "additions and new names of groups wait")
+    message = f"{_listed(waiting, what)}; to give it: {approval(name, 'approveAdditions', wanted)}"
+    problem = ("RenameHeld", "NewRights") if renames else ("GuardTripped", "AdditionsLimit")
+    return [Problem(*problem, message), *_unknown("approveAdditions", spec, wanted, ledger.additions)]
+
+
+def _unknown(field: str, spec: Mapping[str, Any], wanted: str, tally: Tally) -> list[Problem]:
+    typed = spec.get(field)
+    if not typed or typed in (wanted, tally.consumed):
+        return []
+    why = (
+        f"spec.{field} {typed!r} is no list that waits here (it may have changed since it was read); "
+        f"now it is {wanted!r}"
+    )
+    return [Problem("Stalled", "ApprovalUnknown", why)]
 
 
 def _frozen(ledger: Ledger) -> list[Problem]:
@@ -52,14 +78,14 @@ def _frozen(ledger: Ledger) -> list[Problem]:
 
 def removals(tally: Tally) -> str:
     """How many wait, and who: a few by name."""
-    waiting = tally.waiting
+    return _listed(tally.waiting, ("removal is held", "removals are held"))
+
+
+def _listed(waiting: Sequence[Entry], what: tuple[str, str]) -> str:
+    """`what`: of one, and of several."""
     named = [quoted(entry.name) for entry in waiting if entry.name][:_NAMED]
     who = ", ".join(named) + (f" and {len(waiting) - len(named)} more" if len(waiting) > len(named) else "")
-    return f"{len(waiting)} {_plural(len(waiting))} until somebody approves: {who}"
-
-
-def _plural(count: int) -> str:
-    return "removal is held" if count == 1 else "removals are held"
+    return f"{len(waiting)} {what[len(waiting) != 1]} until somebody approves: {who}"
 
 
 def approval(name: str, field: str, text: str) -> str:

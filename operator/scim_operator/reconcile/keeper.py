@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from scim_operator.access.bindings import SubjectKind, Who
-from scim_operator.access.guard import Freeze, Ledger, Setting, decide
+from scim_operator.access.guard import Freeze, Ledger, Setting, admit, decide
 from scim_operator.access.ledger import from_status, to_status
 from scim_operator.access.places import Place
+from scim_operator.access.renames import Held
 from scim_operator.access.tally import Entry, who_key
 from scim_operator.api.directory import GuardSpec
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.absence import Absence
+from scim_operator.reconcile.additions import rename_key
 from scim_operator.reconcile.freezing import cause_of
 from scim_operator.reconcile.guarded import Guarded, Step
 from scim_operator.reconcile.hold_status import hold_status
@@ -22,6 +24,7 @@ from scim_operator.reconcile.holders import Holders
 from scim_operator.reconcile.ledgers import Ledgers
 from scim_operator.reconcile.protection import protected_names
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
+from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
@@ -32,7 +35,8 @@ _DEFAULT = GuardSpec()
 
 
 class Keeper:
-    """One ledger per directory. `now`: RFC 3339; `look_at`: makes places due."""
+    """One ledger per directory. `now`: RFC 3339; `look_at` makes places due, `look_at_names` groups'
+    names."""
 
     def __init__(
         self,
@@ -40,12 +44,16 @@ class Keeper:
         world: World,
         now: Callable[[], str],
         look_at: Callable[[Iterable[Place]], None],
+        look_at_names: Callable[[Iterable[GroupKey]], None],
     ) -> None:
         self._world = world
         self._now = now
         self._look_at = look_at
+        self._look_at_names = look_at_names
         self._ledgers = Ledgers(client, world)
         self._known: dict[str, Guarded] = {}
+        # Place -> the directory whose people are to come there and have to be counted.
+        self._gaining: dict[Place, str] = {}
         self.absence = Absence(client, world, self._tend_all)
         self.holders = Holders(world.weight)
         self.queue: KeyedQueue[str] = KeyedQueue()
@@ -55,7 +63,9 @@ class Keeper:
     def guarded(self, directory: str) -> Guarded:
         """What is known of a directory."""
         if directory not in self._known:
-            guarded = self._known[directory] = Guarded(directory)
+            renamed = {group for group in self._world.routes.renamed if group[0] == directory}
+            guarded = self._known[directory] = Guarded(directory, renamed)
+            self._look_at_names(renamed)
             guarded.inherits = directory in self.holders.directories()
             spec = self._world.directories.get(directory)
             guarded.template = spec.subjects if spec else None
@@ -76,20 +86,22 @@ class Keeper:
         if over or settled is bool(guarded.unseen):
             self.queue.add_later(directory, _TIDY_SECONDS)
 
-    async def ask(self, directory: str, asked: frozenset[Who]) -> frozenset[Who]:
-        """Who of them may not leave now. Those who ask while a ledger is stored come into the next step.
+    async def ask(self, directory: str, asked: frozenset[Who], gains: frozenset[Who]) -> Step:
+        """Who of them may not leave now, and who of `gains` may not come. Those who ask while a ledger is
+        stored come into the next step.
 
         Raises ApiError when the ledger can't be stored, AgainError when it has to be read again.
         """
         guarded = self.guarded(directory)
         step = guarded.step
         step.losses.update({who: self._world.weight(who) for who in asked})
+        step.gains |= gains
         async with guarded.lock:
             if not step.done:
                 await self._take(guarded, step)
         if step.error is not None:
             raise step.error
-        return step.kept
+        return step
 
     async def _take(self, guarded: Guarded, step: Step) -> None:
         guarded.step, step.done = Step(), True
@@ -97,7 +109,9 @@ class Keeper:
             await self.absence.look()
             ledger = await self._open(guarded)
             self.judge(guarded)
-            step.kept = decide(ledger, step.losses, self._setting(guarded, ledger))
+            setting = self._setting(guarded, ledger)
+            step.kept = decide(ledger, step.losses, setting)
+            step.barred = admit(ledger, step.gains - step.kept, setting)
             await self._store(guarded, ledger)
         except (ApiError, AgainError) as error:
             step.error = error
@@ -106,6 +120,35 @@ class Keeper:
         """True for a directory that is gone with everything that belonged to it."""
         there = self._world.directories.get(directory) or self._world.holds.get(directory)
         return not there and directory not in self.holders.directories()
+
+    def note_gains(self, directory: str, place: Place, gains: frozenset[Who]) -> None:
+        """Who is to come to a place and isn't there yet, where only so many may at a time."""
+        former = self._gaining.pop(place, directory)
+        if gains:
+            self._gaining[place] = directory
+        for name in {former, directory}:
+            guarded = self._known.get(name)
+            if guarded and guarded.additions.note(place, gains if name == directory else frozenset()):
+                self.queue.add_later(name, _TIDY_SECONDS)
+
+    def came(self, place: Place, standing: frozenset[Who]) -> None:
+        """Who stands at a place now, after a pass over it."""
+        directory = self._gaining.get(place, "")
+        if guarded := self._known.get(directory):
+            self.note_gains(directory, place, guarded.additions.pending(place) - standing)
+
+    # --- asked by groups -----------------------------------------------------------------------------------
+
+    def may_be_called(self, group: GroupKey, name: str) -> bool:
+        """Whether somebody approved that a group's access goes by a name that gives it more."""
+        return self.guarded(group[0]).additions.is_approved(rename_key(group, name))
+
+    def await_rename(self, group: GroupKey, held: Held | None) -> None:
+        """A group's new name waits; None: it has none that does."""
+        directory = group[0]
+        known = self._known.get(directory) or (self.guarded(directory) if held else None)
+        if known is not None and known.additions.await_rename(group, held):
+            self.queue.add_later(directory, _TIDY_SECONDS)
 
     # --- tending a directory -------------------------------------------------------------------------------
 
@@ -142,12 +185,16 @@ class Keeper:
             await self.absence.look()
             ledger = await self._open(guarded)
             self.judge(guarded)
-            approved = self._approve(guarded, ledger)
+            self._approve(guarded, ledger)
             self._close(ledger, guarded.over())
+            if not guarded.unseen:
+                guarded.additions.tidy(ledger.additions)
             self._settle(guarded, ledger)
             await self._store(guarded, ledger)
-        if approved:
-            self._look_at(guarded.places())
+        if guarded.wake:
+            guarded.wake = False
+            self._look_at(guarded.places() | guarded.additions.places())
+        self._look_at_names(guarded.additions.approved_renames())
 
     def _tend_all(self) -> None:
         for name in self._names():
@@ -157,14 +204,18 @@ class Keeper:
         held = (str(obj["metadata"]["name"]) for obj in self._world.holds)
         return {*self._world.directories.names(), *self.holders.directories(), *held}
 
-    def _approve(self, guarded: Guarded, ledger: Ledger) -> bool:
-        obj = guarded.stored or {}
-        text = (obj.get("spec") or {}).get("approve", "")
-        done = ledger.removals.approve(text, guarded.uid, whole=ledger.frozen is not None)
-        if done:
+    def _approve(self, guarded: Guarded, ledger: Ledger) -> None:
+        """What was approved is stored first; until then it wakes nobody, however often that fails."""
+        spec = (guarded.stored or {}).get("spec") or {}
+        text, more = spec.get("approve") or "", spec.get("approveAdditions") or ""
+        if ledger.additions.approve(more, guarded.uid):
+            guarded.wake = True
+            told = {"directory": guarded.directory, "hash": more, "additions": ledger.additions.approved}
+            log.warning("additions were approved", extra=told)
+        if ledger.removals.approve(text, guarded.uid, whole=ledger.frozen is not None):
+            guarded.wake = True
             told = {"directory": guarded.directory, "hash": text, "removals": ledger.removals.approved}
             log.warning("removals were approved", extra=told)
-        return done
 
     def _close(self, ledger: Ledger, keys: Iterable[str]) -> None:
         """They don't wait any more, and may come to the places they belong to."""
@@ -267,5 +318,7 @@ class Keeper:
         obj = guarded.stored
         if obj is None:
             raise AgainError
+        guarded.additions.bring(ledger.additions, self._now())
         fields = to_status(ledger, guarded.uid)
         guarded.stored = await self._ledgers.store(obj, hold_status(obj, fields, ledger, self._now()))
+        guarded.additions.stored(ledger)

@@ -125,9 +125,9 @@ class Outcomes:
         """The new name of a group that waits."""
         return self._renames.get(group)
 
-    def renames(self) -> Iterator[Held]:
-        """All that wait."""
-        yield from self._renames.values()
+    def renames(self) -> Iterator[tuple[Person, Held]]:
+        """All that wait, by group."""
+        yield from self._renames.items()
 
     def problems(self, place: Place) -> tuple[Problem, ...]:
         """Those of a place, and of the namespace that its policy makes."""

@@ -89,12 +89,14 @@ class Reconciler:
         self._moving = Moving(world, self._pending, lambda place: self._places.failures(place) > 0)
         self._moving_since: dict[Place, float] = {}
         busy = (self._namespaces.queue, self._places)
-        self._keeper = Keeper(client, world, now, self._look_at_places)
+        self._keeper = Keeper(
+            client, world, now, self._look_at_places, lambda groups: self._renames.look_at(groups)
+        )
         self._guard = Guard(world, statuses.outcomes, self._keeper)
         self._writer = StatusWriter(client, statuses, recorder, busy, self._wrote_status)
         self._previews = Previews(client, world, statuses.outcomes, self._writer.mark, now)
         self._renames = Renames(
-            client, world, statuses.outcomes, self.observe, self._writer.mark, lambda group, name: False
+            client, world, statuses.outcomes, self.observe, self._writer.mark, self._keeper
         )
         self._ahead = Patience(self._places, monotonic)
         # The SCIM requests that made places due.

@@ -21,6 +21,7 @@ from scim_operator.directory.records import GROUPS, Record
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import Resource
+from scim_operator.reconcile.keeper import Keeper
 from scim_operator.reconcile.outcomes import Outcomes
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.resources import POLICIES
@@ -38,8 +39,8 @@ Mark = Callable[[Iterable[Subject]], None]
 
 
 class Renames:
-    """`saw` takes in what was written; `mark` is told whose statuses differ; `approved` says whether a group
-    may have its access under a name that gives it more."""
+    """`saw` takes in what was written; `mark` is told whose statuses differ; `keeper` keeps what waits, and
+    knows what was approved."""
 
     def __init__(
         self,
@@ -48,14 +49,14 @@ class Renames:
         outcomes: Outcomes,
         saw: Saw,
         mark: Mark,
-        approved: Callable[[GroupKey, str], bool],
+        keeper: Keeper,
     ) -> None:
         self._client = client
         self._world = world
         self._outcomes = outcomes
         self._saw = saw
         self._mark = mark
-        self._approved = approved
+        self._keeper = keeper
         self.queue: KeyedQueue[GroupKey] = KeyedQueue()
 
     def look_at(self, groups: Iterable[GroupKey]) -> None:
@@ -100,8 +101,10 @@ class Renames:
             return
         if self._world.taken_in.get((group.type, group.uid)) != group.revision:
             return  # SCIM has just written more; its event makes it due again
+        if self._world.directories.get(group.directory) is None:
+            return  # nobody knows which names it protects; it makes them due again
         decision = decide(names, partial(self._world.routes.rights, key))
-        if isinstance(decision, Held) and not self._approved(key, names.display_name):
+        if isinstance(decision, Held) and not self._keeper.may_be_called(key, names.display_name):
             self._conclude(key, group, decision)
             return
         if decision != "stays":
@@ -128,6 +131,7 @@ class Renames:
         log.info("a group's access goes by its displayName", extra=told)
 
     def _conclude(self, key: GroupKey, group: Record | None, held: Held | None) -> None:
+        self._keeper.await_rename(key, held)
         before = self._outcomes.set_rename(key, held)
         if before == held:
             return

@@ -129,7 +129,7 @@ class Statuses:
         counts = binding_counts(self.outcomes, places)
         held = self.outcomes.rename(key)
         problems = [
-            *([rename_held(held)] if held else []),
+            *([rename_held(held, key[0])] if held else []),
             *self._world.routes.problems_of_group(key),
             *self._refused_group(key, self._world.routes.policies_of(key)),
             *all_problems(self.outcomes, places),
@@ -173,7 +173,7 @@ class Statuses:
         fields: dict[str, Any] = {"groups": len(matched), "people": len(people), **counts}
         # Whoever names a group in the provider must not be able to turn a policy red.
         remarks = [
-            *(rename_held(held) for held in self.outcomes.renames() if name in held.policies),
+            *(rename_held(held, key[0]) for key, held in self.outcomes.renames() if name in held.policies),
             *self._world.routes.problems_of_policy(name),
             *(problem for key in matched for problem in self._refused_group(key, [name])),
             *([revocation_delayed()] if self._world.routes.subject_kind(name) == "Group" else []),
