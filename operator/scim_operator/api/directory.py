@@ -98,7 +98,10 @@ class ProtectedSpec(ApiModel):
     groups: list[Annotated[str, StringConstraints(min_length=1, max_length=256)]] = Field(
         default_factory=list,
         max_length=100,
-        description="Groups by displayName, or by their subject in bindings.",
+        description=(
+            "Groups by displayName, or by their subject in bindings. Another group that comes to be called "
+            "so has nothing by that name until somebody approves it."
+        ),
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
 

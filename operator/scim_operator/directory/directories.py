@@ -11,6 +11,7 @@ from scim_operator.api.directory import DirectorySpec
 from scim_operator.api.kinds import GROUP, SCIM_DIRECTORY, VERSION
 from scim_operator.kube.cache import Cache, Object
 from scim_operator.kube.resources import Resource
+from scim_operator.scim.attributes import fold
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,13 @@ class Directories:
     def get(self, name: str) -> DirectorySpec | None:
         """The spec, or None when there is no such directory."""
         return self._specs.get(name)
+
+    def protects_group(self, name: str, display_name: str) -> bool:
+        """Whether a group called so has nothing by its name unasked; compared as policies compare names."""
+        spec = self._specs.get(name)
+        if spec is None or not spec.protected.groups:
+            return False
+        return fold(display_name) in map(fold, spec.protected.groups)
 
     def refresh(self, name: str) -> None:
         """Read the spec again after `objects` changed; an unreadable directory counts as missing."""

@@ -147,14 +147,17 @@ class Store:
                     return written
         raise _BUSY
 
+    def _first_name(self, directory: str, display_name: str) -> str:
+        """A new group's access goes by it (another one may have to wait); by none if that is protected."""
+        return "" if self._directories.protects_group(directory, display_name) else display_name
+
     async def _create_named(
         self, directory: str, resource_type: ResourceType, document: Mapping[str, Any], spec: dict[str, Any]
     ) -> Record:
         attribute = _KEY_ATTRIBUTES[resource_type.name]
         key = str(document[attribute])
         resource = RESOURCES[resource_type.name]
-        # A new group's access goes by its first name (another one may have to wait).
-        granted_as = key if resource_type.name == GROUP.name else None
+        granted_as = self._first_name(directory, key) if resource_type.name == GROUP.name else None
         attempt = 0
         for _ in range(_TRIES):
             name = object_name(directory, resource_type.name, key, attempt)

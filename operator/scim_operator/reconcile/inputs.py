@@ -193,7 +193,10 @@ class Inputs:
         self._world.taken_in[record.type, record.uid] = record.revision
         if record.type == USER.name:
             return self._user(record)
-        return self._group(record, _names(record), record.members)
+        return self._group_changed(record)
+
+    def _group_changed(self, group: Record) -> Concerned:
+        return self._group(group, self._world.naming.policies_know(group), group.members)
 
     def _record_gone(self, record: Record) -> Concerned:
         self._world.taken_in.pop((record.type, record.uid), None)
@@ -201,7 +204,7 @@ class Inputs:
             return self._user(record)
         successor = self._world.group((record.directory, record.id))
         if successor is not None:  # restored under the same id
-            return self._group(successor, _names(successor), successor.members)
+            return self._group_changed(successor)
         return self._group(record, None, {})
 
     def _user(self, user: Record) -> Concerned:
@@ -289,7 +292,8 @@ class Inputs:
         name = key[1]
         before = self._world.directories.get(name)
         self._world.directories.refresh(name)
-        if self._world.directories.get(name) == before:
+        spec = self._world.directories.get(name)
+        if spec == before:
             return Concerned(set(), {Subject(DIRECTORIES, name)} if before is None else set(), ledgers={name})
         places = {
             place
@@ -307,7 +311,12 @@ class Inputs:
             spaces |= namespaces_labelled(self._world, POLICY_LABEL, policy)
         locking = self._locking.look_again() | self._granting.directory_changed(name)
         statuses = {Subject(DIRECTORIES, name), *people, *policies, *self._locking.statuses()}
-        return locking | Concerned(places, statuses, spaces, ledgers={name})
+        renamed = {group for group in self._world.routes.renamed if group[0] == name}
+        concerned = locking | Concerned(places, statuses, spaces, ledgers={name}, renamed=renamed)
+        if (spec and spec.protected.groups) == (before and before.protected.groups):
+            return concerned
+        groups = list(self._world.index.all(name, GROUP.name))
+        return merged([concerned, *map(self._group_changed, groups)])
 
     def _policy(self, key: Key) -> Concerned:
         name = key[1]
@@ -382,10 +391,6 @@ class Inputs:
     def _group_statuses(self, groups: Iterable[GroupKey]) -> set[Subject]:
         found = (self._world.group(key) for key in groups)
         return {Subject(GROUPS, group.name) for group in found if group is not None}
-
-
-def _names(group: Record) -> GroupNames:
-    return GroupNames(group.label, str(group.document.get("externalId") or ""), group.granted_as)
 
 
 def _key(group: Record) -> GroupKey:

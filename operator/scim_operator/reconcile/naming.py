@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from scim_operator.access.bindings import SubjectKind
+from scim_operator.access.grants import GroupNames
 from scim_operator.access.subjects import Refused, group_subject, user_subject
 from scim_operator.api.directory import SubjectTemplate
 from scim_operator.directory.directories import Directories
@@ -56,6 +57,12 @@ class Naming:
         """What a person or group was called when that was last asked."""
         known = self._known.get(_key(record))
         return known[2] if known is not None and isinstance(known[2], str) else None
+
+    def policies_know(self, group: Record) -> GroupNames:
+        """What policies know a group by."""
+        protected = self._directories.protects_group(group.directory, group.label)
+        external_id = str(group.document.get("externalId") or "")
+        return GroupNames(group.label, external_id, group.granted_as, protected)
 
     def bearers(self, name: str, kind: SubjectKind) -> Iterator[Record]:
         """All users, or groups, of that name, disabled ones too."""
