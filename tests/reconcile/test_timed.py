@@ -13,9 +13,9 @@ from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS
-from scim_operator.reconcile.resources import GRANTS, LOCKS
+from scim_operator.reconcile.resources import GRANTS, HOLDS, LOCKS
 from tests.reconcile.plant import Plant
-from tests.reconcile.worlds import group, user
+from tests.reconcile.worlds import UNGUARDED, group, user
 
 PLACE = Place("", "edit", "prod", "ClusterRole", "debug")
 
@@ -61,6 +61,14 @@ def again(plant: Plant) -> Plant:
     other.api.objects, other.api._versions = plant.api.objects, plant.api._versions
     other.now = plant.now
     return other
+
+
+async def test_isn_t_counted_where_only_so_many_may_come(plant: Plant) -> None:
+    plant.put(DIRECTORIES, "entra", spec={"guard": {**UNGUARDED["guard"], "maxAdditions": 0}})
+    async with plant.running():
+        await plant.until(lambda: plant.status(HOLDS, "entra").get("additionsWaiting") == 2)
+        grant(plant)
+        await plant.until(lambda: holders(plant) == {"person0"})
 
 
 async def test_given_at_once_and_ended_to_the_second(plant: Plant) -> None:

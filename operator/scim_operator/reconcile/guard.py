@@ -57,7 +57,9 @@ class Guard:
         if spec is None or spec.access == "Hold":
             return Restraint(self._on_hold(place, facts, planned, change))
         elsewhere = frozenset(who for who in change.gains if self._leaves_elsewhere(who, place))
-        gains = self._counted(place, change.gains) if spec.guard.max_additions is not None else _NOBODY
+        # An AccessGrant is an admin's own word.
+        counts = spec.guard.max_additions is not None and not place.grant
+        gains = self._counted(place, change.gains) if counts else _NOBODY
         self._keeper.note_gains(directory, place, gains)
         if LOCKS in self._keeper.absence.missing:
             # Nobody knows who is locked: nobody comes anywhere.
