@@ -21,6 +21,7 @@ from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import Resource
+from scim_operator.reconcile.aftermath import after_namespace, after_place
 from scim_operator.reconcile.applier import Applier
 from scim_operator.reconcile.causes import request_of, tell_cause
 from scim_operator.reconcile.concerned import Concerned
@@ -36,7 +37,7 @@ from scim_operator.reconcile.patience import Patience
 from scim_operator.reconcile.previews import Previews
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.renames import Renames
-from scim_operator.reconcile.resources import GRANTS, LOCKS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import GRANTS, LOCKS, POLICIES
 from scim_operator.reconcile.roles import role_exists
 from scim_operator.reconcile.standing import overdue as places_overdue
 from scim_operator.reconcile.status_writer import StatusWriter
@@ -309,37 +310,11 @@ class Reconciler:
 
     def _conclude(self, place: Place, facts: Facts, outcome: Outcome) -> None:
         before = self._statuses.outcomes.set(place, outcome, opened=facts.opening is not None)
-        if before != outcome:
-            self._mark_openers(place)
-            self._writer.mark(self._named(before.subjects ^ outcome.subjects))
-            gone = (name for kind, name in before.subjects - outcome.subjects if kind == "User")
-            self._writer.mark(Subject(LOCKS, lock) for lock in self._world.locks.note_removed(gone, place))
+        self._writer.mark(after_place(self._world, place, before, outcome))
 
     def _conclude_namespace(self, name: str, outcome: NamespaceOutcome) -> None:
         before = self._statuses.outcomes.set_namespace(name, outcome)
-        told = {item.policy for item in {*before.told} ^ {*outcome.told}}
-        for place in self._world.routes.in_namespace(name):
-            if place.policy in told:
-                self._mark_openers(place)
-        self._writer.mark(Subject(POLICIES, policy) for policy in told)
-        if (before.template, before.contents) != (outcome.template, outcome.contents):
-            self._writer.mark(Subject(TEMPLATES, item) for item in {before.template, outcome.template} - {""})
-
-    def _mark_openers(self, place: Place) -> None:
-        openers = (self._world.group(key) for key in self._world.routes.openers(place))
-        groups = {Subject(GROUPS, group.name) for group in openers if group is not None}
-        giver = Subject(GRANTS, place.grant) if place.grant else Subject(POLICIES, place.policy)
-        self._writer.mark({giver, *groups})
-
-    def _named(self, subjects: Iterable[Who]) -> set[Subject]:
-        """The statuses of the people who are called so, or are in the groups that are."""
-        members = self._world.people.members
-        found: set[Subject] = set()
-        for kind, name in subjects:
-            for record in self._world.naming.bearers(name, kind):
-                people = [record] if kind == "User" else members((record.directory, record.id))
-                found |= {Subject(USERS, user.name) for user in people}
-        return found
+        self._writer.mark(after_namespace(self._world, name, before, outcome))
 
     async def _tell(self, place: Place, message: str) -> None:
         grants, policies = self._world.grants.objects, self._world.policies
