@@ -14,7 +14,7 @@ from tests.faults.killing import restarting
 from tests.faults.proxy import FaultProxy, Moment
 from tests.faults.system import OURS, RBAC, System
 
-PEOPLE, LIMIT, SECONDS = 40, 5, 40.0
+PEOPLE, PLACES, LIMIT, SECONDS = 40, 3, 5, 40.0
 # Of the ten or so writes from the request on.
 SAMPLE = (1, 2, 4)
 
@@ -27,7 +27,7 @@ class Departure:
         self.runs = 0
 
     def holding(self, tag: str) -> int:
-        """How many have access."""
+        """How many have access, in all places together."""
         path, selector = f"{RBAC}/rolebindings", f"scim-operator.io/policy={tag}"
         return sum(len(item.get("subjects") or ()) for item in self.system.list(path, selector))
 
@@ -45,15 +45,17 @@ class Departure:
         for name in people:
             entra.provision_user(Person(name, name, "Tester"))
         groups = {"directory": tag, "displayName": tag}
-        grant = {"clusterRole": "view", "namespaces": {"name": tag, "create": {}}}
-        self.system.put("AccessPolicy", tag, spec={"groups": groups, "grants": [grant]})
+        # Several bindings each: a kill falls between the removals that were let through, or approved.
+        names = [f"{tag}-{number}" for number in range(PLACES)]
+        grants = [{"clusterRole": "view", "namespaces": {"name": name, "create": {}}} for name in names]
+        self.system.put("AccessPolicy", tag, spec={"groups": groups, "grants": grants})
         entra.provision_group(tag, people)
-        becomes(partial(self.holding, tag), PEOPLE, SECONDS)
+        becomes(partial(self.holding, tag), PEOPLE * PLACES, SECONDS)
         with restarting(self.system.installation.process, self.proxy):
             self.proxy.strike_at(number, moment, self.system.installation.process.kill)
             self.system.drop("AccessPolicy", tag)
             becomes(partial(self.waiting, tag), PEOPLE - LIMIT, SECONDS)
-            becomes(partial(self.holding, tag), PEOPLE - LIMIT, SECONDS)
+            becomes(partial(self.holding, tag), (PEOPLE - LIMIT) * PLACES, SECONDS)
             # Approved, and killed in the middle of that as well when there was no write so late before.
             self.system.approve(tag)
             becomes(partial(self.holding, tag), 0, SECONDS)
