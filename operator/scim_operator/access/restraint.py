@@ -25,7 +25,7 @@ def change_of(planned: Plan, facts: Facts, written: Mapping[int, frozenset[Who]]
     wanted = spread_all(facts.kind, planned.subjects, planned.kept, planned.shards)
     losses = _beyond(written, wanted)
     gains = _beyond(wanted, written)
-    if losses and gains:
+    if losses:
         # Whoever goes from one shard to another neither leaves nor comes.
         losses, gains = losses - _NOBODY.union(*wanted.values()), gains - _NOBODY.union(*written.values())
     return Change(losses, gains)
@@ -37,7 +37,7 @@ def restrained(planned: Plan, facts: Facts, kept: frozenset[Who], barred: frozen
         return planned
     refused = {name for kind, name in barred if kind == facts.kind}
     subjects = planned.subjects - refused
-    names = subjects | {name for kind, name in kept if kind == facts.kind}
+    names = subjects | {name for _, name in kept}
     shards = shard_count(facts.shards, facts.kind, names) if names or kept else 1
     return replace(planned, subjects=subjects, kept=kept, shards=shards, keep=False)
 

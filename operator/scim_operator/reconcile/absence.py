@@ -38,6 +38,7 @@ class Absence:
                 if resource not in self.missing:
                     log.error("%s", wrong)
                 self.missing[resource] = wrong
+                self._world.unlisted.add(resource)
                 self._found.set()
         self._world.vanished -= vanished
         if self.missing.keys() & vanished:

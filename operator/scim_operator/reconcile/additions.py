@@ -41,7 +41,7 @@ class Additions:
         """A group's new name waits; None: it has none that does. -> whether the ledger is concerned"""
         before, wanted = self._renames.pop(group, None), None
         if held is not None:
-            wanted = self._renames[group] = _Rename(rename_key(group, held.new), held.new, told(held))
+            wanted = self._renames[group] = _Rename(rename_key(group, held), held.new, told(held))
         settled = group in self.unseen
         self.unseen.discard(group)
         return before != wanted or (settled and not self.unseen)
@@ -89,6 +89,7 @@ class Additions:
         yield from map(who_key, frozenset().union(*self._gains.values()))
 
 
-def rename_key(group: GroupKey, name: str) -> str:
-    """Of a group's new name in its directory's ledger: another name is another question."""
-    return key_of("rename", group[1], name)
+def rename_key(group: GroupKey, held: Held) -> str:
+    """Of a new name in its directory's ledger: another name, or what it gives, is another question."""
+    gains = (part for right in held.gains for part in right)
+    return key_of("rename", group[1], held.new, *gains)

@@ -10,10 +10,13 @@ from typing import NamedTuple
 
 from scim_operator.access.bindings import Who
 from scim_operator.access.places import Place
-from scim_operator.access.plan import Facts, Plan, plan
+from scim_operator.access.plan import Facts, Plan
 from scim_operator.access.renames import Right
 from scim_operator.access.restraint import Change, change_of, restrained
+from scim_operator.access.tally import who_key
+from scim_operator.api.kinds import WRITTEN_ANNOTATION
 from scim_operator.kube.errors import ApiError
+from scim_operator.reconcile.elsewhere import Elsewhere
 from scim_operator.reconcile.keeper import Keeper
 from scim_operator.reconcile.outcomes import Outcomes
 from scim_operator.reconcile.resources import LOCKS
@@ -42,6 +45,8 @@ class Guard:
 
     async def restrain(self, place: Place, facts: Facts, planned: Plan) -> Restraint:
         """The plan without the removals and additions that have to wait. Raises AgainError."""
+        if self._world.vanished:
+            await self._keeper.absence.look()
         directory = self._directory(place, facts)
         settled = planned.keep and facts.directory_exists
         if not directory or settled or self._keeper.is_over(directory):
@@ -51,12 +56,17 @@ class Guard:
             return Restraint(planned)
         self._keeper.judge(self._keeper.guarded(directory))
         change = self._change(place, facts, planned)
-        losses = frozenset(who for who in change.losses if not self._is_given_elsewhere(who, place))
+        others = Elsewhere(self._world, self._holders)
+        losses = change.losses - others.given(place) if change.losses else _NOBODY
         self._keeper.note(directory, place, losses | self._standing_still(place, facts))
         spec = self._world.directories.get(directory)
         if spec is None or spec.access == "Hold":
             return Restraint(self._on_hold(place, facts, planned, change))
-        elsewhere = frozenset(who for who in change.gains if self._leaves_elsewhere(who, place))
+        elsewhere = frozenset(
+            who
+            for who in change.gains
+            if not self._stands_elsewhere(who, place) and others.leaves(who, place, directory)
+        )
         # An AccessGrant is an admin's own word.
         counts = spec.guard.max_additions is not None and not place.grant
         gains = self._counted(place, change.gains) if counts else _NOBODY
@@ -93,9 +103,23 @@ class Guard:
 
     def _change(self, place: Place, facts: Facts, planned: Plan) -> Change:
         """What the plan changes for those whom anything may keep."""
-        change = change_of(planned, facts, self._world.written(place, max(facts.shards, planned.shards)))
+        change = change_of(planned, facts, self._written(place, facts, planned))
         at_once = {who for who in change.losses if self._world.at_once(place, who)}
         return change._replace(losses=change.losses - at_once) if at_once else change
+
+    def _written(self, place: Place, facts: Facts, planned: Plan) -> dict[int, frozenset[Who]]:
+        """Whom we wrote there; who is held is known by the ledger, too, where the mark was stripped."""
+        shards = max(facts.shards, planned.shards)
+        written = self._world.written(place, shards)
+        ledger = self._keeper.guarded(self._directory(place, facts)).ledger
+        if ledger is None or not ledger.removals.open:
+            return written
+        bindings, held = self._world.bindings(place, shards), self._world.held(place, shards)
+        for shard in written:
+            if WRITTEN_ANNOTATION not in (bindings[shard]["metadata"].get("annotations") or {}):
+                known = (who for who in held[shard].standing if ledger.removals.find(who_key(who)))
+                written[shard] |= frozenset(known)
+        return written
 
     def _on_hold(self, place: Place, facts: Facts, planned: Plan, change: Change) -> Plan:
         """The directory is gone, or its `access` is Hold: what others did is put right, and no more."""
@@ -117,26 +141,3 @@ class Guard:
         """Who waits here for another binding, and may yet turn out to leave."""
         names = frozenset((facts.kind, name) for name in facts.moving)
         return names & self._holders.at(place) if names else _NOBODY
-
-    def _is_given_elsewhere(self, who: Who, place: Place) -> bool:
-        """True when another policy gives the same role in the same namespace: that is no loss."""
-        world = self._world
-        opened = world.routes.in_namespace(place.namespace) | world.grants.places_in(place.namespace)
-        for other in opened - {place}:
-            if (other.kind, other.role) != (place.kind, place.role) or not self._belongs(who, other):
-                continue
-            facts = self._world.facts(other, True if other.kind == "Role" else None)
-            if who[1] in plan(other, facts).subjects:
-                return True
-        return False
-
-    def _leaves_elsewhere(self, who: Who, place: Place) -> bool:
-        """True for somebody who comes here and is to leave another place: who is held comes nowhere."""
-        return any(
-            not self._belongs(who, other) and not self._is_given_elsewhere(who, other)
-            for other in self._holders.places_of(who) - {place}
-            if not self._world.is_previewed(other.policy)  # from there they don't leave
-        )
-
-    def _belongs(self, who: Who, place: Place) -> bool:
-        return self._world.kind(place) == who[0] and who[1] in self._world.subjects_at(place)

@@ -6,7 +6,7 @@ Known from the first listing on, since the guard counts in percent of them.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from scim_operator.access.bindings import Who
@@ -22,10 +22,10 @@ _NOBODY = _Held("", frozenset())
 
 
 class Holders:
-    """`weight`: as how many people a group counts; None when nobody knows."""
+    """`people_in`: how many people some groups have, each counted once."""
 
-    def __init__(self, weight: Callable[[Who], int | None]) -> None:
-        self._weight = weight
+    def __init__(self, people_in: Callable[[Iterable[Who]], int]) -> None:
+        self._people_in = people_in
         self._at: dict[Place, _Held] = {}
         self._places: dict[Who, set[Place]] = defaultdict(set)
         # Directory -> at how many places each of them stands.
@@ -66,8 +66,7 @@ class Holders:
     def count(self, directory: str) -> int:
         """How many people of a directory have access; a group counts as its members."""
         groups = self._groups.get(directory, set())
-        people = len(self._people.get(directory, ())) - len(groups)
-        return people + sum(self._weight(who) or 0 for who in groups)
+        return len(self._people.get(directory, ())) - len(groups) + self._people_in(groups)
 
     def _enter(self, directory: str, who: Who, place: Place) -> None:
         self._places[who].add(place)

@@ -41,7 +41,7 @@ LISTED = (DIRECTORIES, HOLDS, LOCKS, GRANTS, POLICIES, TEMPLATES, NAMESPACES, CL
 # helm never adds a CRD to an older release: these may be unknown to the API server.
 _MAY_BE_UNKNOWN = (TEMPLATES, LOCKS, GRANTS, HOLDS)
 # When objects of these vanish, people lose access: their CRD is looked at first.
-_TOLD_BY_CRD = (USERS, GROUPS, POLICIES, DIRECTORIES)
+_TOLD_BY_CRD = (USERS, GROUPS, POLICIES, DIRECTORIES, LOCKS, GRANTS)
 
 
 class Inputs:

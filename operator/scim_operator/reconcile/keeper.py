@@ -55,7 +55,7 @@ class Keeper:
         # Place -> the directory whose people are to come there and have to be counted.
         self._gaining: dict[Place, str] = {}
         self.absence = Absence(client, world, self._tend_all)
-        self.holders = Holders(world.weight)
+        self.holders = Holders(world.people_in)
         self.queue: KeyedQueue[str] = KeyedQueue()
 
     # --- asked by places -----------------------------------------------------------------------------------
@@ -75,6 +75,10 @@ class Keeper:
 
     def note(self, directory: str, place: Place, losses: frozenset[Who]) -> None:
         """Who is to leave a place, or stays there for now."""
+        for name, other in self._known.items():
+            if name != directory and place in other.unseen:
+                other.unseen.discard(place)
+                self.queue.add_later(name, _TIDY_SECONDS)
         guarded = self.guarded(directory) if losses else self._known.get(directory)
         if guarded is None:
             return
@@ -113,8 +117,10 @@ class Keeper:
             step.kept = decide(ledger, step.losses, setting)
             step.barred = admit(ledger, step.gains - step.kept, setting)
             await self._store(guarded, ledger)
-        except (ApiError, AgainError) as error:
-            step.error = error
+        except BaseException as error:
+            step.error = error if isinstance(error, Exception) else AgainError()
+            if not isinstance(error, Exception):
+                raise
 
     def is_over(self, directory: str) -> bool:
         """True for a directory that is gone with everything that belonged to it."""
@@ -139,9 +145,9 @@ class Keeper:
 
     # --- asked by groups -----------------------------------------------------------------------------------
 
-    def may_be_called(self, group: GroupKey, name: str) -> bool:
+    def may_be_called(self, group: GroupKey, held: Held) -> bool:
         """Whether somebody approved that a group's access goes by a name that gives it more."""
-        return self.guarded(group[0]).additions.is_approved(rename_key(group, name))
+        return self.guarded(group[0]).additions.is_approved(rename_key(group, held))
 
     def await_rename(self, group: GroupKey, held: Held | None) -> None:
         """A group's new name waits; None: it has none that does."""
@@ -193,6 +199,9 @@ class Keeper:
             await self._store(guarded, ledger)
         if guarded.wake:
             guarded.wake = False
+            # Where they go to first, so that they have one before they lose the other (rule 12).
+            approved = ledger.removals.approved_ones
+            self._look_at(place for entry in approved for place in self._places_for(entry))
             self._look_at(guarded.places() | guarded.additions.places())
         self._look_at_names(guarded.additions.approved_renames())
 
@@ -265,6 +274,11 @@ class Keeper:
             told = {"directory": guarded.directory, "error": str(error)}
             log.error("a RemovalHold's status can't be read", extra=told)
             status, ledger = {}, Ledger()
+        if "round" not in status:
+            known = self._ledgers.known(guarded.directory) or {}
+            spec = known.get("spec") or {}
+            ledger.removals.consumed = spec.get("approve") or ""
+            ledger.additions.consumed = spec.get("approveAdditions") or ""
         people = guarded.directory in self.holders.directories()
         if "round" not in status and people and (guarded.inherits or guarded.stored is not None):
             message = (

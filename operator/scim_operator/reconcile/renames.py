@@ -104,7 +104,7 @@ class Renames:
         if self._world.directories.get(group.directory) is None:
             return  # nobody knows which names it protects; it makes them due again
         decision = decide(names, partial(self._world.routes.rights, key))
-        if isinstance(decision, Held) and not self._keeper.may_be_called(key, names.display_name):
+        if isinstance(decision, Held) and not self._keeper.may_be_called(key, decision):
             self._conclude(key, group, decision)
             return
         if decision != "stays":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -159,6 +159,17 @@ class World:
     def is_over(self, place: Place) -> bool:
         """True for a place of an AccessGrant that has ended or is gone; not while nobody knows of any."""
         return bool(place.grant) and GRANTS not in self.unlisted and self.grants.is_over(place.grant)
+
+    def people_in(self, groups: Iterable[Who]) -> int:
+        """How many people are in some groups, each counted once; those last seen in groups that are gone."""
+        people: set[str] = set()
+        gone = 0
+        for _, name in groups:
+            bearers = list(self.naming.bearers(name, "Group"))
+            gone += 0 if bearers else self.sizes.get(name, 0)
+            for group in bearers:
+                people |= {user.id for user in self.people.members((group.directory, group.id))}
+        return len(people) + gone
 
     def weight(self, who: Who) -> int | None:
         """As how many people somebody counts: a group as its members when last seen; None: nobody knows."""

@@ -1,0 +1,56 @@
+"""What the other places say of the people of one, each looked up once for a pass: people may be thousands."""
+
+from __future__ import annotations
+
+from scim_operator.access.bindings import SubjectKind, Who
+from scim_operator.access.places import Place
+from scim_operator.access.plan import plan
+from scim_operator.reconcile.holders import Holders
+from scim_operator.reconcile.world import World
+
+_NOBODY: frozenset[Who] = frozenset()
+
+
+class Elsewhere:
+    """For one pass, in which nothing changes meanwhile."""
+
+    def __init__(self, world: World, holders: Holders) -> None:
+        self._world = world
+        self._holders = holders
+        self._given: dict[Place, frozenset[Who]] = {}
+        self._wanted: dict[Place, tuple[SubjectKind, frozenset[str]]] = {}
+
+    def given(self, place: Place) -> frozenset[Who]:
+        """Those to whom another policy, or a grant, gives the same role in the same namespace.
+
+        Who is wanted there and doesn't stand there has nothing by it: refused, barred, or on hold.
+        """
+        if place not in self._given:
+            routes, grants = self._world.routes, self._world.grants
+            opened = routes.in_namespace(place.namespace) | grants.places_in(place.namespace)
+            same = [item for item in opened if item != place and item[1:4] == place[1:4]]
+            self._given[place] = _NOBODY.union(*map(self._gives, same))
+        return self._given[place]
+
+    def leaves(self, who: Who, place: Place, directory: str) -> bool:
+        """True for somebody who comes to a place and is to leave another one of the directory."""
+        return any(
+            not self._belongs(who, other) and who not in self.given(other)
+            for other in self._holders.places_of(who) - {place}
+            # What another directory's ledger holds is its business; where one only looks on nobody leaves.
+            if self._holders.directory_of(other) == directory and not self._world.is_previewed(other.policy)
+        )
+
+    def _gives(self, place: Place) -> frozenset[Who]:
+        standing = self._holders.at(place)
+        if not standing:
+            return _NOBODY
+        facts = self._world.facts(place, True if place.kind == "Role" else None)
+        wanted = plan(place, facts).subjects
+        return frozenset(who for who in standing if who[0] == facts.kind and who[1] in wanted)
+
+    def _belongs(self, who: Who, place: Place) -> bool:
+        if place not in self._wanted:
+            self._wanted[place] = self._world.kind(place), self._world.subjects_at(place)
+        kind, names = self._wanted[place]
+        return who[0] == kind and who[1] in names
