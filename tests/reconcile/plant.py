@@ -73,7 +73,7 @@ class Plant:
             now=lambda: self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             returned=lambda: None,  # these watches know every kind
         )
-        for kind in (USERS, GROUPS, POLICIES, DIRECTORIES):
+        for kind in (USERS, GROUPS, POLICIES, DIRECTORIES, LOCKS, GRANTS):
             self.put(CRDS, f"{kind.plural}.{kind.group}")
         self.api.watcher = self._hear
 

@@ -216,6 +216,7 @@ async def test_a_refusal_that_lasts_does_not_keep_the_operator_from_being_ready(
 
 async def test_without_the_kind_of_locks_nobody_comes_anywhere(plant: Plant) -> None:
     plant.api.refuse["list", "accesslocks"] = ApiError(404, "NotFound", "page not found")
+    plant.api.drop(CRDS, "accesslocks.scim-operator.io")
     async with plant.running():
         await plant.until(lambda: plant.condition(DIRECTORIES, "entra", "Frozen") != {})
         assert "accesslocks" in plant.condition(DIRECTORIES, "entra", "Frozen")["message"]
