@@ -16,7 +16,7 @@ def deployed(operator: OperatorProcess) -> Iterator[None]:
     over = threading.Event()
 
     def restart() -> None:
-        while not over.wait(0.2):
+        while not over.wait(0.1):
             if not operator.is_alive:
                 operator.process.restart()
 
@@ -32,19 +32,9 @@ def deployed(operator: OperatorProcess) -> Iterator[None]:
 @contextmanager
 def restarting(operator: OperatorProcess, proxy: FaultProxy) -> Iterator[None]:
     """Until the end of the block; the proxy strikes no more afterwards."""
-    over = threading.Event()
-
-    def restart() -> None:
-        while not over.is_set():
-            if proxy.struck.wait(0.1) and not operator.is_alive:
-                operator.process.restart()
-
     proxy.struck.clear()
-    keeper = threading.Thread(target=restart)
-    keeper.start()
-    try:
-        yield
-    finally:
-        proxy.spare()
-        over.set()
-        keeper.join()
+    with deployed(operator):
+        try:
+            yield
+        finally:
+            proxy.spare()

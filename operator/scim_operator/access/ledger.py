@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from scim_operator.access.guard import Freeze, Ledger
@@ -15,13 +16,19 @@ from scim_operator.api.removal_hold import MOST_SHOWN
 _KEY_BYTES = 8
 
 
+@dataclass(frozen=True)
 class _Fields:
     """How the fields of one tally are called in status."""
 
-    def __init__(self, **names: str) -> None:
-        self.waiting, self.hash, self.shown = names["waiting"], names["hash"], names["shown"]
-        self.keys, self.closed, self.round = names["keys"], names["closed"], names["round"]
-        self.approved, self.count, self.released = names["approved"], names["count"], names["released"]
+    waiting: str
+    hash: str
+    shown: str
+    keys: str
+    closed: str
+    round: str
+    approved: str
+    count: str
+    released: str
 
 
 _REMOVALS = _Fields(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from scim_operator.access.bindings import SubjectKind, Who
 from scim_operator.access.places import Place
 from scim_operator.access.plan import plan
+from scim_operator.access.renames import Right
 from scim_operator.reconcile.holders import Holders
 from scim_operator.reconcile.world import World
 
@@ -28,7 +29,8 @@ class Elsewhere:
         if place not in self._given:
             routes, grants = self._world.routes, self._world.grants
             opened = routes.in_namespace(place.namespace) | grants.places_in(place.namespace)
-            same = [item for item in opened if item != place and item[1:4] == place[1:4]]
+            right = Right.of(place)
+            same = [item for item in opened if item != place and Right.of(item) == right]
             self._given[place] = _NOBODY.union(*map(self._gives, same))
         return self._given[place]
 
