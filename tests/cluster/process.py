@@ -90,10 +90,7 @@ class Process:
     @property
     def is_alive(self) -> bool:
         """Whether this very process still runs."""
-        child = _children.get(self.pid)
-        if child is not None:
-            return child.poll() is None
-        return self.pid > 0 and birth(self.pid) == self._record.birth and not _is_zombie(self.pid)
+        return _runs(self._record)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, to this process and nobody who inherited its pid."""
@@ -106,18 +103,15 @@ class Process:
 
     def kill(self, timeout: float = 10) -> None:
         """End it at once, as a crash would, and wait until it is gone."""
+        # Another thread may start its successor as soon as it is gone: that one isn't waited for.
+        record = self._record
         self.signal(signal.SIGKILL)
-        if not self.wait(timeout):
-            raise TimeoutError(f"{self.name} (pid {self.pid}) outlived SIGKILL for {timeout} s")
+        if not _ends(record, timeout):
+            raise TimeoutError(f"{self.name} (pid {record.pid}) outlived SIGKILL for {timeout} s")
 
     def wait(self, timeout: float) -> bool:
         """Wait until it has ended; False when it still runs."""
-        deadline = time.monotonic() + timeout
-        while self.is_alive:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        return True
+        return _ends(self._record, timeout)
 
     def stop(self, grace: float = 10) -> None:
         """Ask it to end, and make it after the grace."""
@@ -163,6 +157,22 @@ def processes(state: Path) -> dict[str, Process]:
             process = Process.load(path)
             found[process.name] = process
     return found
+
+
+def _runs(record: Record) -> bool:
+    child = _children.get(record.pid)
+    if child is not None:
+        return child.poll() is None
+    return record.pid > 0 and birth(record.pid) == record.birth and not _is_zombie(record.pid)
+
+
+def _ends(record: Record, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while _runs(record):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def birth(pid: int) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any, cast
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from scim_operator.access.bindings import Who
@@ -26,6 +26,7 @@ from tests.reconcile.test_incremental import (
     POLICY_CHANGES,
     POLICY_SPECS,
     Step,
+    changed,
     put,
 )
 from tests.reconcile.worlds import NOW, UNGUARDED, begun, group, policy, user
@@ -168,8 +169,23 @@ async def preview_and_enforce(steps: list[Step], spec: Object, later: list[Step]
 CASES = (st.lists(STEPS, max_size=6), POLICY_SPECS, st.lists(PEOPLE | GROUP_CHANGES | OTHERS, max_size=4))
 
 
+# Beyond its limit, where one right begins in a namespace as the other one there ends.
+CROWDED = {
+    **policy(
+        {"clusterRole": "{role}", "namespaces": {"name": "team-{team}", "create": {}}},
+        {"clusterRole": "view", "namespaces": {"name": "team-red"}},
+    ),
+    "maxNamespaces": 1,
+}
+
+
 @settings(max_examples=30, deadline=None)
 @given(*CASES)
+@example(
+    [changed("g2-entra", 2, "k8s-red-edit", [], "entra", "k8s-red-edit")],
+    CROWDED,
+    [put(NAMESPACES, "team-red")],
+)
 async def test_preview_tells_what_enforce_then_does(
     steps: list[Step], spec: Object, later: list[Step]
 ) -> None:

@@ -45,6 +45,10 @@ class Limits:
                 concerned |= {place for place in places if place.policy == policy}
         return concerned
 
+    def forget(self) -> None:
+        """What was chosen: what `bound` says is something else now, though the population is the same."""
+        self._known.clear()
+
     def _crowded(self) -> dict[str, frozenset[str]]:
         found = {policy: self._allowed(policy) for policy in self._routes.crowded()}
         return {policy: allowed for policy, allowed in found.items() if allowed is not None}

@@ -61,11 +61,12 @@ class Rehearsal:
         for name in sorted({place.namespace for place in places if not place.cluster_wide}):
             concerned |= self._look_at_namespace(name)
             await self._breathe()
-        ahead = concerned - places
+        bound: dict[Place, bool] = {}
         for place in sorted(places):
-            ahead |= await self._look_at_place(place)
+            bound |= await self._look_at_place(place)
             await self._breathe()
-        return ahead
+        # Only now: workers plan side by side, each by the bindings that stood before.
+        return (concerned - places) | self._bind(bound)
 
     async def _breathe(self) -> None:
         if time.monotonic() - self._since > _SLICE_SECONDS:
@@ -90,13 +91,14 @@ class Rehearsal:
 
     # --- places --------------------------------------------------------------------------------------------
 
-    async def _look_at_place(self, place: Place) -> set[Place]:
+    async def _look_at_place(self, place: Place) -> dict[Place, bool]:
+        """-> whether there will be a binding, if that is new."""
         exists = await role_exists(self._client, place) if place.kind == "Role" else None
         facts = self._world.facts(place, exists)
         planned = plan(place, facts)
         self._problems[place] = planned.problems
         if planned.keep:
-            return set()
+            return {}
         reach = max(facts.shards, planned.shards)
         actual = {shard: held.standing for shard, held in self._world.held(place, reach).items()}
         foreign = facts.bindings.keys() - facts.ours.keys()
@@ -107,19 +109,25 @@ class Rehearsal:
             end = frozenset().union(*wanted.values())
         return self._come_to(place, end, actual, wanted)
 
-    def _come_to(self, place: Place, end: frozenset[Who], actual: Contents, wanted: Contents) -> set[Place]:
+    def _come_to(
+        self, place: Place, end: frozenset[Who], actual: Contents, wanted: Contents
+    ) -> dict[Place, bool]:
         self._ends[place] = end
         self._bindings[place] = binding_changes(actual, wanted)
-        if self._world.rehearsed.get(place, bool(actual)) == bool(end):
-            return set()
-        if not self._world.routes.is_crowded(place.policy):
-            return self._bind(place, bound=bool(end))
-        # Another namespace may get its turn.
-        return self._world.limits.around(lambda: self._bind(place, bound=bool(end)))
+        known = self._world.rehearsed.get(place, bool(actual))
+        return {} if known == bool(end) else {place: bool(end)}
 
-    def _bind(self, place: Place, *, bound: bool) -> set[Place]:
-        self._world.rehearsed[place] = bound
-        return set()
+    def _bind(self, bound: Mapping[Place, bool]) -> set[Place]:
+        """-> whoever's turn under maxNamespaces comes or goes by that."""
+
+        def change() -> set[Place]:
+            self._world.rehearsed.update(bound)
+            self._world.limits.forget()
+            return set()
+
+        if not any(self._world.routes.is_crowded(place.policy) for place in bound):
+            return change()
+        return self._world.limits.around(change)
 
     # --- the end -------------------------------------------------------------------------------------------
 

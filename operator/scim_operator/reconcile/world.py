@@ -117,7 +117,7 @@ class World:
 
     def _limits(self) -> Limits:
         def population() -> int:
-            return self.role_bindings.population + self.cluster_role_bindings.population + len(self.rehearsed)
+            return self.role_bindings.population + self.cluster_role_bindings.population
 
         return Limits(self.routes, self._is_bound, population)
 
