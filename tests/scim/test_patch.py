@@ -9,7 +9,7 @@ from scim_operator.scim.patch import MemberChange, patch
 from scim_operator.scim.schemas import GROUP, USER
 from tests.scim.tables import TYPES, load, strictly
 
-CASES = load("patch_entra", "patch_okta", "patch_members", "patch_rfc")
+CASES = load("patch_entra", "patch_okta", "patch_clients", "patch_members", "patch_rfc")
 
 
 @pytest.mark.parametrize("case", CASES)
