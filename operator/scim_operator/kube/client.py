@@ -80,10 +80,14 @@ class KubeClient:
             page = await self._call(
                 "GET", resource.path(namespace), query=query, timeout=_LIST_TIMEOUT, accept=accept
             )
-            items += page["items"]
-            more = page["metadata"].get("continue")
+            try:
+                items += page["items"]
+                more = page["metadata"].get("continue")
+                version = page["metadata"]["resourceVersion"]
+            except (KeyError, TypeError, AttributeError) as error:
+                raise _not_by_it(resource.path(namespace), "JSON that is no list of objects") from error
             if not more:
-                return Listing(items, page["metadata"]["resourceVersion"])
+                return Listing(items, version)
             query["continue"] = more
 
     async def watch(
@@ -102,12 +106,12 @@ class KubeClient:
                 "GET", resource.path(namespace), query=query, timeout=_WATCH_TIMEOUT
             ) as response:
                 async for line in response.content:
-                    event = orjson.loads(line)
-                    if event["type"] == "ERROR":
-                        raise _error(event["object"].get("code", 500), event["object"])
-                    yield event["type"], event["object"]
+                    kind, obj = _event(orjson.loads(line))
+                    if kind == "ERROR":
+                        raise _error(obj.get("code", 500), obj)
+                    yield kind, obj
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            # ValueError: a line that is no JSON (cut off) or longer than we are willing to hold.
+            # ValueError: a line that is no event (cut off) or longer than we are willing to hold.
             raise ApiError(0, "Unreachable", _plain(error)) from error
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Object:
@@ -219,7 +223,10 @@ class KubeClient:
                 timeout=timeout,
                 accept=accept,
             ) as response:
-                answer: Object = orjson.loads(await response.read())
+                answer = _json(await response.read())
+                if not isinstance(answer, dict):
+                    what = f"{response.status} and {response.content_type} that is no JSON object"
+                    raise _not_by_it(path, what)
                 return answer
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ApiError(0, "Unreachable", _plain(error)) from error
@@ -258,10 +265,31 @@ def _typed(resource: Resource, body: Object) -> Object:
     return {"apiVersion": resource.api_version, "kind": resource.kind, **body}
 
 
-def _status_object(text: bytes) -> Object:
+def _json(text: bytes) -> Any:
+    """None for what isn't JSON: a proxy in front of the API server answers in its own words."""
     try:
-        parsed = orjson.loads(text)
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
+        return None
+
+
+def _event(parsed: Any) -> tuple[str, Object]:
+    """Type and object of a watch's line. Raises ValueError for what is none."""
+    match parsed:
+        case {"type": str(kind), "object": dict(obj)}:
+            return kind, obj
+    raise ValueError("a line of the watch is no event; is there a proxy in front of the API server?")
+
+
+def _not_by_it(path: str, what: str) -> ApiError:
+    """Nothing of the answer itself is told: it may be a Secret that was cut off."""
+    message = f"{path} was answered with {what}; is there a proxy in front of the API server?"
+    return ApiError(0, "Unreadable", message)
+
+
+def _status_object(text: bytes) -> Object:
+    parsed = _json(text)
+    if parsed is None:
         return {"message": text[:200].decode(errors="replace")}
     return parsed if isinstance(parsed, dict) else {}
 
