@@ -12,7 +12,7 @@ from tests.faults.proxy import FaultProxy
 
 @contextmanager
 def deployed(operator: OperatorProcess) -> Iterator[None]:
-    """Until the end of the block, whenever it ended."""
+    """Until the end of the block, whenever it ended; afterwards it runs."""
     over = threading.Event()
 
     def restart() -> None:
@@ -27,6 +27,8 @@ def deployed(operator: OperatorProcess) -> Iterator[None]:
     finally:
         over.set()
         keeper.join()
+        if not operator.is_alive:
+            operator.process.restart()
 
 
 @contextmanager

@@ -241,6 +241,6 @@ def _reset(request: web.BaseRequest) -> None:
     if transport is None:
         return
     with contextlib.suppress(OSError):
-        linger = struct.pack("ii", 1, 0)
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        if opened := transport.get_extra_info("socket"):  # None once the client is gone
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

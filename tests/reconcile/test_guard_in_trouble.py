@@ -26,7 +26,7 @@ from tests.reconcile.test_guard import (
     settle,
     waiting,
 )
-from tests.reconcile.worlds import by_id, group, policy, user
+from tests.reconcile.worlds import UNGUARDED, by_id, group, policy, user
 
 EDIT = {"clusterRole": "edit", "namespaces": {"name": "team-red", "create": {}}}
 
@@ -206,3 +206,60 @@ async def test_coming_by_another_directory_is_its_own_matter(plant: Plant) -> No
         await plant.until(lambda: at(plant, "others", namespace="team-blue") == EVERYBODY)
         assert waiting(plant) == 25
         assert named(range(30, 40)) <= (plant.subjects() or set())
+
+
+async def okta_takes_over(plant: Plant) -> None:
+    """A policy is moved to another directory, which has no limit and one person in the same place."""
+    plant.put(DIRECTORIES, "okta", spec=UNGUARDED)
+    plant.put(HOLDS, "okta", spec={}, status={"round": 1, "additionsRound": 1})
+    plant.put(USERS, "o0", spec={**user(99, directory="okta"), "id": "o-99"})
+    plant.put(GROUPS, "og", spec=group("k8s-red-edit", ["o-99"], identifier="og", directory="okta"))
+    await begun(plant)
+    plant.put(POLICIES, "teams", spec=policy(directory="okta"))
+    await plant.until(lambda: waiting(plant) == len(PEOPLE) - LIMIT)
+    await settle(plant)
+
+
+async def test_people_leave_under_the_guard_of_their_own_directory(plant: Plant) -> None:
+    async with plant.running():
+        await okta_takes_over(plant)
+        assert len(at(plant, "teams") & EVERYBODY) == len(PEOPLE) - LIMIT
+        assert "person99" in at(plant, "teams")
+        assert "waiting" not in plant.status(HOLDS, "okta")
+        await plant.approve()
+        await plant.until(lambda: at(plant, "teams") == {"person99"})
+        await plant.until(lambda: waiting(plant) == 0)
+    binding = plant.api.objects["rolebindings", "team-red", NAME]
+    assert binding["metadata"]["labels"]["scim-operator.io/directory"] == "okta"
+
+
+async def test_whose_people_they_were_is_known_after_a_restart(plant: Plant) -> None:
+    async with plant.running():
+        await okta_takes_over(plant)
+    before = at(plant, "teams")
+    restarted = again(plant)
+    async with restarted.running():
+        await settle(restarted)
+        assert at(restarted, "teams") == before
+        assert waiting(restarted) == len(PEOPLE) - LIMIT
+        await restarted.approve()
+        await restarted.until(lambda: at(restarted, "teams") == {"person99"})
+
+
+async def test_held_ones_stay_when_the_labels_are_stripped(plant: Plant) -> None:
+    async with plant.running():
+        await begun(plant)
+        LOSSES["policy deleted"](plant)
+        await plant.until(lambda: waiting(plant) == len(PEOPLE) - LIMIT)
+        await settle(plant)
+    binding = plant.api.objects["rolebindings", "team-red", NAME]
+    binding["metadata"]["labels"] = {}
+    restarted = again(plant)
+    async with restarted.running():
+        await settle(restarted)
+        held = len(PEOPLE) - LIMIT
+        await restarted.until(lambda: waiting(restarted) in (held, held - LIMIT))
+        await settle(restarted)
+        assert len(at(restarted, "teams")) == waiting(restarted) > 0
+        await restarted.approve()
+        await restarted.until(lambda: at(restarted, "teams") == set())

@@ -162,6 +162,16 @@ def own_place(binding: Mapping[str, Any]) -> Place | None:
     return next((place for place in places_told(binding) if shard_of(place, binding) is not None), None)
 
 
+def place_by_name(binding: Mapping[str, Any]) -> Place | None:
+    """The place that a binding's name tells, without any label; None where a policy's name was cut in it."""
+    role, namespace = binding["roleRef"], binding["metadata"].get("namespace", "")
+    giver = binding["metadata"]["name"].removeprefix("scim-")[:-11]
+    places = [Place(giver, role["name"], namespace, role["kind"])]
+    if giver.startswith("grant-"):
+        places.append(Place("", role["name"], namespace, role["kind"], giver.removeprefix("grant-")))
+    return next((place for place in places if shard_of(place, binding) is not None), None)
+
+
 def shard_of(place: Place, binding: Mapping[str, Any]) -> int | None:
     """Which shard of a place a binding is, by its name; None when it is none of them."""
     name = binding["metadata"]["name"]

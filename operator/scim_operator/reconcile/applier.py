@@ -69,18 +69,26 @@ class Applier:
         self._turns = asyncio.Semaphore(_WRITES_AT_ONCE)
 
     async def apply(
-        self, place: Place, plan: Plan, facts: Facts, request: str | None, *, patient: bool = True
+        self,
+        place: Place,
+        directory: str,
+        plan: Plan,
+        facts: Facts,
+        request: str | None,
+        *,
+        patient: bool = True,
     ) -> list[Problem]:
         """Everybody into their shard: first where somebody comes to, then where somebody leaves.
 
-        `request`: the id of the SCIM request that led to this, kept with what is written. `patient`: when
-        somebody who comes can't be written, those who may be the same people under another name stay.
+        `directory`: whose people they are. `request`: the id of the SCIM request that led to this, kept with
+        what is written. `patient`: when somebody who comes can't be written, those who may be the same people
+        under another name stay.
         -> the problems that only the API server could tell.
         """
         if plan.keep:
-            return await self._apply_to_the_overdue(_Work(place, facts.directory, facts.shards, request))
+            return await self._apply_to_the_overdue(_Work(place, directory, facts.shards, request))
         reach = max(facts.shards, plan.shards)
-        work = _Work(place, facts.directory, plan.shards, request)
+        work = _Work(place, directory, plan.shards, request)
         wanted = spread_all(facts.kind, plan.subjects, plan.kept, plan.shards)
         actual = self._actual(place, reach, wanted)
         leaving = self._known_to_leave(place, facts.kind, actual, wanted)

@@ -34,6 +34,11 @@ class Elsewhere:
             self._given[place] = _NOBODY.union(*map(self._gives, same))
         return self._given[place]
 
+    def has(self, who: Who, place: Place) -> bool:
+        """True for somebody who stands in another binding of the same role in the same namespace."""
+        right = Right.of(place)
+        return any(Right.of(other) == right for other in self._holders.places_of(who) - {place})
+
     def leaves(self, who: Who, place: Place, directory: str) -> bool:
         """True for somebody who comes to a place and is to leave another one of the directory."""
         return any(

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from scim_operator.access.bindings import Who
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, Plan
-from scim_operator.access.renames import Right
 from scim_operator.access.restraint import Change, change_of, restrained
 from scim_operator.access.tally import who_key
 from scim_operator.api.kinds import WRITTEN_ANNOTATION
@@ -28,9 +27,30 @@ _NOBODY: frozenset[Who] = frozenset()
 
 
 class Restraint(NamedTuple):
-    """A plan with what the guard leaves of it. `sure` False: it couldn't decide, and is to be asked again."""
+    """A plan with what the guard leaves of it. `sure` False: it couldn't decide, and is to be asked again.
+    `owner`: the directory whose people stand there by that plan.
+    """
 
     plan: Plan
+    sure: bool
+    owner: str
+
+
+class _Asking(NamedTuple):
+    """What is to change at a place. `losses`: who would lose access by that."""
+
+    place: Place
+    facts: Facts
+    change: Change
+    losses: frozenset[Who]
+    others: Elsewhere
+
+
+class _Answer(NamedTuple):
+    """Who stays, and who doesn't come."""
+
+    kept: frozenset[Who] = _NOBODY
+    barred: frozenset[Who] = _NOBODY
     sure: bool = True
 
 
@@ -47,35 +67,74 @@ class Guard:
         """The plan without the removals and additions that have to wait. Raises AgainError."""
         if self._world.vanished:
             await self._keeper.absence.look()
-        directory = self._directory(place, facts)
+        directory, former = self._directory(place, facts), self._former(place, facts)
         settled = planned.keep and facts.directory_exists
-        if not directory or settled or self._keeper.is_over(directory):
-            self._keeper.note(directory, place, _NOBODY)
+        if not directory or settled or self._keeper.is_over(former):
+            self._keeper.note(former, place, _NOBODY)
             if not planned.keep:
                 self._keeper.note_gains(directory, place, _NOBODY)
-            return Restraint(planned)
-        self._keeper.judge(self._keeper.guarded(directory))
+            return Restraint(planned, True, self._owner(place, facts, planned))
+        for name in {directory, former}:
+            self._keeper.judge(self._keeper.guarded(name))
         change = self._change(place, facts, planned)
         others = Elsewhere(self._world, self._holders)
         losses = change.losses - others.given(place) if change.losses else _NOBODY
-        self._keeper.note(directory, place, losses | self._standing_still(place, facts))
+        self._keeper.note(former, place, losses | self._standing_still(place, facts))
+        ask = _Asking(place, facts, change, losses, others)
+        if former == directory or not facts.directory_exists:
+            answer = await self._answer(directory, ask)
+        else:
+            # The policy's directory was changed: those of the old one leave under its own guard.
+            left = await self._answer(former, ask._replace(change=change._replace(gains=_NOBODY)))
+            came = await self._answer(
+                directory, ask._replace(change=change._replace(losses=_NOBODY), losses=_NOBODY)
+            )
+            answer = _Answer(left.kept, came.barred, left.sure and came.sure)
+        left_over = restrained(planned, facts, answer.kept, answer.barred)
+        return Restraint(left_over, answer.sure, self._owner(place, facts, left_over))
+
+    def passed(self, place: Place, facts: Facts, planned: Plan) -> None:
+        """A place was brought to its plan: who stands there now."""
+        standing = self._world.standing(place)
+        before, owner = self._holders.directory_of(place), self._owner(place, facts, planned)
+        self._holders.stand(place, owner, standing)
+        self._keeper.note(owner, place, (planned.kept & standing) | self._standing_still(place, facts))
+        self._keeper.came(place, standing)
+        if before != owner:
+            self._keeper.note(before, place, _NOBODY)
+
+    def _owner(self, place: Place, facts: Facts, planned: Plan) -> str:
+        """Whose people stand at a place by this plan: the former directory's while any of them is held."""
+        return self._former(place, facts) if planned.kept or planned.keep else self._directory(place, facts)
+
+    def _directory(self, place: Place, facts: Facts) -> str:
+        return facts.directory or self._holders.directory_of(place)
+
+    def _former(self, place: Place, facts: Facts) -> str:
+        return self._holders.directory_of(place) or facts.directory
+
+    async def _answer(self, directory: str, ask: _Asking) -> _Answer:
+        """What one directory's ledger says to what is to change at a place."""
+        place, change, losses = ask.place, ask.change, ask.losses
         spec = self._world.directories.get(directory)
         if spec is None or spec.access == "Hold":
-            return Restraint(self._on_hold(place, facts, planned, change))
+            return self._on_hold(ask)
         elsewhere = frozenset(
             who
             for who in change.gains
-            if not self._stands_elsewhere(who, place) and others.leaves(who, place, directory)
+            if not ask.others.has(who, place) and ask.others.leaves(who, place, directory)
         )
         # An AccessGrant is an admin's own word.
         counts = spec.guard.max_additions is not None and not place.grant
-        gains = self._counted(place, change.gains) if counts else _NOBODY
+        gains = self._counted(ask) if counts else _NOBODY
         self._keeper.note_gains(directory, place, gains)
         if LOCKS in self._keeper.absence.missing:
             # Nobody knows who is locked: nobody comes anywhere.
-            planned, gains = restrained(planned, facts, _NOBODY, change.gains), _NOBODY
+            elsewhere, gains, unknown = _NOBODY, _NOBODY, change.gains
+        else:
+            unknown = _NOBODY
         if not losses and not elsewhere and not gains:
-            return Restraint(planned)
+            return _Answer(barred=unknown)
         try:
             step = await self._keeper.ask(directory, losses | elsewhere, gains)
         except ApiError as error:
@@ -84,22 +143,8 @@ class Guard:
                 "nobody leaves a place, or comes where that counts: the guard's RemovalHold can't be written",
                 extra=told,
             )
-            return Restraint(restrained(planned, facts, losses, elsewhere | gains), sure=False)
-        barred = (step.kept & elsewhere) | (step.barred & gains)
-        return Restraint(restrained(planned, facts, step.kept & losses, barred))
-
-    def passed(self, place: Place, facts: Facts, planned: Plan) -> None:
-        """A place was brought to its plan: who stands there now."""
-        standing = self._world.standing(place)
-        before, directory = self._holders.directory_of(place), self._directory(place, facts)
-        self._holders.stand(place, directory, standing)
-        self._keeper.note(directory, place, (planned.kept & standing) | self._standing_still(place, facts))
-        self._keeper.came(place, standing)
-        if before != directory:
-            self._keeper.note(before, place, _NOBODY)
-
-    def _directory(self, place: Place, facts: Facts) -> str:
-        return facts.directory or self._holders.directory_of(place)
+            return _Answer(losses, elsewhere | gains | unknown, sure=False)
+        return _Answer(step.kept & losses, (step.kept & elsewhere) | (step.barred & gains) | unknown)
 
     def _change(self, place: Place, facts: Facts, planned: Plan) -> Change:
         """What the plan changes for those whom anything may keep."""
@@ -111,7 +156,7 @@ class Guard:
         """Whom we wrote there; who is held is known by the ledger, too, where the mark was stripped."""
         shards = max(facts.shards, planned.shards)
         written = self._world.written(place, shards)
-        ledger = self._keeper.guarded(self._directory(place, facts)).ledger
+        ledger = self._keeper.guarded(self._former(place, facts)).ledger
         if ledger is None or not ledger.removals.open:
             return written
         bindings, held = self._world.bindings(place, shards), self._world.held(place, shards)
@@ -121,21 +166,17 @@ class Guard:
                 written[shard] |= frozenset(known)
         return written
 
-    def _on_hold(self, place: Place, facts: Facts, planned: Plan, change: Change) -> Plan:
+    def _on_hold(self, ask: _Asking) -> _Answer:
         """The directory is gone, or its `access` is Hold: what others did is put right, and no more."""
-        if not facts.directory_exists and self._world.standing(place) <= change.losses:
-            return planned
-        restored = self._outcomes.of(place).subjects
-        return restrained(planned, facts, change.losses, change.gains - restored)
+        if not ask.facts.directory_exists and self._world.standing(ask.place) <= ask.change.losses:
+            return _Answer()
+        restored = self._outcomes.of(ask.place).subjects
+        return _Answer(ask.change.losses, ask.change.gains - restored)
 
-    def _counted(self, place: Place, gains: frozenset[Who]) -> frozenset[Who]:
+    def _counted(self, ask: _Asking) -> frozenset[Who]:
         """Those to whom the role is new there: it stands in no other binding, and nobody took it by hand."""
-        restored = self._outcomes.of(place).subjects
-        return frozenset(who for who in gains - restored if not self._stands_elsewhere(who, place))
-
-    def _stands_elsewhere(self, who: Who, place: Place) -> bool:
-        right = Right.of(place)
-        return any(Right.of(other) == right for other in self._holders.places_of(who) - {place})
+        new = ask.change.gains - self._outcomes.of(ask.place).subjects
+        return frozenset(who for who in new if not ask.others.has(who, ask.place))
 
     def _standing_still(self, place: Place, facts: Facts) -> frozenset[Who]:
         """Who waits here for another binding, and may yet turn out to leave."""

@@ -284,13 +284,13 @@ class Reconciler:
     ) -> tuple[tuple[Problem, ...], list[Problem], bool]:
         """-> all problems, those among them that only the API server could tell, whether the guard knew."""
         patient = self._places.failures(place) < _PATIENCE
-        planned, sure = await self._guard.restrain(place, facts, plan(place, facts))
-        refused = await self._applier.apply(place, planned, facts, request, patient=patient)
+        planned, sure, owner = await self._guard.restrain(place, facts, plan(place, facts))
+        refused = await self._applier.apply(place, owner, planned, facts, request, patient=patient)
         if refused and facts.moving:
             # Who comes is refused; that must not keep those who go.
             facts = replace(facts, moving=frozenset())
-            planned, sure = await self._guard.restrain(place, facts, plan(place, facts))
-            refused += await self._applier.apply(place, planned, facts, request, patient=patient)
+            planned, sure, owner = await self._guard.restrain(place, facts, plan(place, facts))
+            refused += await self._applier.apply(place, owner, planned, facts, request, patient=patient)
         self._guard.passed(place, facts, planned)
         return (*planned.problems, *refused), refused, sure
 

@@ -300,7 +300,7 @@ class World:
             place = own_place(binding)
             if place is not None:
                 self.saw_binding(place, binding)
-                yield place, self._directory_at(place) or directory_of([binding])
+                yield place, directory_of([binding]) or self._directory_at(place)
 
     def places_of_directory(self, directory: str) -> set[Place]:
         """The places that its groups or people open."""
