@@ -30,6 +30,7 @@ from scim_operator.scim.errors import ScimError, invalid_value, not_found, uniqu
 from scim_operator.scim.normalise import normalise
 from scim_operator.scim.patch import Changed, patch
 from scim_operator.scim.schemas import GROUP, USER
+from scim_operator.scim.versions import ALWAYS, Conditions
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class Store:
         identifier: str,
         body: Mapping[str, Any],
         request: str,
+        conditions: Conditions = ALWAYS,
     ) -> Record:
         """PATCH (RFC 7644 section 3.5.2)."""
         return await self._change(
@@ -91,6 +93,7 @@ class Store:
             identifier,
             lambda record: patch(resource_type, record.document, body),
             request,
+            conditions,
         )
 
     async def replace(
@@ -100,6 +103,7 @@ class Store:
         identifier: str,
         body: Mapping[str, Any],
         request: str,
+        conditions: Conditions = ALWAYS,
     ) -> Record:
         """PUT (RFC 7644 section 3.5.1); 404 for an unknown id: nothing is ever made by it."""
         return await self._change(
@@ -108,13 +112,21 @@ class Store:
             identifier,
             lambda record: normalise(resource_type, body, record.document),
             request,
+            conditions,
         )
 
-    async def delete(self, directory: str, resource_type: ResourceType, identifier: str) -> None:
+    async def delete(
+        self,
+        directory: str,
+        resource_type: ResourceType,
+        identifier: str,
+        conditions: Conditions = ALWAYS,
+    ) -> None:
         """DELETE (RFC 7644 section 3.6). Memberships go with the groups' next writes."""
         async with self._lock(identifier):
             for _ in range(_TRIES):
                 record = self._existing(directory, resource_type, identifier)
+                conditions.check(record.meta.version)
                 with _api_errors():
                     if await self._delete(record):
                         return
@@ -129,11 +141,13 @@ class Store:
         identifier: str,
         changed: Callable[[Record], Changed],
         request: str,
+        conditions: Conditions,
     ) -> Record:
         """Apply a change to what is true now. Without effect nothing is written, the record is as before."""
         async with self._lock(identifier):
             for _ in range(_TRIES):
                 record = self._existing(directory, resource_type, identifier)
+                conditions.check(record.meta.version)
                 change = changed(record)
                 _tell_ignored(directory, change.dropped, request)
                 members = change.members.apply(record.members)

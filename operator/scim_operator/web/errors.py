@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
 from aiohttp import web
@@ -18,7 +18,7 @@ CONTENT_TYPE = "application/scim+json"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def scim_response(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+def scim_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """JSON with SCIM's media type."""
     return web.Response(
         body=orjson.dumps(body), status=status, content_type=CONTENT_TYPE, charset="utf-8", headers=headers

@@ -10,6 +10,7 @@ from scim_operator.directory.records import Record
 from scim_operator.scim.messages import render
 from scim_operator.scim.project import Projection
 from scim_operator.scim.schemas import GROUP, USER
+from scim_operator.scim.versions import entity_tag
 
 TYPES = {USER.name: USER, GROUP.name: GROUP}
 
@@ -36,7 +37,7 @@ class Renderer:
                 "resourceType": record.type,
                 "created": record.meta.created,
                 "lastModified": record.meta.last_modified,
-                "version": f'W/"{record.meta.version}"',
+                "version": entity_tag(record.meta.version),
             },
             location=self.location(record),
             projection=projection,

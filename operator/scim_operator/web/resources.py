@@ -1,0 +1,78 @@
+"""One resource: read, made, changed, deleted (RFC 7644 sections 3.3, 3.4.1, 3.5 and 3.6)."""
+
+from __future__ import annotations
+
+from scim_operator.directory.records import Record
+from scim_operator.directory.store import Store
+from scim_operator.scim.errors import not_found
+from scim_operator.scim.project import Projection, projection
+from scim_operator.scim.versions import entity_tag
+from scim_operator.web.asks import Answer, Ask
+from scim_operator.web.rendering import Renderer
+
+# The answer to a PATCH of a larger group leaves the members out: the client knows them, or asks.
+_MEMBERS_IN_PATCH = 1000
+
+
+class Resources:
+    """Answers what is asked of one resource."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._index = store.index
+
+    async def get(self, ask: Ask) -> Answer:
+        """200, or 304 when the client has that version."""
+        record = self._index.get(ask.target.directory, ask.resource_type.name, ask.identifier)
+        if record is None:
+            raise not_found(f"no {ask.resource_type.name} has the id {ask.identifier!r}")
+        wanted = ask.query.projection(ask.resource_type)
+        if ask.conditions.knows(record.meta.version):
+            return Answer(304, headers={"ETag": entity_tag(record.meta.version)})
+        return self._answer(ask, record, wanted)
+
+    async def create(self, ask: Ask) -> Answer:
+        """201 with the whole resource and where it is."""
+        wanted = ask.query.projection(ask.resource_type)
+        record = await self._store.create(ask.target.directory, ask.resource_type, ask.body, ask.request_id)
+        return self._answer(ask, record, wanted, 201)
+
+    async def replace(self, ask: Ask) -> Answer:
+        """200 with the whole resource."""
+        wanted = ask.query.projection(ask.resource_type)
+        record = await self._store.replace(
+            ask.target.directory,
+            ask.resource_type,
+            ask.identifier,
+            ask.body,
+            ask.request_id,
+            ask.conditions,
+        )
+        return self._answer(ask, record, wanted)
+
+    async def patch(self, ask: Ask) -> Answer:
+        """200 with the resource; without members where these are many and nobody named them."""
+        wanted = ask.query.projection(ask.resource_type)
+        record = await self._store.patch(
+            ask.target.directory,
+            ask.resource_type,
+            ask.identifier,
+            ask.body,
+            ask.request_id,
+            ask.conditions,
+        )
+        if len(record.members) > _MEMBERS_IN_PATCH and ask.query.attributes is None:
+            wanted = projection(ask.resource_type, None, "members")
+        return self._answer(ask, record, wanted)
+
+    async def delete(self, ask: Ask) -> Answer:
+        """204, nothing more."""
+        await self._store.delete(ask.target.directory, ask.resource_type, ask.identifier, ask.conditions)
+        return Answer(204)
+
+    def _answer(self, ask: Ask, record: Record, wanted: Projection, status: int = 200) -> Answer:
+        renderer = Renderer(self._index, ask.base)
+        headers = {"ETag": entity_tag(record.meta.version)}
+        if status == 201:
+            headers["Location"] = renderer.location(record)
+        return Answer(status, renderer.resource(record, wanted), headers)
