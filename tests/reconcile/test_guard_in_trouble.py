@@ -139,6 +139,21 @@ async def test_old_approval_is_not_taken_again_by_a_wiped_ledger(plant: Plant) -
         assert restarted.subjects() == held
 
 
+async def test_last_user_freezes_and_the_first_one_thaws_wherever_they_belong(plant: Plant) -> None:
+    plant.put(POLICIES, "teams", spec=policy(subjects="Group"))
+    async with plant.running():
+        await plant.until(lambda: plant.subjects() == {"oid-group-0"})
+        await settle(plant)
+        for number in PEOPLE:
+            plant.api.drop(USERS, f"u{number}")
+        # No binding has anything to do with these people: it takes more than a look at the places.
+        await plant.until(lambda: plant.condition(HOLDS, "entra", "Frozen").get("reason") == "NoUsers")
+        await settle(plant)
+        plant.put(USERS, "u99", spec=user(99))
+        await plant.until(lambda: plant.condition(HOLDS, "entra", "Frozen") == {})
+        assert plant.subjects() == {"oid-group-0"}
+
+
 async def test_people_in_many_groups_are_counted_once(plant: Plant) -> None:
     plant.api.watcher, hear = None, plant.api.watcher
     plant.put(DIRECTORIES, "entra", spec={"guard": {"maxRemovals": None}})

@@ -224,6 +224,7 @@ class Inputs:
             | self._locking.statuses_on([user])
             | {Subject(POLICIES, policy) for policy in policies},
             people={(user.directory, user.id)},
+            ledgers={user.directory} if people.first_or_last(user.directory) else set(),
         )
 
     def _group(self, group: Record, names: GroupNames | None, members: Mapping[str, None]) -> Concerned:

@@ -21,6 +21,15 @@ class People:
         self._index = index
         # Policy -> the ids of those whom its people.filter means.
         self._found: dict[str, set[str]] = {}
+        # The directories that had any when last asked.
+        self._peopled: set[str] = set()
+
+    def first_or_last(self, directory: str) -> bool:
+        """Whether a directory has got its first user since this was last asked, or lost its last."""
+        peopled = self._index.count(directory, USER.name) > 0
+        turned = peopled is not (directory in self._peopled)
+        (self._peopled.add if peopled else self._peopled.discard)(directory)
+        return turned
 
     def active(self, policy: str, source: GroupKey) -> Iterator[Record]:
         """The users of a group, or those a policy's filter means, who aren't disabled."""
