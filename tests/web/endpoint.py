@@ -12,12 +12,20 @@ import aiohttp
 from aiohttp.test_utils import TestClient, TestServer
 
 from scim_operator.directory.tokens import Tokens, new_token
+from scim_operator.web.connections import Runner
 from scim_operator.web.scim import ScimApi
 from tests.directory.provider import Provider
 from tests.directory.token_secrets import secret
 
 TOKENS = {name: new_token(name, name.encode().ljust(32)) for name in ("entra", "okta", "ghost")}
 NOW = "2026-01-01T00:00:00Z"
+
+
+class _Server(TestServer):
+    """Over connections as the operator's."""
+
+    async def _make_runner(self, **options: Any) -> Runner:
+        return Runner(self.app, **options)
 
 
 class Endpoint(Provider):
@@ -30,7 +38,7 @@ class Endpoint(Provider):
         self.scim = ScimApi(
             self.store, self.directories, self.tokens, external_url=external_url, now=lambda: NOW
         )
-        self.server = TestServer(self.scim.application())
+        self.server = _Server(self.scim.application())
         self.http: TestClient[Any, Any] = TestClient(self.server)
 
     async def ask(

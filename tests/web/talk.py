@@ -20,7 +20,12 @@ class Talk:
         self.directory = directory
 
     async def __call__(
-        self, method: str, path: str, body: Any = None, status: int = 200, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
     ) -> Any:
         """One request. -> the body of the answer, None where there is none."""
         answer = await self.endpoint.ask(
@@ -29,7 +34,7 @@ class Talk:
             body,
             token=TOKENS[self.directory],
             directory=self.directory,
-            headers={name.replace("_", "-"): value for name, value in headers.items()},
+            headers=headers,
         )
         assert answer.status == status, (method, path, answer.status, await answer.text())
         if status == 204:

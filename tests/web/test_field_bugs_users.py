@@ -194,9 +194,9 @@ async def test_bug_34_unknown_operation(entra: Talk, op: Any) -> None:
     "content_type", ["application/json", "text/plain", "application/scim+json;charset=x"]
 )
 async def test_bug_35_headers_refuse_nobody(entra: Talk, accept: str, content_type: str) -> None:
-    headers: dict[str, Any] = {"Accept": accept, "Content_Type": content_type}
-    await entra("GET", "/Users?filter=userName+eq+%227d420df3-9995%22", **headers)
-    await entra("POST", "/Users", {"userName": "ada"}, 201, **headers)
+    headers = {"Accept": accept, "Content-Type": content_type}
+    await entra("GET", "/Users?filter=userName+eq+%227d420df3-9995%22", headers=headers)
+    await entra("POST", "/Users", {"userName": "ada"}, 201, headers)
 
 
 async def test_bug_36_nobody_found_is_200_and_no_token_401(entra: Talk) -> None:

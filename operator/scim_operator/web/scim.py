@@ -16,6 +16,7 @@ from scim_operator.scim.errors import ScimError, invalid_syntax, not_found
 from scim_operator.scim.versions import Conditions, Tags, read_tags
 from scim_operator.web import discovery
 from scim_operator.web.asks import RESOURCES, Ask, Handler
+from scim_operator.web.connections import expected
 from scim_operator.web.errors import errors_as_scim, scim_response
 from scim_operator.web.listing import Lists
 from scim_operator.web.queries import query_of
@@ -53,7 +54,7 @@ class ScimApi:
     def application(self) -> web.Application:
         """The application to serve."""
         app = web.Application(middlewares=[identified, errors_as_scim], client_max_size=MAX_BODY)
-        app.router.add_route("*", PREFIX + "/{rest:.*}", self._answer)
+        app.router.add_route("*", PREFIX + "/{rest:.*}", self._answer, expect_handler=expected)
         return app
 
     async def _answer(self, request: web.Request) -> web.Response:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from scim_operator.web.connections import Runner
+
 log = logging.getLogger(__name__)
 
 # The requests under way, then what aiohttp still has to end; the chart's grace period covers both.
@@ -38,7 +40,7 @@ class _Served:
         self._draining = False
         listener.application.middlewares.insert(0, self._counted)
         # Our own request log replaces aiohttp's, which would print query strings.
-        self._runner = web.AppRunner(
+        self._runner = Runner(
             listener.application,
             access_log=None,
             shutdown_timeout=_CLOSE_SECONDS,

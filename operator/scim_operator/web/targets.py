@@ -13,8 +13,8 @@ PREFIX = "/scim/v2"
 SEARCH = ".search"
 # The last one is an alias in Microsoft's collection.
 CONFIG = ("", "serviceproviderconfig", "serviceconfiguration")
-# The flag of today and its older name, which Microsoft's pages mix up (azure-docs#73841).
-_FLAGS = ("aadoptscim062020", "azureadscimpatch062020")
+# The flag of today, its older name, which Microsoft's pages mix up (azure-docs#73841), and the way back.
+_FLAGS = ("aadoptscim062020", "azureadscimpatch062020", "azureadscimpatch2017")
 
 
 @dataclass(frozen=True)
