@@ -85,3 +85,37 @@ def test_killed_at_every_write(departure: Departure, moment: Moment) -> None:
 @pytest.mark.parametrize("number", SAMPLE)
 def test_killed_at_some_writes(departure: Departure, number: int) -> None:
     assert departure.run(number, Moment.AFTER)
+
+
+def test_killed_in_the_middle_of_280_approved_removals(departure: Departure) -> None:
+    """300 leave, of whom 20 may; 280 are approved, and the operator dies after some 100 of them."""
+    system, operator = departure.system, departure.system.installation.process
+    tag, each, teams = "middle", 20, 15
+    entra = system.connect(tag, {"guard": {"maxRemovals": 20, "maxPercent": 10, "window": "10m"}})
+    grants = [{"clusterRole": "view", "namespaces": {"name": "{team}", "create": {}}}]
+    system.put(
+        "AccessPolicy", tag, spec={"groups": {"directory": tag, "displayName": "{team}"}, "grants": grants}
+    )
+    for team in range(teams):
+        people = [f"p{team:02}{n:02}@{tag}.example.com" for n in range(each)]
+        for name in people:
+            entra.provision_user(Person(name, name, "Tester"))
+        entra.provision_group(f"{tag}-{team:02}", people)
+    becomes(partial(departure.holding, tag), teams * each, SECONDS)
+    system.drop("AccessPolicy", tag)
+    becomes(partial(departure.waiting, tag), (teams - 1) * each, SECONDS)
+    becomes(partial(departure.holding, tag), (teams - 1) * each, SECONDS)
+
+    # One write says what was approved; then each takes 20 away.
+    departure.proxy.strike_at(1 + 100 // each, Moment.AFTER, operator.kill)
+    system.approve(tag)
+    assert departure.proxy.struck.wait(SECONDS)
+    left = departure.holding(tag)
+    assert 0 < left < (teams - 1) * each
+    print(f"killed with {left} of 280 still to go")
+    # Somebody takes the approval out of the spec again: it was recorded, and holds.
+    hold = system.admin.request("GET", f"{OURS}/removalholds/{tag}").body
+    assert system.admin.request("PUT", f"{OURS}/removalholds/{tag}", {**hold, "spec": {}}).status == 200
+    operator.process.restart()
+    becomes(partial(departure.holding, tag), 0, SECONDS)
+    becomes(partial(departure.waiting, tag), 0, SECONDS)

@@ -234,11 +234,17 @@ async def test_access_hold_changes_nothing_but_what_others_did(plant: Plant) -> 
         await plant.until(lambda: plant.subjects() == EVERYBODY)
         await settle(plant)
         assert plant.subjects() == EVERYBODY
+        told = plant.condition(POLICIES, "teams", "AccessOnHold")["message"]
+        assert "nobody gains or loses access" in told
+        assert "kubectl patch scimdirectory entra" in told
+        assert plant.condition(POLICIES, "teams")["reason"] == "AccessOnHold"
+        await plant.until(lambda: plant.condition(DIRECTORIES, "entra", "AccessOnHold") != {})
         plant.put(LOCKS, "now", spec={"subject": "person5", "reason": "lost laptop"})
         await plant.until(lambda: plant.subjects() == EVERYBODY - {"person5"})
         plant.put(DIRECTORIES, "entra", spec={})
         after = named(range(1, 41)) - {"person5"}
         await plant.until(lambda: plant.subjects() == after)
+        await plant.until(lambda: not plant.condition(POLICIES, "teams", "AccessOnHold"))
 
 
 async def test_unwritable_ledger_lets_nobody_go_and_lets_others_come(plant: Plant) -> None:

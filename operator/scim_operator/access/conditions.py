@@ -17,6 +17,7 @@ PROBLEM_TYPES = (
     "SubjectMissing",
     "NobodyActive",
     "Frozen",
+    "AccessOnHold",
     "GuardTripped",
     "RoleNotAllowed",
     "Conflict",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from scim_operator.access.bindings import Who
 from scim_operator.access.plan import Facts, Plan
+from scim_operator.access.problems import Problem
 from scim_operator.access.shards import Contents, shard_count, spread_all
 
 _NOBODY: frozenset[Who] = frozenset()
@@ -29,6 +30,15 @@ def change_of(planned: Plan, facts: Facts, written: Mapping[int, frozenset[Who]]
         # Whoever goes from one shard to another neither leaves nor comes.
         losses, gains = losses - _NOBODY.union(*wanted.values()), gains - _NOBODY.union(*written.values())
     return Change(losses, gains)
+
+
+def on_hold(directory: str) -> Problem:
+    """What an admin asked for: everything is recorded, no access changes."""
+    message = (
+        f"spec.access of ScimDirectory {directory!r} is Hold, so nobody gains or loses access; to go on: "
+        f'kubectl patch scimdirectory {directory} --type=merge -p \'{{"spec":{{"access":"Apply"}}}}\''
+    )
+    return Problem("AccessOnHold", "Hold", message)
 
 
 def restrained(planned: Plan, facts: Facts, kept: frozenset[Who], barred: frozenset[Who]) -> Plan:

@@ -55,6 +55,12 @@ class Directories:
         except ValidationError as error:
             log.error("ScimDirectory %s can't be read and counts as missing: %s", name, error)
 
+    def is_edited(self, name: str) -> bool:
+        """True while the status doesn't know the spec yet."""
+        obj: Object = self.objects.get(name) or {}
+        observed = (obj.get("status") or {}).get("observedGeneration")
+        return bool(obj) and obj["metadata"].get("generation") != observed
+
     def seen(self, name: str, now: str) -> None:
         """A valid request came in at a time (RFC 3339)."""
         self._last_request[name] = now

@@ -6,12 +6,14 @@ A place that nobody leaves asks nothing and waits for nothing, unless `maxAdditi
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import NamedTuple
 
 from scim_operator.access.bindings import Who
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, Plan
-from scim_operator.access.restraint import Change, change_of, restrained
+from scim_operator.access.problems import Problem
+from scim_operator.access.restraint import Change, change_of, on_hold, restrained
 from scim_operator.access.tally import who_key
 from scim_operator.api.kinds import WRITTEN_ANNOTATION
 from scim_operator.kube.errors import ApiError
@@ -52,6 +54,7 @@ class _Answer(NamedTuple):
     kept: frozenset[Who] = _NOBODY
     barred: frozenset[Who] = _NOBODY
     sure: bool = True
+    problems: tuple[Problem, ...] = ()
 
 
 class Guard:
@@ -89,8 +92,11 @@ class Guard:
             came = await self._answer(
                 directory, ask._replace(change=change._replace(losses=_NOBODY), losses=_NOBODY)
             )
-            answer = _Answer(left.kept, came.barred, left.sure and came.sure)
+            problems = tuple(dict.fromkeys((*left.problems, *came.problems)))
+            answer = _Answer(left.kept, came.barred, left.sure and came.sure, problems)
         left_over = restrained(planned, facts, answer.kept, answer.barred)
+        if answer.problems:
+            left_over = replace(left_over, problems=(*left_over.problems, *answer.problems))
         return Restraint(left_over, answer.sure, self._owner(place, facts, left_over))
 
     def passed(self, place: Place, facts: Facts, planned: Plan) -> None:
@@ -118,7 +124,7 @@ class Guard:
         place, change, losses = ask.place, ask.change, ask.losses
         spec = self._world.directories.get(directory)
         if spec is None or spec.access == "Hold":
-            return self._on_hold(ask)
+            return self._on_hold(ask, () if spec is None else (on_hold(directory),))
         elsewhere = frozenset(
             who
             for who in change.gains
@@ -166,12 +172,13 @@ class Guard:
                 written[shard] |= frozenset(known)
         return written
 
-    def _on_hold(self, ask: _Asking) -> _Answer:
+    def _on_hold(self, ask: _Asking, problems: tuple[Problem, ...]) -> _Answer:
         """The directory is gone, or its `access` is Hold: what others did is put right, and no more."""
         if not ask.facts.directory_exists and self._world.standing(ask.place) <= ask.change.losses:
             return _Answer()
         restored = self._outcomes.of(ask.place).subjects
-        return _Answer(ask.change.losses, ask.change.gains - restored)
+        kept, barred = ask.change.losses, ask.change.gains - restored
+        return _Answer(kept, barred, problems=problems if kept or barred else ())
 
     def _counted(self, ask: _Asking) -> frozenset[Who]:
         """Those to whom the role is new there: it stands in no other binding, and nobody took it by hand."""

@@ -207,9 +207,11 @@ class Reconciler:
         tell_cause(obj, request, len(concerned.places))
 
     def _mark_directory(self, subject: Subject) -> None:
-        """A directory's counts move with every request; its status is written now and then."""
+        """A directory's counts move with every request; its status is written now and then, and at once when
+        somebody edited it."""
         since = self._monotonic() - self._directory_written.get(subject.name, float("-inf"))
-        self._writer.mark([subject], max(0.3, _DIRECTORY_STATUS_SECONDS - since))
+        edited = self._world.directories.is_edited(subject.name)
+        self._writer.mark([subject], 0.3 if edited else max(0.3, _DIRECTORY_STATUS_SECONDS - since))
 
     def _wrote_status(self, subject: Subject, written: dict[str, Any]) -> None:
         """Our own write moved the resourceVersion: know it, so that the next SCIM write doesn't conflict."""

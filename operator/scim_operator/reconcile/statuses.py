@@ -13,6 +13,7 @@ from scim_operator.access.places import Place
 from scim_operator.access.plan import directory_missing, revocation_delayed
 from scim_operator.access.problems import Problem, quoted
 from scim_operator.access.renames import rename_held
+from scim_operator.access.restraint import on_hold
 from scim_operator.access.subjects import Refused
 from scim_operator.access.templates import not_allowed
 from scim_operator.directory.directories import DIRECTORIES
@@ -202,11 +203,14 @@ class Statuses:
             **token_fields(name, self._tokens, known),
         }
         problems = []
-        if self._world.directories.get(name) is None:
+        remarks = [*token_problems(name, self._tokens), *self._guarded(name)]
+        spec = self._world.directories.get(name)
+        if spec is None:
             problems.append(
                 Problem("Stalled", "InvalidSpec", "the spec can't be read; see the operator's log")
             )
-        remarks = [*token_problems(name, self._tokens), *self._guarded(name)]
+        elif spec.access == "Hold":
+            remarks.append(on_hold(name))
         ready = "requests are answered"
         return self._made(directory["metadata"], known, fields, problems, ready, remarks)
 
