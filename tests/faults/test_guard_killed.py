@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -35,6 +36,16 @@ class Departure:
         """How many removals wait."""
         found = self.system.admin.request("GET", f"{OURS}/removalholds/{tag}").body
         return int((found.get("status") or {}).get("waiting", 0))
+
+    def rest(self) -> None:
+        """Wait until everything is told as well, and nothing written any more."""
+        seen = -1
+        for _ in range(30):
+            if seen == len(self.proxy.writes):
+                return
+            seen = len(self.proxy.writes)
+            time.sleep(2)
+        raise AssertionError("it goes on writing")
 
     def run(self, number: int, moment: Moment) -> bool:
         """All leave, and the operator dies at its write of that number. -> whether it came to that"""
@@ -106,6 +117,7 @@ def test_killed_in_the_middle_of_280_approved_removals(departure: Departure) -> 
     becomes(partial(departure.waiting, tag), (teams - 1) * each, SECONDS)
     becomes(partial(departure.holding, tag), (teams - 1) * each, SECONDS)
 
+    departure.rest()
     # One write says what was approved; then each takes 20 away.
     departure.proxy.strike_at(1 + 100 // each, Moment.AFTER, operator.kill)
     system.approve(tag)
