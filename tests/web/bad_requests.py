@@ -70,28 +70,28 @@ def _json(value: Any) -> bytes:
 def _write(random: Random, known: Known) -> tuple[str, str, Json]:
     """A write that would do something: (method, path, body)."""
     title = {"op": "replace", "path": "title", "value": f"t{random.random()}"}
-    return random.choice(
-        [
-            ("POST", "/Users", {"userName": f"new {random.random()}"}),
-            ("POST", "/Groups", {"displayName": f"new {random.random()}"}),
-            ("PUT", f"/Users/{known.user}", {"userName": f"renamed {random.random()}"}),
-            ("PUT", f"/Groups/{known.group}", {"displayName": f"renamed {random.random()}", "members": []}),
-            ("PATCH", f"/Users/{known.user}", {"Operations": [title]}),
-            ("PATCH", f"/Groups/{known.group}", {"Operations": [{"op": "remove", "path": "members"}]}),
-        ]
-    )
+    writes: list[tuple[str, str, Json]] = [
+        ("POST", "/Users", {"userName": f"new {random.random()}"}),
+        ("POST", "/Groups", {"displayName": f"new {random.random()}"}),
+        ("PUT", f"/Users/{known.user}", {"userName": f"renamed {random.random()}"}),
+        ("PUT", f"/Groups/{known.group}", {"displayName": f"renamed {random.random()}", "members": []}),
+        ("PATCH", f"/Users/{known.user}", {"Operations": [title]}),
+        ("PATCH", f"/Groups/{known.group}", {"Operations": [{"op": "remove", "path": "members"}]}),
+    ]
+    return random.choice(writes)
 
 
 def _patch(random: Random, known: Known, bad: Json, kind: str = "") -> Bad:
     """Among good operations a bad one: none of them may have an effect."""
     kind = kind or random.choice(["Users", "Groups"])
-    good: list[Any] = {
+    harmless: dict[str, list[Json]] = {
         "Users": [
             {"op": "replace", "path": "title", "value": str(random.random())},
             {"op": "add", "value": {}},
         ],
         "Groups": [{"op": "Remove", "path": "members", "value": [{"value": known.user}]}],
-    }[kind]
+    }
+    good = harmless[kind]
     operations = [
         *random.choices(good, k=random.randint(0, 3)),
         bad,
@@ -197,8 +197,9 @@ def read_only(random: Random, known: Known) -> Bad:
 
 def required(random: Random, known: Known) -> Bad:
     kind, name = random.choice([("Users", "userName"), ("Groups", "displayName")])
-    value = random.choice(["", None, " ", []])
-    bad = random.choice([{"op": "remove", "path": name}, {"op": "replace", "path": name, "value": value}])
+    values: list[Any] = ["", None, " ", []]
+    replaced: Json = {"op": "replace", "path": name, "value": random.choice(values)}
+    bad = random.choice([{"op": "remove", "path": name}, replaced])
     good = _patch(random, known, bad, kind)
     return Bad("required", good.method, good.path, good.body)
 
