@@ -46,7 +46,7 @@ def test_empty_members_are_shown() -> None:
 
 
 def test_list() -> None:
-    assert list_response([{"id": "1"}], 7, 3) == {
+    assert list_response([{"id": "1"}], 7, start_index=3) == {
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
         "totalResults": 7,
         "startIndex": 3,

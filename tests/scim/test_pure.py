@@ -9,10 +9,13 @@ import scim_operator.scim
 
 ALLOWED = {
     "__future__",
+    "base64",
     "calendar",
     "collections",
     "dataclasses",
     "functools",
+    "hashlib",
+    "hmac",
     "json",
     "operator",
     "pydantic",

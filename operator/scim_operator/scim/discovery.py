@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from scim_operator.scim.attributes import Attribute, ResourceType, Schema
+from scim_operator.scim.cursors import CURSOR_SECONDS
 from scim_operator.scim.schemas import GROUP, USER
 
 MAX_RESULTS = 200
+DEFAULT_RESULTS = 100
 
 _CORE = "urn:ietf:params:scim:schemas:core:2.0"
 _TYPES = (USER, GROUP)
@@ -26,8 +28,17 @@ def service_provider_config(base_url: str) -> dict[str, Any]:
         "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
         "filter": {"supported": True, "maxResults": MAX_RESULTS},
         "changePassword": {"supported": False},
-        "sort": {"supported": False},
+        "sort": {"supported": True},
         "etag": {"supported": True},
+        # RFC 9865, section 4. Entra and Okta page by index.
+        "pagination": {
+            "cursor": True,
+            "index": True,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": DEFAULT_RESULTS,
+            "maxPageSize": MAX_RESULTS,
+            "cursorTimeout": CURSOR_SECONDS,
+        },
         "authenticationSchemes": [
             {
                 "type": "oauthbearertoken",

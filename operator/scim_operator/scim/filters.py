@@ -101,7 +101,7 @@ def _leaf(resource_type: ResourceType, node: Node, negated: bool) -> Predicate:
         return never
     path = resolve(resource_type, node.name)
     match path:
-        case AttributePath() if _is_stored(path):
+        case AttributePath() if is_stored(path):
             return (
                 _keyed(path, node, negated) if path.attribute.spec.keyed else _declared(path, node, negated)
             )
@@ -111,7 +111,7 @@ def _leaf(resource_type: ResourceType, node: Node, negated: bool) -> Predicate:
             return never
 
 
-def _is_stored(path: AttributePath) -> bool:
+def is_stored(path: AttributePath) -> bool:
     """Not so the derived (`groups`) and the thrown away (`password`): asking for them finds nothing."""
     if path.attribute.name in ("id", "meta"):
         return True

@@ -43,12 +43,22 @@ def render(
     )
 
 
-def list_response(resources: list[dict[str, Any]], total: int, start_index: int) -> dict[str, Any]:
-    """A page of a list (RFC 7644 section 3.4.2); `total` counts all matches. Never a 404 when empty."""
+def list_response(
+    resources: list[dict[str, Any]],
+    total: int,
+    *,
+    start_index: int | None = 1,
+    next_cursor: str | None = None,
+) -> dict[str, Any]:
+    """A page of a list (RFC 7644 section 3.4.2); `total` counts all matches. Never a 404 when empty.
+
+    `start_index`: None for pages by cursor (RFC 9865), of which all but the last have a `next_cursor`.
+    """
     return {
         "schemas": [LIST_URN],
         "totalResults": total,
-        "startIndex": start_index,
+        **({} if start_index is None else {"startIndex": start_index}),
         "itemsPerPage": len(resources),
+        **({} if next_cursor is None else {"nextCursor": next_cursor}),
         "Resources": resources,
     }

@@ -29,7 +29,7 @@ async def answer_schemas(ask: Ask) -> Answer:
 def _discovered(ask: Ask, items: list[dict[str, Any]]) -> Answer:
     _refuse_filter(ask)
     if not ask.identifier:
-        return Answer(body=list_response(items, len(items), 1))
+        return Answer(body=list_response(items, len(items)))
     for item in items:
         if str(item.get("id", item.get("name"))).casefold() == ask.identifier.casefold():
             return Answer(body=item)

@@ -1,48 +1,101 @@
-"""Lists of resources (RFC 7644, section 3.4.2): by GET, or by POST to /.search."""
+"""Lists (RFC 7644, section 3.4.2) by GET, or by POST to /.search; pages by index, or by cursor (RFC 9865)."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
+from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record
+from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.scim.attributes import ResourceType
+from scim_operator.scim.cursors import cursor_of, place_of
+from scim_operator.scim.errors import ScimError
 from scim_operator.scim.messages import list_response
 from scim_operator.web.asks import RESOURCES, Answer, Ask
+from scim_operator.web.ordering import Everybody, Ordering, ordering
 from scim_operator.web.queries import query_of
 from scim_operator.web.rendering import Renderer
 
+# Members in one answer, unless they are of one group: some 25 MiB of JSON.
+MAX_MEMBERS = 100_000
+
 
 class Lists:
-    """Answers with pages."""
+    """Answers with pages. `now`: seconds since 1970."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, directories: Directories, now: Callable[[], int]) -> None:
         self._index = index
+        self._directories = directories
+        self._now = now
 
     async def search(self, ask: Ask) -> Answer:
         """POST to .search (RFC 7644 section 3.4.3): the same, without names of people in a URL."""
         return await self.page(replace(ask, query=query_of(ask.body.items())))
 
     async def page(self, ask: Ask) -> Answer:
-        """A page of users, of groups, or of both, one after the other (section 3.4.2.1)."""
+        """A page of users, of groups, or of both (section 3.4.2.1)."""
         endpoint, query = ask.target.endpoint, ask.query
         types = [RESOURCES[endpoint]] if endpoint in RESOURCES else list(RESOURCES.values())
-        renderer, total, shown = Renderer(self._index, ask.base), 0, []
-        for resource_type in types:
-            first = max(0, query.start - 1 - total)
-            end = max(0, query.start - 1 + query.count - total)
-            count, page = self._slice(ask.target.directory, resource_type, query.filter, first, end)
-            wanted = query.projection(resource_type)
-            shown += [renderer.resource(record, wanted) for record in page]
-            total += count
-        return Answer(body=list_response(shown, total, query.start))
+        order = ordering(types, query.sort_by, descending=query.descending)
+        found = await self._found(ask, types, order)
+        first = query.start - 1 if query.cursor is None else self._first(ask, found, order)
+        page = order.page(found, first, query.count)
+        shown = self._shown(ask, types, page)
+        if query.cursor is None:
+            return Answer(body=list_response(shown, len(found), start_index=query.start))
+        more = first + len(page) < len(found)
+        cursor = cursor_of(order.place(page[-1]), *self._seal(ask)) if more else None
+        return Answer(body=list_response(shown, len(found), start_index=None, next_cursor=cursor))
 
-    def _slice(
-        self, directory: str, resource_type: ResourceType, text: str | None, first: int, end: int
-    ) -> tuple[int, list[Record]]:
-        """How many there are, and a slice of them."""
-        if text is None:
-            page = self._index.page(directory, resource_type.name, first, end)
-            return self._index.count(directory, resource_type.name), page
-        found = self._index.find(directory, resource_type.name, text)
-        return len(found), found[first:end]
+    async def _found(self, ask: Ask, types: Sequence[ResourceType], order: Ordering) -> Sequence[Record]:
+        """All that match, in ascending order."""
+        directory, text = ask.target.directory, ask.query.filter
+        if text is None and not order.keys:
+            return Everybody(self._index, directory, types)
+        found: list[Record] = []
+        for name in (resource_type.name for resource_type in types):
+            found += (
+                self._index.all(directory, name) if text is None else self._index.find(directory, name, text)
+            )
+        return await order.sorted(found) if order.keys else found
+
+    def _shown(self, ask: Ask, types: Sequence[ResourceType], page: Sequence[Record]) -> list[dict[str, Any]]:
+        wanted = {resource_type.name: ask.query.projection(resource_type) for resource_type in types}
+        with_members = [record for record in page if wanted[record.type].wants("members")]
+        if len(with_members) > 1 and sum(len(group.members) for group in with_members) > MAX_MEMBERS:
+            raise ScimError(
+                400,
+                f"this page has more than {MAX_MEMBERS} members: ask with excludedAttributes=members, or with"
+                " a smaller count",
+                "tooMany",
+            )
+        renderer = Renderer(self._index, ask.base)
+        return [renderer.resource(record, wanted[record.type]) for record in page]
+
+    # --- cursors -------------------------------------------------------------------------------------------
+
+    def _first(self, ask: Ask, found: Sequence[Record], order: Ordering) -> int:
+        """How many come before the cursor's page."""
+        if not ask.query.cursor:
+            return 0
+        return order.behind(found, place_of(ask.query.cursor, *self._seal(ask)))
+
+    def _seal(self, ask: Ask) -> tuple[list[str], bytes, int]:
+        """What a cursor is bound to, the key of its seal, and the time.
+
+        The key is the uid of the ScimDirectory: random, known to all replicas after any restart, and to no
+        provider. Nobody gets further by guessing it: a cursor opens nothing.
+        """
+        directory, query = ask.target.directory, ask.query
+        obj = self._directories.objects.get(directory)
+        if obj is None:
+            raise UnavailableError(f"there is no ScimDirectory {directory!r} at the moment", retry_after=30)
+        key = hashlib.sha256(f"cursor\0{obj['metadata']['uid']}".encode()).digest()
+        kind = ask.target.endpoint if ask.target.endpoint in RESOURCES else ""
+        order = [query.sort_by or "", "descending" if query.sort_by and query.descending else ""]
+        # An absent filter and an empty one are different questions, but the empty one is never answered.
+        return [directory, kind, query.filter or "", *order], key, self._now()

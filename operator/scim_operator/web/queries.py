@@ -1,4 +1,5 @@
-"""What a client wants to see (RFC 7644, sections 3.4.2 and 3.9): by the URL, or by the body of /.search."""
+"""What a client wants to see (RFC 7644, sections 3.4.2 and 3.9; RFC 9865): by the URL, or by the body of
+/.search."""
 
 from __future__ import annotations
 
@@ -7,24 +8,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from scim_operator.scim.attributes import ResourceType
-from scim_operator.scim.discovery import MAX_RESULTS
-from scim_operator.scim.errors import invalid_value
+from scim_operator.scim.cursors import invalid_count, invalid_cursor
+from scim_operator.scim.discovery import DEFAULT_RESULTS, MAX_RESULTS
+from scim_operator.scim.errors import ScimError, invalid_value
 from scim_operator.scim.project import Projection, projection
 
-_DEFAULT_COUNT = 100
 _LAST_INDEX = 2**31
+_DESCENDING = {"ascending": False, "descending": True}
 
 
 @dataclass(frozen=True)
 class Query:
-    """`start`, `count`: the page, from 1. `filter`: its text; None is everybody, an empty one an error.
+    """`start`, `count`: the page, from 1; `cursor`: the page in its stead, "" the first, None for none.
 
-    `attributes`, `excluded`: comma lists.
+    `filter`: its text; None is everybody, an empty one an error. `sort_by`: an attribute; None: in the order
+    of creation. `attributes`, `excluded`: comma lists.
     """
 
     start: int
     count: int
+    cursor: str | None
     filter: str | None
+    sort_by: str | None
+    descending: bool
     attributes: str | None
     excluded: str | None
 
@@ -34,20 +40,48 @@ class Query:
 
 
 def query_of(parameters: Iterable[tuple[str, Any]]) -> Query:
-    """Read parameters; 400 invalidValue for values of another type. Sorting isn't offered, thus ignored.
+    """Read parameters; 400 invalidValue, invalidCursor or invalidCount for what makes no sense.
 
     Names in any case: Microsoft's collections spell `startindex`, and an overlooked filter would list all.
     """
     given: dict[str, Any] = {}
     for name, value in parameters:
         given.setdefault(name.casefold(), value)
+    cursor = given.get("cursor")
+    if cursor is not None and not isinstance(cursor, str):
+        raise invalid_cursor("cursor expects text: nextCursor of the page before, or an empty one")
     return Query(
         start=min(_LAST_INDEX, max(1, _integer(given, "startIndex", 1))),
-        count=min(MAX_RESULTS, max(0, _integer(given, "count", _DEFAULT_COUNT))),
+        count=min(MAX_RESULTS, max(0, _integer(given, "count", DEFAULT_RESULTS)))
+        if cursor is None
+        else _count_by_cursor(given),
+        cursor=cursor,
         filter=_text(given, "filter"),
+        sort_by=_text(given, "sortBy") or None,
+        descending=_descending(given),
         attributes=_text(given, "attributes"),
         excluded=_text(given, "excludedAttributes"),
     )
+
+
+def _count_by_cursor(given: Mapping[str, Any]) -> int:
+    """RFC 9865 has an error of its own for it; more than we show is no mistake, `nextCursor` has the rest."""
+    if _integer(given, "startIndex", 1) != 1:
+        raise invalid_cursor("cursor and startIndex: expected one of them, got both")
+    try:
+        count = _integer(given, "count", DEFAULT_RESULTS)
+    except ScimError as error:
+        raise invalid_count(error.detail) from None
+    if count < 1:
+        raise invalid_count(f"count expects 1 to {MAX_RESULTS} together with a cursor")
+    return min(MAX_RESULTS, count)
+
+
+def _descending(given: Mapping[str, Any]) -> bool:
+    order = _text(given, "sortOrder") or "ascending"
+    if order.casefold() not in _DESCENDING:
+        raise invalid_value("sortOrder expects ascending or descending")
+    return _DESCENDING[order.casefold()]
 
 
 def _integer(given: Mapping[str, Any], name: str, default: int) -> int:

@@ -62,7 +62,7 @@ class Resources:
             ask.conditions,
         )
         if len(record.members) > _MEMBERS_IN_PATCH and ask.query.attributes is None:
-            wanted = projection(ask.resource_type, None, "members")
+            wanted = projection(ask.resource_type, None, f"members,{ask.query.excluded or ''}")
         return self._answer(ask, record, wanted)
 
     async def delete(self, ask: Ask) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -44,7 +45,7 @@ class ScimApi:
         now: Callable[[], str],
     ) -> None:
         self._resources = Resources(store)
-        self._lists = Lists(store.index)
+        self._lists = Lists(store.index, directories, lambda: _seconds(now()))
         self._index = store.index
         self._directories = directories
         self._tokens = tokens
@@ -129,6 +130,10 @@ class ScimApi:
             body=await _json(request) if request.method in _WITH_BODY else {},
             conditions=conditions,
         )
+
+
+def _seconds(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp())
 
 
 def _tags(request: web.Request, name: str) -> Tags | None:
