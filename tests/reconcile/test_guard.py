@@ -227,6 +227,7 @@ async def test_access_hold_changes_nothing_but_what_others_did(plant: Plant) -> 
         plant.put(USERS, "u0", spec=user(0, active=False))
         plant.put(USERS, "u40", spec=user(40))
         plant.put(GROUPS, "g", spec=group("k8s-red-edit", range(1, 41)))
+        plant.put(GROUPS, "new", spec=group("k8s-new-edit", [1], identifier="new"))
         binding = plant.api.objects["rolebindings", "team-red", NAME]
         tampered = [item for item in binding["subjects"] if item["name"] != "person3"]
         stranger = {"kind": "User", "name": "stranger"}
@@ -238,6 +239,7 @@ async def test_access_hold_changes_nothing_but_what_others_did(plant: Plant) -> 
         assert "nobody gains or loses access" in told
         assert "kubectl patch scimdirectory entra" in told
         assert plant.condition(POLICIES, "teams")["reason"] == "AccessOnHold"
+        assert plant.condition(GROUPS, "new")["reason"] == "AccessOnHold"
         await plant.until(lambda: plant.condition(DIRECTORIES, "entra", "AccessOnHold") != {})
         plant.put(LOCKS, "now", spec={"subject": "person5", "reason": "lost laptop"})
         await plant.until(lambda: plant.subjects() == EVERYBODY - {"person5"})

@@ -76,6 +76,9 @@ class Guard:
             self._keeper.note(former, place, _NOBODY)
             if not planned.keep:
                 self._keeper.note_gains(directory, place, _NOBODY)
+            elif self._is_on_hold(directory):
+                # It waits for its namespace, which isn't made meanwhile.
+                planned = replace(planned, problems=(*planned.problems, on_hold(directory)))
             return Restraint(planned, True, self._owner(place, facts, planned))
         for name in {directory, former}:
             self._keeper.judge(self._keeper.guarded(name))
@@ -112,6 +115,10 @@ class Guard:
     def _owner(self, place: Place, facts: Facts, planned: Plan) -> str:
         """Whose people stand at a place by this plan: the former directory's while any of them is held."""
         return self._former(place, facts) if planned.kept or planned.keep else self._directory(place, facts)
+
+    def _is_on_hold(self, directory: str) -> bool:
+        spec = self._world.directories.get(directory)
+        return spec is not None and spec.access == "Hold"
 
     def _directory(self, place: Place, facts: Facts) -> str:
         return facts.directory or self._holders.directory_of(place)
