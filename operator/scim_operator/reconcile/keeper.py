@@ -14,7 +14,6 @@ from scim_operator.access.renames import Held
 from scim_operator.access.tally import Entry, who_key
 from scim_operator.api.directory import GuardSpec
 from scim_operator.kube.client import KubeClient
-from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.absence import Absence
 from scim_operator.reconcile.additions import rename_key
 from scim_operator.reconcile.freezing import cause_of
@@ -25,6 +24,7 @@ from scim_operator.reconcile.ledgers import Ledgers
 from scim_operator.reconcile.protection import protected_names
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.routes import GroupKey
+from scim_operator.reconcile.serving import serve
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
@@ -167,21 +167,8 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep the ledgers up to date until cancelled."""
-        while True:
-            directory = await self.queue.get()
-            try:
-                await self._tend(self.guarded(directory))
-                self.queue.done(directory)
-            except AgainError:
-                self.queue.again(directory)
-            except ApiError as error:
-                pause = self.queue.failed(directory)
-                told = {"directory": directory, "error": str(error), "again_in_seconds": pause}
-                log.warning("a RemovalHold couldn't be brought up to date", extra=told)
-            except Exception:
-                pause = self.queue.failed(directory)
-                told = {"directory": directory, "again_in_seconds": pause}
-                log.exception("tending a RemovalHold failed", extra=told)
+        failed = "a RemovalHold couldn't be brought up to date"
+        await serve(self.queue, lambda name: self._tend(self.guarded(name)), failed, _identity)
 
     async def _tend(self, guarded: Guarded) -> None:
         if self.is_over(guarded.directory):
@@ -336,3 +323,7 @@ class Keeper:
         fields = to_status(ledger, guarded.uid)
         guarded.stored = await self._ledgers.store(obj, hold_status(obj, fields, ledger, self._now()))
         guarded.additions.stored(ledger)
+
+
+def _identity(directory: str) -> dict[str, str]:
+    return {"directory": directory}

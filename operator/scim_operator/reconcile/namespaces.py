@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from scim_operator.access.bindings import Object
@@ -32,10 +32,12 @@ from scim_operator.reconcile.contents import Contents
 from scim_operator.reconcile.outcomes import NamespaceOutcome, Outcomes
 from scim_operator.reconcile.patience import Patience
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
+from scim_operator.reconcile.serving import serve
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
 
+_FAILED = "a namespace couldn't be brought up to date"
 _WORKERS = 4
 # Between two namespaces that were tended: a rollout writes to some twenty of them in a second.
 _PAUSE_SECONDS = 0.05
@@ -94,29 +96,11 @@ class Namespaces:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(_WORKERS):
-                    tasks.create_task(self._work(self.queue, self._make))
-                tasks.create_task(self._work(self.tending, self._tend))
+                    tasks.create_task(serve(self.queue, self._make, _FAILED, _identity))
+                tasks.create_task(serve(self.tending, self._tend, _FAILED, _identity))
         finally:
             self.queue.close()
             self.tending.close()
-
-    async def _work(self, queue: KeyedQueue[str], step: Callable[[str], Awaitable[None]]) -> None:
-        while True:
-            name = await queue.get()
-            try:
-                await step(name)
-                queue.done(name)
-            except AgainError:
-                queue.again(name)
-            except ApiError as error:
-                pause = queue.failed(name)
-                log.warning(
-                    "a namespace couldn't be brought up to date",
-                    extra={"namespace": name, "error": str(error), "again_in_seconds": pause},
-                )
-            except Exception:
-                pause = queue.failed(name)
-                log.exception("a namespace failed", extra={"namespace": name, "again_in_seconds": pause})
 
     async def _make(self, name: str) -> None:
         """What somebody waits for."""
@@ -235,3 +219,7 @@ class Namespaces:
         """What a quorum read gave is so, whatever was thought of it."""
         self._world.namespaces.discard(found)
         self._saw(NAMESPACES, "MODIFIED", found)
+
+
+def _identity(name: str) -> dict[str, str]:
+    return {"namespace": name}

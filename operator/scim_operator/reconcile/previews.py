@@ -7,21 +7,18 @@ a burst it is computed once. It takes at most one part in twenty of the event lo
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterable
 
 from scim_operator.access.foreseen import Foreseen
 from scim_operator.kube.client import KubeClient
-from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.outcomes import Outcomes
 from scim_operator.reconcile.queue import KeyedQueue
 from scim_operator.reconcile.rehearsal import Rehearsal
 from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.serving import serve
 from scim_operator.reconcile.statuses import Subject
 from scim_operator.reconcile.world import World
-
-log = logging.getLogger(__name__)
 
 _COALESCE_SECONDS = 0.5
 _REST = 20
@@ -55,29 +52,23 @@ class Previews:
     async def run(self) -> None:
         """Compute until cancelled."""
         try:
-            while True:
-                policy = await self.queue.get()
-                began = time.monotonic()
-                await self._compute(policy)
-                await asyncio.sleep(min(_REST * (time.monotonic() - began), _LONGEST_REST_SECONDS))
+            await serve(self.queue, self._compute, "what a policy would do couldn't be computed", _identity)
         finally:
             self.queue.close()
 
     async def _compute(self, policy: str) -> None:
+        began = time.monotonic()
         try:
             if policy in self._world.previewed:
                 found = await foresee(self._client, self._world, policy, self._now())
                 self._outcomes.foreseen[policy] = found
                 self._mark([Subject(POLICIES, policy)])
-            self.queue.done(policy)
-        except ApiError as error:
-            pause = self.queue.failed(policy)
-            told = {"policy": policy, "error": str(error), "again_in_seconds": pause}
-            log.warning("what a policy would do couldn't be computed", extra=told)
-        except Exception:
-            # One odd object must not end the previews of all others.
-            self.queue.failed(policy)
-            log.exception("what a policy would do couldn't be computed", extra={"policy": policy})
+        finally:
+            await asyncio.sleep(min(_REST * (time.monotonic() - began), _LONGEST_REST_SECONDS))
+
+
+def _identity(policy: str) -> dict[str, str]:
+    return {"policy": policy}
 
 
 async def foresee(client: KubeClient, world: World, policy: str, now: str) -> Foreseen:

@@ -35,10 +35,11 @@ from scim_operator.reconcile.outcomes import NamespaceOutcome, Outcome
 from scim_operator.reconcile.overdue import Overdue
 from scim_operator.reconcile.patience import Patience
 from scim_operator.reconcile.previews import Previews
-from scim_operator.reconcile.queue import AgainError, KeyedQueue
+from scim_operator.reconcile.queue import KeyedQueue
 from scim_operator.reconcile.renames import Renames
 from scim_operator.reconcile.resources import GRANTS, LOCKS, POLICIES
 from scim_operator.reconcile.roles import role_exists
+from scim_operator.reconcile.serving import serve
 from scim_operator.reconcile.standing import overdue as places_overdue
 from scim_operator.reconcile.status_writer import StatusWriter
 from scim_operator.reconcile.statuses import Statuses, Subject
@@ -48,6 +49,7 @@ from scim_operator.reconcile.world import World
 log = logging.getLogger(__name__)
 
 _WORKERS = 8
+_FAILED = "a place couldn't be brought up to date"
 _SWEEP_SECONDS = 300.0
 _DIRECTORY_STATUS_SECONDS = 10.0
 # A refusal may end without an event we would see (the operator's own role was changed by an upgrade).
@@ -152,7 +154,7 @@ class Reconciler:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(_WORKERS):
-                    tasks.create_task(self._work())
+                    tasks.create_task(serve(self._places, self._reconcile, _FAILED, _identity))
                 tasks.create_task(self._keeper.run())
                 tasks.create_task(self._keeper.absence.run(self._list_again, self._returned))
                 tasks.create_task(self._namespaces.run())
@@ -226,26 +228,6 @@ class Reconciler:
         """True while the work on a place, or on the namespace it waits for, is ahead or under way."""
         ahead = self._places.pending(place) or self._ahead.waits(place)
         return ahead or self._namespaces.queue.pending(place.namespace)
-
-    async def _work(self) -> None:
-        while True:
-            place = await self._places.get()
-            try:
-                if await self._reconcile(place):
-                    self._places.done(place)
-                else:
-                    self._places.failed(place)
-            except AgainError:
-                self._places.again(place)
-            except ApiError as error:
-                pause = self._places.failed(place)
-                log.warning(
-                    "a place couldn't be brought up to date",
-                    extra={"place": place._asdict(), "error": str(error), "again_in_seconds": pause},
-                )
-            except Exception:
-                pause = self._places.failed(place)
-                log.exception("a place failed", extra={"place": place._asdict(), "again_in_seconds": pause})
 
     async def _reconcile(self, place: Place) -> bool:
         """-> False when something is waited for that no event will tell."""
@@ -378,3 +360,7 @@ class Reconciler:
             await asyncio.sleep(_DIRECTORY_STATUS_SECONDS)
             for name in self._world.directories.names():
                 self._mark_directory(Subject(DIRECTORIES, name))
+
+
+def _identity(place: Place) -> dict[str, Any]:
+    return {"place": place._asdict()}

@@ -26,6 +26,7 @@ from scim_operator.reconcile.outcomes import Outcomes
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.routes import GroupKey
+from scim_operator.reconcile.serving import serve
 from scim_operator.reconcile.statuses import Subject
 from scim_operator.reconcile.world import World
 
@@ -73,28 +74,13 @@ class Renames:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(_WORKERS):
-                    tasks.create_task(self._work())
+                    failed = "the name that a group's access goes by couldn't be written"
+                    tasks.create_task(serve(self.queue, self._settle, failed, _identity))
         finally:
             self.queue.close()
 
-    async def _work(self) -> None:
-        while True:
-            key = await self.queue.get()
-            try:
-                await self._settle(key)
-                self.queue.done(key)
-            except AgainError:
-                self.queue.again(key)
-            except ApiError as error:
-                pause = self.queue.failed(key)
-                told = {**_identity(key), "error": str(error), "again_in_seconds": pause}
-                log.warning("the name that a group's access goes by couldn't be written", extra=told)
-            except Exception:
-                pause = self.queue.failed(key)
-                log.exception("a group's name failed", extra={**_identity(key), "again_in_seconds": pause})
-            await asyncio.sleep(0)  # rule 21: each has to be matched with every policy
-
     async def _settle(self, key: GroupKey) -> None:
+        await asyncio.sleep(0)  # rule 21: each has to be matched with every policy
         group, names = self._world.group(key), self._world.routes.names_of(key)
         if group is None or names is None:
             self._conclude(key, None, None)
