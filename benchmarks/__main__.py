@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: a cluster of its own, two sections, a table and JSON; about three minutes."""
+"""`python -m benchmarks`: the engine, then a cluster of its own; tables and JSON; about three minutes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import bare, comparing, leaving
+from benchmarks import bare, comparing, engine, leaving
 from benchmarks.report import Report
 from benchmarks.scim import ScimSide
 from tests.cluster.build import build, say
@@ -42,6 +42,8 @@ def main() -> int:
 def _run(options: argparse.Namespace) -> None:
     build()
     began = time.monotonic()
+    say("the SCIM engine alone")
+    budgets = engine.measure()
     leavers = leaving.Plan(options.users, options.groups, options.leavers)
     requests = comparing.Plan(options.clients, options.rounds, options.seconds)
     with _system() as installation, _load_client() as executor:
@@ -57,7 +59,7 @@ def _run(options: argparse.Namespace) -> None:
             requests,
             say,
         )
-        report = Report(installation.cluster.versions, compared, left, time.monotonic() - began)
+        report = Report(installation.cluster.versions, compared, left, budgets, time.monotonic() - began)
     print(report.table())
     path: Path = options.json or _RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
     report.write(path)

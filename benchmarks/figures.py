@@ -25,7 +25,7 @@ class Spread:
     def of(cls, seconds: Sequence[float]) -> Spread:
         """Of times in seconds."""
         shares = (percentile(seconds, share) * 1000 for share in (0.5, 0.99, 1.0))
-        return cls(len(seconds), *(round(value, 2) for value in shares))
+        return cls(len(seconds), *(round(value, 3) for value in shares))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import leaving
+from benchmarks.engine import Budget
 from benchmarks.figures import Comparison, Spread
 
 _ROOT = Path(__file__).parents[1]
@@ -26,6 +27,7 @@ class Report:
     versions: dict[str, str]
     requests: Sequence[Comparison]
     leaver: leaving.Figures
+    engine: Sequence[Budget]
     seconds: float
 
     def write(self, path: Path) -> None:
@@ -35,7 +37,8 @@ class Report:
 
     def table(self) -> str:
         """For a terminal, 100 columns."""
-        return "\n".join([*_heading(self.versions), "", *_rows(self.requests), "", *_leaver(self.leaver)])
+        parts = [_heading(self.versions), _rows(self.requests), _leaver(self.leaver), _engine(self.engine)]
+        return "\n\n".join("\n".join(part) for part in parts)
 
     def _document(self) -> dict[str, Any]:
         return {
@@ -46,6 +49,7 @@ class Report:
             "versions": {"scim-operator": version("scim-operator"), "commit": _commit(), **self.versions},
             "requests": [{**asdict(row), "ratio": row.ratio} for row in self.requests],
             "leaver": asdict(self.leaver),
+            "engine": [asdict(row) for row in self.engine],
         }
 
 
@@ -93,6 +97,13 @@ def _leaver(figures: leaving.Figures) -> list[str]:
         f"  from the answer   {_spread(figures.from_answer)}",
         f"  from the request  {_spread(figures.from_request)}",
     ]
+
+
+def _engine(rows: Sequence[Budget]) -> list[str]:
+    lines = [f"{'SCIM engine, without HTTP and Kubernetes':40}{'p50 ms':>9}{'p99 ms':>9}{'budget ms':>11}"]
+    for row in rows:
+        lines.append(f"{row.operation:40}{row.took.p50_ms:9.3f}{row.took.p99_ms:9.3f}{row.budget_ms:11.1f}")
+    return lines
 
 
 def _spread(spread: Spread) -> str:

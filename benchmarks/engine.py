@@ -1,0 +1,124 @@
+"""The SCIM engine alone, beside its budgets: no HTTP, no Kubernetes; the processor time of one core."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import orjson
+
+from benchmarks.figures import Spread
+from scim_operator.directory.index import Index
+from scim_operator.directory.records import Meta, object_of, spec_of
+from scim_operator.scim.messages import list_response
+from scim_operator.scim.normalise import normalise
+from scim_operator.scim.patch import patch
+from scim_operator.scim.project import projection
+from scim_operator.scim.schemas import GROUP, USER
+from scim_operator.web.rendering import Renderer
+
+_DIRECTORY, _TIME = "entra", "2026-01-01T00:00:00Z"
+_CORE, _ENTERPRISE = USER.core.urn, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+_MANY, _SOME, _PAGE, _CHANGED = 50_000, 10_000, 100, 100
+# Of each operation, at most.
+_TIMES, _SECONDS = 2000, 1.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """One operation, what it took, and what it may take in the middle."""
+
+    operation: str
+    took: Spread
+    budget_ms: float
+
+
+def measure() -> list[Budget]:
+    """A second or less for each operation, and some seconds for making 50,000 people."""
+    return [Budget(name, _timed(work), budget) for name, budget, work in _operations()]
+
+
+def _operations() -> Iterator[tuple[str, float, Callable[[], object]]]:
+    body = _user(7)
+    document = normalise(USER, body).document
+    changes = {
+        "Operations": [
+            {"op": "Replace", "path": 'emails[type eq "work"].value', "value": "new@example.com"},
+            {"op": "Add", "path": f"{_ENTERPRISE}:department", "value": "Retail"},
+            {"op": "Replace", "path": "active", "value": "False"},
+        ]
+    }
+    yield "POST of a user", 0.2, lambda: normalise(USER, body)
+    yield "PATCH of three operations", 0.1, lambda: patch(USER, document, changes)
+
+    some, many = _index(_SOME), _index(_MANY)
+    yield "list of 100 users", 3.0, lambda: _listed(some)
+    yield (
+        "userName eq, of 50,000 users",
+        0.1,
+        lambda: many.find(_DIRECTORY, "User", 'userName eq "P777@X.ORG"'),
+    )
+    yield "filter without index, of 10,000", 25.0, lambda: some.find(_DIRECTORY, "User", 'title co "no such"')
+
+    members = {f"id-{number}": None for number in range(_MANY)}
+    yield "add 100 members, to 50,000", 1.0, partial(_change, members, "Add", _MANY)
+    yield "remove 100 members, of 50,000", 1.0, partial(_change, members, "Remove", 1000)
+
+
+def _change(members: dict[str, None], op: str, first: int) -> dict[str, None]:
+    value = [{"value": f"id-{number}"} for number in range(first, first + _CHANGED)]
+    message = {"Operations": [{"op": op, "path": "members", "value": value}]}
+    return patch(GROUP, {"displayName": "g"}, message).members.apply(members)
+
+
+def _timed(work: Callable[[], object]) -> Spread:
+    took: list[float] = []
+    until = time.process_time() + _SECONDS
+    while len(took) < _TIMES and time.process_time() < until:
+        began = time.process_time()
+        work()
+        took.append(time.process_time() - began)
+    return Spread.of(took)
+
+
+def _listed(index: Index) -> bytes:
+    renderer, wanted = Renderer(index, "https://scim.example.com/scim/v2/entra"), projection(USER, None, None)
+    page = index.page(_DIRECTORY, "User", 500, 500 + _PAGE)
+    shown = [renderer.resource(record, wanted) for record in page]
+    return orjson.dumps(list_response(shown, index.count(_DIRECTORY, "User"), start_index=501))
+
+
+def _index(users: int) -> Index:
+    index = Index(lambda: 0.0)
+    index.listed("User", map(_object, range(users)), str(users + 1))
+    index.listed("Group", [], str(users + 1))
+    assert index.count(_DIRECTORY, "User") == users
+    return index
+
+
+def _object(number: int) -> dict[str, Any]:
+    document = normalise(USER, _user(number)).document
+    spec = spec_of(_DIRECTORY, f"id-{number}", document, {}, Meta(_TIME, _TIME, 1, "request"))
+    made = object_of(f"p{number}", spec)
+    made["metadata"] |= {"uid": f"uid-{number}", "resourceVersion": str(number + 1)}
+    return {"kind": "ScimUser", **made}
+
+
+def _user(number: int) -> dict[str, Any]:
+    """As Entra sends it."""
+    name = f"p{number}@x.org"
+    return {
+        "schemas": [_CORE, _ENTERPRISE],
+        "externalId": f"0a21f0f2-8d2a-4f8e-bf98-{number:012}",
+        "userName": name,
+        "active": "True",
+        "displayName": f"Person {number}",
+        "title": "Engineer",
+        "emails": [{"primary": True, "type": "work", "value": name}],
+        "name": {"formatted": f"Person {number}", "familyName": str(number), "givenName": "Person"},
+        "addresses": [{"type": "work", "formatted": "18/2111"}],
+        _ENTERPRISE: {"department": "Retail", "employeeNumber": str(number)},
+    }
