@@ -88,7 +88,9 @@ def test_lists_answer_200_in_every_spelling(entra: EntraClient, path: str) -> No
 def test_discovery(entra: EntraClient) -> None:
     config = entra.call("GET", "/ServiceProviderConfig").answer
     assert config["patch"] == {"supported": True}
-    assert config["bulk"]["supported"] is False
+    assert {name for name, value in config.items() if isinstance(value, dict) and value.get("supported")} == {
+        *("patch", "bulk", "filter", "sort", "etag")
+    }
     types = entra.call("GET", "/ResourceTypes").answer["Resources"]
     assert {item["name"] for item in types} == {"User", "Group"}
     assert entra.call("GET", "/Schemas/urn:nothing").status == 404
@@ -143,6 +145,52 @@ def test_a_patch_without_effect_writes_nothing(operator: Installation, entra: En
     entra.add_members("still", ["still@scim.example.com"])
     after = (entra.call("GET", f"/Users/{user}").answer, entra.call("GET", f"/Groups/{group}").answer)
     assert after == before
+
+
+def test_bulk_with_references_in_a_circle(operator: Installation, entra: EntraClient) -> None:
+    theirs = operator.client("other").provision_user(Person("bulk@other.example.com", "The", "Irs"))
+
+    def group(name: str, *members: str) -> dict[str, Any]:
+        data = {"displayName": name, "members": [{"value": member} for member in members]}
+        return {"method": "POST", "path": "/Groups", "bulkId": name, "data": data}
+
+    asked = [
+        group("bulk-a", "bulkId:bulk-b", "bulkId:ada"),
+        group("bulk-b", "bulkId:bulk-a"),
+        group("bulk-c", theirs),
+        {"method": "POST", "path": "/Users", "bulkId": "ada", "data": {"userName": "ada@bulk.example.com"}},
+        {"method": "DELETE", "path": f"/Users/{theirs}"},
+    ]
+    done = entra.call("POST", "/Bulk", {"Operations": asked})
+    results = done.answer["Operations"]
+    assert [result["status"] for result in results] == ["201", "201", "400", "201", "404"]
+    ids = {result["bulkId"]: result["location"].rpartition("/")[2] for result in results[:2] + results[3:4]}
+    stored = operator.cluster.request("GET", "/apis/scim-operator.io/v1alpha1/scimgroups").body["items"]
+    members = {item["spec"]["displayName"]: item["spec"].get("members") for item in stored}
+    assert members["bulk-a"] == [ids["bulk-b"], ids["ada"]]
+    assert members["bulk-b"] == [ids["bulk-a"]]
+    assert "bulk-c" not in members
+
+
+def test_versions_and_cursors(entra: EntraClient) -> None:
+    user = entra.provision_user(Person("versions@scim.example.com", "Ver", "Sion"))
+    entra.provision_user(Person("cursors@scim.example.com", "Cur", "Sor"))
+    authorized, path = _authorized(entra), f"/Users/{user}"
+    _, shown, headers = _raw(entra, "GET", path, authorized)
+    assert headers["ETag"] == shown["meta"]["version"]
+    status, _, _ = _raw(entra, "GET", path, authorized | {"If-None-Match": headers["ETag"]})
+    assert status == 304
+    entra.set_active("versions@scim.example.com", False)
+    assert _raw(entra, "DELETE", path, authorized | {"If-Match": headers["ETag"]})[0] == 412
+    names, query = [], {"sortBy": "userName", "count": "1", "cursor": ""}
+    while True:
+        page = entra.call("GET", "/Users", query=query).answer
+        names += [one["userName"] for one in page["Resources"]]
+        if "nextCursor" not in page:
+            break
+        query["cursor"] = page["nextCursor"]
+    assert len(names) == page["totalResults"]
+    assert names == sorted(names, key=str.lower)
 
 
 def test_errors_are_scim(entra: EntraClient) -> None:

@@ -39,7 +39,7 @@ def test_nothing_is_null() -> None:
 def test_only_what_works_is_announced() -> None:
     config = service_provider_config(BASE)
     supported = {name for name, value in config.items() if isinstance(value, dict) and value.get("supported")}
-    assert supported == {"patch", "filter", "sort", "etag"}
+    assert supported == {"patch", "filter", "sort", "etag", "bulk"}
     assert config["filter"]["maxResults"] == 200
     assert [scheme["type"] for scheme in config["authenticationSchemes"]] == ["oauthbearertoken"]
     assert config["meta"] == {

@@ -201,6 +201,20 @@ async def test_cursor_that_is_no_text(endpoint: Endpoint, cursor: Any) -> None:
     ] == "invalidCursor"
 
 
+# --- at the root -------------------------------------------------------------------------------------------
+
+
+async def test_filter_at_the_root_asks_all_types(endpoint: Endpoint) -> None:
+    await endpoint.user("ada", displayName="x")
+    await endpoint.group("x")
+    text = 'displayName eq "X"'
+    found = await answered(endpoint, f"?filter={quote(text)}&attributes=id")
+    assert found["totalResults"] == 2
+    assert found == await answered(endpoint, "/.search", {"filter": text, "attributes": ["id"]})
+    # Without one the root says what there is: admins open it, and some test buttons do.
+    assert "patch" in await answered(endpoint, "?count=1")
+
+
 # --- what is too much --------------------------------------------------------------------------------------
 
 

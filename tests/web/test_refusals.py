@@ -88,12 +88,41 @@ async def test_bytes_that_are_no_text_in_the_query(endpoint: Endpoint, query: st
 # --- 404, 405, 413 -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("path", ["/Me", "/me/", "/Me/x", "/Me?attributes=id"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+async def test_nobody_is_me(endpoint: Endpoint, method: str, path: str) -> None:
+    answer = await refusal(endpoint.ask(method, path, None if method == "GET" else {}), 501)
+    assert "token" in (await answer.json())["detail"]
+    await refusal(endpoint.ask(method, path, token="wrong"), 401)
+
+
 @pytest.mark.parametrize(
-    ("method", "path"),
-    [("GET", "/Me"), ("PATCH", "/Me"), ("POST", "/Bulk")],
+    "path", ["/scim/v1/entra/Users", "/scim/1.1/entra/Users", "/scim/v3/", "/scim/v2.1/x"]
 )
-async def test_what_is_not_offered(endpoint: Endpoint, method: str, path: str) -> None:
-    await refusal(endpoint.ask(method, path, None if method == "GET" else {}), 501)
+async def test_other_versions_of_scim(endpoint: Endpoint, path: str) -> None:
+    await refusal(endpoint.http.get(path), 400, "invalidVers")
+
+
+@pytest.mark.parametrize("text", ['password eq "x"', 'not (userName pr or PASSWORD sw "x")', "password pr"])
+async def test_secret_in_a_url(endpoint: Endpoint, text: str) -> None:
+    ada = await endpoint.user(password="x")
+    for path in ("/Users", ""):
+        await refusal(endpoint.ask("GET", f"{path}?filter={text}"), 403, "sensitive")
+    # In a body it harms nobody, and finds nobody.
+    found = await (await endpoint.ask("POST", "/Users/.search", {"filter": text})).json(content_type=None)
+    assert found["totalResults"] == 0
+    assert "password" not in endpoint.stored(ada)["spec"]
+
+
+@pytest.mark.parametrize("path", ["/Schemas/.search", "/.search/x", "/Bulk/x", "/Users/.search/x"])
+async def test_endpoint_that_there_is_not(endpoint: Endpoint, path: str) -> None:
+    await refusal(endpoint.ask("POST", path, {}), 404)
+
+
+@pytest.mark.parametrize("path", ["/.search", "/Groups/.search", "/Bulk"])
+async def test_endpoint_that_is_posted_to(endpoint: Endpoint, path: str) -> None:
+    answer = await refusal(endpoint.ask("GET", path), 405)
+    assert answer.headers["Allow"] == "POST"
 
 
 @pytest.mark.parametrize("path", ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig", "/Schemas/x"])
@@ -110,7 +139,7 @@ async def test_not_found(endpoint: Endpoint, path: str) -> None:
 
 
 async def test_not_found_outside_of_the_api(endpoint: Endpoint) -> None:
-    for path in ("/", "/scim/v2", "/scim/v1/entra/Users", "/favicon.ico"):
+    for path in ("/", "/scim/v2", "/scim/entra/Users", "/favicon.ico"):
         await refusal(endpoint.http.get(path), 404)
 
 

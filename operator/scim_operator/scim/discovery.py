@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from scim_operator.scim.attributes import Attribute, ResourceType, Schema
+from scim_operator.scim.bulk import MAX_OPERATIONS, MAX_PAYLOAD
 from scim_operator.scim.cursors import CURSOR_SECONDS
 from scim_operator.scim.schemas import GROUP, USER
 
@@ -25,7 +26,7 @@ def service_provider_config(base_url: str) -> dict[str, Any]:
     return {
         "schemas": [f"{_CORE}:ServiceProviderConfig"],
         "patch": {"supported": True},
-        "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": {"supported": True, "maxOperations": MAX_OPERATIONS, "maxPayloadSize": MAX_PAYLOAD},
         "filter": {"supported": True, "maxResults": MAX_RESULTS},
         "changePassword": {"supported": False},
         "sort": {"supported": True},

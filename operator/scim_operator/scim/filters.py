@@ -13,7 +13,7 @@ from typing import Any
 from scim_operator.scim.attributes import Attribute, ResourceType, fold
 from scim_operator.scim.conditions import described, element_predicate, ids
 from scim_operator.scim.errors import invalid_filter
-from scim_operator.scim.filter_nodes import And, Comparison, Node, Present, ValuePath
+from scim_operator.scim.filter_nodes import And, Comparison, Node, Not, Or, Present, ValuePath
 from scim_operator.scim.filter_parser import parse
 from scim_operator.scim.foreign import values_at
 from scim_operator.scim.paths import AttributePath, ForeignPath, resolve
@@ -44,6 +44,22 @@ def equalities(resource_type: ResourceType, text: str) -> dict[str, str]:
         for key, value in _equality(resource_type, term):
             found.setdefault(key, value)
     return found
+
+
+def asks_for_secret(resource_type: ResourceType, text: str) -> bool:
+    """Whether the filter compares with what is never returned."""
+    open_nodes = [parse(text)]
+    while open_nodes:
+        match open_nodes.pop():
+            case And(nodes) | Or(nodes):
+                open_nodes += nodes
+            case Not(inner):
+                open_nodes.append(inner)
+            case Comparison(name) | Present(name) | ValuePath(name):
+                path = resolve(resource_type, name)
+                if isinstance(path, AttributePath) and path.attribute.spec.returned == "never":
+                    return True
+    return False
 
 
 def _conjuncts(node: Node) -> Iterator[Node]:

@@ -30,19 +30,25 @@ async def errors_as_scim(request: web.Request, handler: Handler) -> web.StreamRe
     """Answer any exception with a SCIM Error."""
     try:
         return await handler(request)
-    except ScimError as error:
-        headers = {"WWW-Authenticate": 'Bearer realm="scim"'} if error.status == 401 else None
-        return scim_response(error.body(), error.status, headers)
-    except UnavailableError as error:
-        headers = {"Retry-After": str(error.retry_after)}
-        return scim_response(ScimError(503, str(error)).body(), 503, headers)
     except web.HTTPException as error:
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         return scim_response(ScimError(error.status, error.text or error.reason).body(), error.status, allow)
     except ConnectionResetError:
         # Nobody hears it; but the log tells what became of the request.
         return scim_response(ScimError(400, "the client hung up before its request was whole").body(), 400)
-    except Exception:
-        log.exception("a request failed", extra={"request_id": request[REQUEST_ID]})
-        detail = f"the operator failed; its log has the reason under request id {request[REQUEST_ID]}"
-        return scim_response(ScimError(500, detail).body(), 500)
+    except Exception as error:
+        refused = as_scim(error, request[REQUEST_ID])
+        headers = {"WWW-Authenticate": 'Bearer realm="scim"'} if refused.status == 401 else {}
+        if isinstance(error, UnavailableError):
+            headers["Retry-After"] = str(error.retry_after)
+        return scim_response(refused.body(), refused.status, headers)
+
+
+def as_scim(error: Exception, request_id: str) -> ScimError:
+    """Any exception as what the provider should hear; what it can't mend is logged."""
+    if isinstance(error, ScimError):
+        return error
+    if isinstance(error, UnavailableError):
+        return ScimError(503, str(error))
+    log.error("a request failed", exc_info=error, extra={"request_id": request_id})
+    return ScimError(500, f"the operator failed; its log has the reason under request id {request_id}")

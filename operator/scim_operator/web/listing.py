@@ -14,6 +14,7 @@ from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.cursors import cursor_of, place_of
 from scim_operator.scim.errors import ScimError
+from scim_operator.scim.filters import asks_for_secret
 from scim_operator.scim.messages import list_response
 from scim_operator.web.asks import RESOURCES, Answer, Ask
 from scim_operator.web.ordering import Everybody, Ordering, ordering
@@ -34,12 +35,18 @@ class Lists:
 
     async def search(self, ask: Ask) -> Answer:
         """POST to .search (RFC 7644 section 3.4.3): the same, without names of people in a URL."""
-        return await self.page(replace(ask, query=query_of(ask.body.items())))
+        return await self._page(replace(ask, query=query_of(ask.body.items())))
 
-    async def page(self, ask: Ask) -> Answer:
+    async def answer(self, ask: Ask) -> Answer:
+        """GET. 403 sensitive for a filter that holds a secret: URLs end up in the logs of every proxy."""
+        text = ask.query.filter
+        if text is not None and any(asks_for_secret(kind, text) for kind in _types(ask)):
+            raise ScimError(403, "a password must not stand in a URL, and none is kept here", "sensitive")
+        return await self._page(ask)
+
+    async def _page(self, ask: Ask) -> Answer:
         """A page of users, of groups, or of both (section 3.4.2.1)."""
-        endpoint, query = ask.target.endpoint, ask.query
-        types = [RESOURCES[endpoint]] if endpoint in RESOURCES else list(RESOURCES.values())
+        query, types = ask.query, _types(ask)
         order = ordering(types, query.sort_by, descending=query.descending)
         found = await self._found(ask, types, order)
         first = query.start - 1 if query.cursor is None else self._first(ask, found, order)
@@ -99,3 +106,8 @@ class Lists:
         order = [query.sort_by or "", "descending" if query.sort_by and query.descending else ""]
         # An absent filter and an empty one are different questions, but the empty one is never answered.
         return [directory, kind, query.filter or "", *order], key, self._now()
+
+
+def _types(ask: Ask) -> list[ResourceType]:
+    endpoint = ask.target.endpoint
+    return [RESOURCES[endpoint]] if endpoint in RESOURCES else list(RESOURCES.values())

@@ -16,7 +16,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from scim_operator.web.metrics import counted
-from scim_operator.web.targets import CONFIG, SEARCH, Target
+from scim_operator.web.targets import BULK, CONFIG, SEARCH, Target
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,8 @@ def operation(method: str, asked: Target, *, filtered: bool) -> str:
     """What a request wants, in one word: the metrics' and the log's name for it."""
     if SEARCH in (asked.endpoint, asked.identifier) and method == "POST":
         return "filter"
+    if asked.endpoint == BULK and method == "POST":
+        return "bulk"
     if asked.endpoint in _RESOURCES and not asked.rest:
         word = (_ON_ALL if asked.identifier is None else _ON_ONE).get(method, "other")
         return "filter" if word == "list" and filtered else word

@@ -7,8 +7,9 @@ from scim_operator.directory.store import Store
 from scim_operator.scim.errors import not_found
 from scim_operator.scim.project import Projection, projection
 from scim_operator.scim.versions import entity_tag
-from scim_operator.web.asks import Answer, Ask
+from scim_operator.web.asks import Answer, Ask, Handler
 from scim_operator.web.rendering import Renderer
+from scim_operator.web.targets import Target
 
 # The answer to a PATCH of a larger group leaves the members out: the client knows them, or asks.
 _MEMBERS_IN_PATCH = 1000
@@ -20,6 +21,12 @@ class Resources:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._index = store.index
+
+    def handlers(self, asked: Target) -> dict[str, Handler]:
+        """By method, what can be done there, but for lists."""
+        if asked.identifier is None:
+            return {"POST": self.create}
+        return {"GET": self.get, "PUT": self.replace, "PATCH": self.patch, "DELETE": self.delete}
 
     async def get(self, ask: Ask) -> Answer:
         """200, or 304 when the client has that version."""

@@ -13,23 +13,25 @@ from scim_operator.directory.directories import Directories
 from scim_operator.directory.store import Store
 from scim_operator.directory.tokens import Refusal, Tokens
 from scim_operator.directory.unavailable import UnavailableError
+from scim_operator.scim.bulk import MAX_PAYLOAD
 from scim_operator.scim.errors import ScimError, invalid_syntax, not_found
 from scim_operator.scim.versions import Conditions, Tags, read_tags
 from scim_operator.web import discovery
 from scim_operator.web.asks import RESOURCES, Ask, Handler
+from scim_operator.web.bulk import Bulk
 from scim_operator.web.connections import expected
 from scim_operator.web.errors import errors_as_scim, scim_response
 from scim_operator.web.listing import Lists
 from scim_operator.web.queries import query_of
 from scim_operator.web.requests import CALL, REQUEST_ID, identified, operation, resource
 from scim_operator.web.resources import Resources
-from scim_operator.web.targets import CONFIG, PREFIX, SEARCH, Target, rerouted, target
+from scim_operator.web.targets import BULK, CONFIG, OTHER_VERSIONS, PREFIX, SEARCH, Target, rerouted, target
 
 # A whole group of 20,000, each member with $ref, type and display, is about 5 MiB.
-MAX_BODY = 10 * 1024 * 1024
+MAX_BODY = MAX_PAYLOAD
 _WITH_BODY = ("POST", "PUT", "PATCH")
-# Optional parts of RFC 7644 (sections 3.7 and 3.11).
-_NOT_OFFERED = {"bulk", "me"}
+# What can be answered before users and groups were listed.
+_KNOWN_AT_ONCE = (discovery.answer_config, discovery.answer_resource_types, discovery.answer_schemas)
 
 
 class ScimApi:
@@ -45,6 +47,7 @@ class ScimApi:
         now: Callable[[], str],
     ) -> None:
         self._resources = Resources(store)
+        self._bulk = Bulk(self._resources)
         self._lists = Lists(store.index, directories, lambda: _seconds(now()))
         self._index = store.index
         self._directories = directories
@@ -56,6 +59,7 @@ class ScimApi:
         """The application to serve."""
         app = web.Application(middlewares=[identified, errors_as_scim], client_max_size=MAX_BODY)
         app.router.add_route("*", PREFIX + "/{rest:.*}", self._answer, expect_handler=expected)
+        app.router.add_route("*", OTHER_VERSIONS, _refuse_version, expect_handler=expected)
         return app
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -72,14 +76,15 @@ class ScimApi:
             )
         request[CALL].directory = asked.directory
         self._directories.seen(asked.directory, self._now())
-        handlers = self._handlers(asked)
+        handlers = self._handlers(asked, filtered=filtered)
         if request.method not in handlers:
             allowed = sorted(handlers)
             said = f"{request.method} isn't possible here; possible are {', '.join(allowed)}"
             raise web.HTTPMethodNotAllowed(request.method, allowed, text=said)
-        if asked.endpoint in (*RESOURCES, SEARCH) and not self._index.synced:
+        handler = handlers[request.method]
+        if handler not in _KNOWN_AT_ONCE and not self._index.synced:
             raise UnavailableError("the operator is still reading the cluster", retry_after=2)
-        answer = await handlers[request.method](await self._ask(request, asked))
+        answer = await handler(await self._ask(request, asked))
         if answer.body is None:
             return web.Response(status=answer.status, headers=answer.headers)
         return scim_response(answer.body, answer.status, answer.headers)
@@ -96,26 +101,33 @@ class ScimApi:
             raise ScimError(401, "the bearer token is missing, wrong, expired or of another directory")
         request[CALL].token = token.name
 
-    def _handlers(self, asked: Target) -> dict[str, Handler]:
-        if asked.endpoint in _NOT_OFFERED:
-            raise ScimError(501, "this part of SCIM is not offered; /ServiceProviderConfig says what is")
+    def _handlers(self, asked: Target, *, filtered: bool) -> dict[str, Handler]:
+        """By method, what an endpoint can do."""
+        if asked.endpoint == "me":
+            raise ScimError(501, "/Me is not offered: a token stands for a directory and for nobody in it")
         if asked.rest:
             raise not_found("no such endpoint")
-        if (asked.endpoint, asked.identifier) == (SEARCH, None):
-            return {"POST": self._lists.search}
-        if asked.endpoint in RESOURCES and asked.identifier == SEARCH:
-            return {"POST": self._lists.search}
-        one = self._resources
-        if asked.endpoint in RESOURCES and asked.identifier is None:
-            return {"GET": self._lists.page, "POST": one.create}
+        if SEARCH in (asked.endpoint, asked.identifier):
+            return self._search(asked)
         if asked.endpoint in RESOURCES:
-            return {"GET": one.get, "PUT": one.replace, "PATCH": one.patch, "DELETE": one.delete}
+            lists = {"GET": self._lists.answer} if asked.identifier is None else {}
+            return lists | self._resources.handlers(asked)
+        if (asked.endpoint, asked.identifier) == (BULK, None):
+            return {"POST": self._bulk.answer}
+        if (asked.endpoint, asked.identifier, filtered) == ("", None, True):
+            return {"GET": self._lists.answer}
         if asked.endpoint in CONFIG and asked.identifier is None:
             return {"GET": discovery.answer_config}
         if asked.endpoint == "resourcetypes":
             return {"GET": discovery.answer_resource_types}
         if asked.endpoint == "schemas":
             return {"GET": discovery.answer_schemas}
+        raise not_found("no such endpoint")
+
+    def _search(self, asked: Target) -> dict[str, Handler]:
+        """At the root, and for each type (section 3.4.3)."""
+        if (asked.endpoint, asked.identifier) == (SEARCH, None) or asked.endpoint in RESOURCES:
+            return {"POST": self._lists.search}
         raise not_found("no such endpoint")
 
     async def _ask(self, request: web.Request, asked: Target) -> Ask:
@@ -132,6 +144,10 @@ class ScimApi:
         )
 
 
+async def _refuse_version(request: web.Request) -> web.Response:
+    raise ScimError(400, f"expected {PREFIX}/DIRECTORY: SCIM 2.0 alone is spoken here", "invalidVers")
+
+
 def _seconds(moment: str) -> int:
     return int(datetime.fromisoformat(moment).timestamp())
 
@@ -145,6 +161,10 @@ async def _json(request: web.Request) -> dict[str, Any]:
     """The body as an object, whatever Content-Type it claims (Entra, Okta and curl differ)."""
     try:
         body = orjson.loads(await request.read())
+    except web.HTTPRequestEntityTooLarge as error:
+        raise ScimError(
+            413, f"the body is larger than {MAX_BODY} bytes (maxPayloadSize); send it in several requests"
+        ) from error
     except web.RequestPayloadError as error:
         raise invalid_syntax("the body can't be read: cut off, or not encoded as its headers say") from error
     except orjson.JSONDecodeError as error:

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 PREFIX = "/scim/v2"
+# As a route of aiohttp: /scim/v1/…, /scim/1.1/…
+OTHER_VERSIONS = "/scim/{version:v?[0-9.]+}/{rest:.*}"
 SEARCH = ".search"
+BULK = "bulk"
 # The last one is an alias in Microsoft's collection.
 CONFIG = ("", "serviceproviderconfig", "serviceconfiguration")
 # The flag of today, its older name, which Microsoft's pages mix up (azure-docs#73841), and the way back.

@@ -1,0 +1,171 @@
+"""The BulkRequest message (RFC 7644, section 3.7): its operations, and the order their references ask for.
+
+An operation may name by `bulkId:x` what another one makes, before or after it in the list, even in a circle.
+Operations run in the order of the list, except that what makes a resource runs before what names it. In a
+circle somebody must be first: it is made without what is made only after it, and completed then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scim_operator.scim.attributes import fold
+from scim_operator.scim.errors import ScimError, invalid_syntax, invalid_value
+
+MAX_OPERATIONS = 1000
+# Bytes; what any request may have.
+MAX_PAYLOAD = 10 * 1024 * 1024
+
+RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+METHODS = ("POST", "PUT", "PATCH", "DELETE")
+
+_PREFIX = "bulkId:"
+_MAX_DEPTH = 50
+
+
+@dataclass(frozen=True)
+class BulkOperation:
+    """As it was sent; `check` says whether it makes sense. `method` is in upper case, `data` is the body that
+    a request of its own would have.
+    """
+
+    method: str
+    path: str
+    bulk_id: str
+    version: str
+    data: Any
+
+    def check(self) -> None:
+        """400 invalidSyntax for what is missing or of another type."""
+        if self.method not in METHODS:
+            raise invalid_syntax(f"method expects {', '.join(METHODS)}")
+        if not self.path:
+            raise invalid_syntax("path expects a string such as /Users or /Groups/ID")
+        if self.method == "POST" and not self.bulk_id:
+            raise invalid_syntax("bulkId is required with POST: it names what is made in the answer")
+        if self.method != "DELETE" and not isinstance(self.data, dict):
+            raise invalid_syntax(f"data expects an object: the body of the {self.method}")
+
+    @property
+    def references(self) -> Sequence[str]:
+        """The bulkIds that it names, in order."""
+        name = self.path.rpartition("/")[2].partition("?")[0]
+        return tuple(dict.fromkeys([*references_in(name), *references_in(self.data)]))
+
+
+@dataclass(frozen=True)
+class Step:
+    """An operation, by its place in the list, and those it names that are made only after it."""
+
+    operation: int
+    later: frozenset[str]
+
+
+def read_bulk(body: Mapping[str, Any]) -> tuple[list[BulkOperation], int | None]:
+    """The operations, and after how many errors to stop (None: never).
+
+    400 for a message that is none, or names two resources by one bulkId; 413 for too many operations.
+    """
+    given = {fold(name): value for name, value in body.items()}
+    sent, limit = given.get("operations"), given.get("failonerrors")
+    if not isinstance(sent, list) or not sent or not all(isinstance(item, dict) for item in sent):
+        raise invalid_syntax("Operations expects a list of objects, at least one")
+    if len(sent) > MAX_OPERATIONS:
+        raise ScimError(
+            413, f"Operations has {len(sent)} operations, expected at most maxOperations ({MAX_OPERATIONS})"
+        )
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+        raise invalid_value("failOnErrors expects a whole number from 1")
+    operations = [_operation({fold(name): value for name, value in item.items()}) for item in sent]
+    seen: set[str] = set()
+    for bulk_id in (operation.bulk_id for operation in operations if operation.method == "POST"):
+        if bulk_id and bulk_id in seen:
+            raise invalid_value(f"bulkId {bulk_id!r} is that of two operations, expected one for each")
+        seen.add(bulk_id)
+    return operations, limit
+
+
+def plan(operations: Sequence[BulkOperation]) -> list[Step]:
+    """The order in which to carry them out."""
+    makers = {item.bulk_id: n for n, item in enumerate(operations) if item.method == "POST" and item.bulk_id}
+    steps: list[Step] = []
+    begun: set[int] = set()
+    done: set[int] = set()
+    for root in range(len(operations)):
+        if root in begun:
+            continue
+        begun.add(root)
+        way: list[tuple[int, Iterator[str], set[str]]] = [(root, iter(operations[root].references), set())]
+        while way:
+            number, references, later = way[-1]
+            maker = None
+            for name in references:
+                maker = makers.get(name)
+                if maker is not None and maker not in begun:
+                    begun.add(maker)
+                    way.append((maker, iter(operations[maker].references), set()))
+                    break
+                if maker is not None and maker not in done:
+                    later.add(name)
+            else:
+                way.pop()
+                done.add(number)
+                steps.append(Step(number, frozenset(later)))
+    return steps
+
+
+def references_in(value: Any) -> Iterator[str]:
+    """The bulkIds that a value names, however deep."""
+    open_values = [value]
+    while open_values:
+        item = open_values.pop()
+        if isinstance(item, str) and item.startswith(_PREFIX):
+            yield item.removeprefix(_PREFIX)
+        elif isinstance(item, list):
+            open_values += reversed(item)
+        elif isinstance(item, dict):
+            open_values += reversed(item.values())
+
+
+def resolved(value: Any, ids: Mapping[str, str], depth: int = _MAX_DEPTH) -> Any:
+    """The value with ids in place of references; 400 invalidValue for one that nothing makes."""
+    if isinstance(value, str) and value.startswith(_PREFIX):
+        name = value.removeprefix(_PREFIX)
+        if name not in ids:
+            raise invalid_value(f"{value!r}: no POST of this request has the bulkId {name!r}")
+        return ids[name]
+    if not isinstance(value, list | dict):
+        return value
+    if depth == 0:
+        raise invalid_value(f"data is nested deeper than {_MAX_DEPTH} levels")
+    if isinstance(value, list):
+        return [resolved(item, ids, depth - 1) for item in value]
+    return {name: resolved(item, ids, depth - 1) for name, item in value.items()}
+
+
+def without(data: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """A body without what names these: the elements of a list that do, else the whole attribute."""
+    kept: dict[str, Any] = {}
+    for name, value in data.items():
+        if isinstance(value, list):
+            kept[name] = [item for item in value if names.isdisjoint(references_in(item))]
+        elif names.isdisjoint(references_in(value)):
+            kept[name] = value
+    return kept
+
+
+def what_names(data: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """The attributes of a body that name any of these, whole."""
+    return {name: value for name, value in data.items() if not names.isdisjoint(references_in(value))}
+
+
+def _operation(given: Mapping[str, Any]) -> BulkOperation:
+    def text(name: str) -> str:
+        value = given.get(name)
+        return value if isinstance(value, str) else ""
+
+    return BulkOperation(
+        text("method").upper(), text("path"), text("bulkid"), text("version"), given.get("data")
+    )
