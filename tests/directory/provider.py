@@ -45,7 +45,7 @@ class Provider:
             cast(KubeClient, self.api),
             self.index,
             self.directories,
-            now=lambda: f"2026-01-01T00:00:{next(self._moments):02}Z",
+            now=lambda: "2026-01-01T00:{:02}:{:02}Z".format(*divmod(next(self._moments), 60)),
             new_id=lambda: f"id-{next(self._ids)}",
         )
         self.store.index.listed("User", [], "0")
