@@ -10,6 +10,8 @@ import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
+from scim_operator.directory.ignored import forget_ignored
+from scim_operator.directory.records import USERS
 from scim_operator.web.metrics import metrics_application
 from tests.web.endpoint import TOKENS, Endpoint
 
@@ -133,6 +135,8 @@ async def test_refusals_say_why(endpoint: Endpoint, scraper: TestClient[Any, Any
 
 async def test_series_of_a_directory_end_with_it(endpoint: Endpoint, scraper: TestClient[Any, Any]) -> None:
     await endpoint.ask("GET", "/Users", token=TOKENS["okta"], directory="okta")
+    body = {"userName": "ada", "shoeSize": 43}
+    await endpoint.ask("POST", "/Users", body, token=TOKENS["okta"], directory="okta")
     assert ("okta", "users", "list", "200") in requests(await scrape(scraper))
     endpoint.directories.objects.discard({"metadata": {"name": "okta"}})
     endpoint.directories.refresh("okta")
@@ -140,6 +144,52 @@ async def test_series_of_a_directory_end_with_it(endpoint: Endpoint, scraper: Te
     assert not [labels for _, labels in left if ("directory", "okta") in labels]
     await endpoint.ask("GET", "/Users", token=TOKENS["okta"], directory="okta")
     assert not [labels for _, labels in await scrape(scraper) if ("directory", "okta") in labels]
+
+
+def ignored(samples: Samples) -> dict[str, float]:
+    """Attribute -> how often directory entra sent it in vain."""
+    return {
+        dict(labels)["attribute"]: value
+        for (name, labels), value in samples.items()
+        if name == "scim_operator_attributes_ignored_total" and ("directory", "entra") in labels
+    }
+
+
+async def test_ignored_attributes_are_counted(endpoint: Endpoint, scraper: TestClient[Any, Any]) -> None:
+    forget_ignored("entra")
+    body = {"userName": "ada", "shoeSize": 43, "name": {"nick": "A"}, "grace@example.com": 1}
+    made = await (await endpoint.ask("POST", "/Users", body)).json(content_type=None)
+    operations = [
+        {"op": "add", "path": "shoeSize", "value": 44},
+        {"op": "add", "path": "title", "value": "Dr"},
+    ]
+    # Tried again because of a conflict, it is still one request.
+    endpoint.api.before = conflict_once(endpoint)
+    await endpoint.ask("PATCH", f"/Users/{made['id']}", {"Operations": operations})
+    counts = ignored(await scrape(scraper))
+    assert counts == {"shoeSize": 2, "name.nick": 1, "(other)": 1}
+
+
+def conflict_once(endpoint: Endpoint) -> Any:
+    """Somebody else writes the user just before we do."""
+
+    def before(verb: str, plural: str) -> None:
+        if verb == "replace":
+            endpoint.api.before = None
+            (user,) = endpoint.api.all(USERS)
+            endpoint.api.put(USERS, user)
+
+    return before
+
+
+async def test_nobody_fills_the_registry_with_names(
+    endpoint: Endpoint, scraper: TestClient[Any, Any]
+) -> None:
+    forget_ignored("entra")
+    body = {"userName": "ada", **{f"made-up-{number}": 1 for number in range(150)}}
+    assert (await endpoint.ask("POST", "/Users", body)).status == 201
+    counts = ignored(await scrape(scraper))
+    assert (len(counts), counts["(other)"]) == (101, 50)
 
 
 async def test_no_person_is_named(endpoint: Endpoint, scraper: TestClient[Any, Any]) -> None:

@@ -80,7 +80,7 @@ async def test_line_of_a_stranger(endpoint: Endpoint, logged: Log) -> None:
 async def test_what_a_request_causes_carries_its_id(endpoint: Endpoint, logged: Log) -> None:
     body = {"userName": "ada", "shoeSize": 43}
     await endpoint.ask("POST", "/Users", body, headers={"X-Request-Id": "r-2"})
-    (line,) = logged("unknown attributes were ignored")
+    (line,) = logged("attributes were ignored")
     assert line["request_id"] == "r-2"
 
     endpoint.api.before = lambda verb, plural: logging.getLogger("far.below").warning("%s %s", verb, plural)
@@ -127,9 +127,25 @@ def test_paths_are_shown_without_what_may_be_a_name(path: str, shown: str) -> No
     assert shown_path(path) == shown
 
 
+async def test_ignored_attributes_are_named_without_what_they_hold(endpoint: Endpoint, logged: Log) -> None:
+    path = 'emails[value eq "grace@example.com"].shoe'
+    body = {
+        "userName": "ada",
+        "password": "grace",
+        "grace@example.com": 1,
+        path: "grace",
+        "name.shoe": "grace",
+    }
+    await endpoint.ask("POST", "/Users", body)
+    (line,) = logged("attributes were ignored")
+    assert line["attributes"] == ["(other)", "emails.shoe", "name.shoe"]
+    assert line["count"] == 3
+    assert "grace" not in logged.stream.getvalue()
+
+
 async def test_a_line_stays_one_line(endpoint: Endpoint, logged: Log) -> None:
     await endpoint.ask("POST", "/Users", {"userName": "ada", 'a\nb": {"level": "CRITICAL"': 1, "\u2028": 2})
-    (line,) = logged("unknown attributes were ignored")
+    (line,) = logged("attributes were ignored")
     assert line["level"] == "INFO"
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -18,6 +17,7 @@ import orjson
 
 from scim_operator.api.directory import attribute_of
 from scim_operator.directory.directories import Directories
+from scim_operator.directory.ignored import tell_ignored
 from scim_operator.directory.index import Index, Key, folded, indexed
 from scim_operator.directory.names import object_name
 from scim_operator.directory.records import RESOURCES, Meta, Record, object_of, spec_of
@@ -32,11 +32,8 @@ from scim_operator.scim.patch import Changed, patch
 from scim_operator.scim.schemas import GROUP, USER
 from scim_operator.scim.versions import ALWAYS, Conditions
 
-log = logging.getLogger(__name__)
-
 _KEY_ATTRIBUTES = {USER.name: "userName", GROUP.name: "displayName"}
 _TRIES = 8
-_SHOWN, _SHOWN_LENGTH = 10, 100
 _BUSY = UnavailableError("the resource is being changed by others at the same time")
 
 
@@ -68,14 +65,15 @@ class Store:
     ) -> Record:
         """POST (RFC 7644 section 3.3). 409 uniqueness when the name is taken."""
         made = normalise(resource_type, body)
-        _tell_ignored(directory, made.dropped, request)
         members = made.members.apply({})
         self._refuse_strangers(directory, members)
         now = self._now()
         meta = Meta(now, now, 1, request)
         spec = spec_of(directory, self._new_id(), made.document, members, meta)
         with self._claim(directory, resource_type, made.document), _api_errors():
-            return await self._create_named(directory, resource_type, made.document, spec)
+            record = await self._create_named(directory, resource_type, made.document, spec)
+        tell_ignored(directory, made.dropped, request)
+        return record
 
     async def patch(
         self,
@@ -149,15 +147,16 @@ class Store:
                 record = self._existing(directory, resource_type, identifier)
                 conditions.check(record.meta.version)
                 change = changed(record)
-                _tell_ignored(directory, change.dropped, request)
                 members = change.members.apply(record.members)
                 self._refuse_strangers(directory, (id_ for id_ in members if id_ not in record.members))
                 if _same(change.document, record.document) and not self._differ(record, members):
                     SKIPPED.labels(RESOURCES[record.type].plural).inc()
-                    return record
-                with _api_errors():
-                    written = await self._write(record, resource_type, change.document, members, request)
+                    written: Record | None = record
+                else:
+                    with _api_errors():
+                        written = await self._write(record, resource_type, change.document, members, request)
                 if written is not None:
+                    tell_ignored(directory, change.dropped, request)
                     return written
         raise _BUSY
 
@@ -315,14 +314,6 @@ class Store:
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Equal as JSON: for Python alone, 1 and true would be one value."""
     return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
-
-
-def _tell_ignored(directory: str, names: Sequence[str], request: str) -> None:
-    """Unknown attributes are passed over, as providers expect, but not in silence."""
-    if names:
-        shown = [name[:_SHOWN_LENGTH] for name in names[:_SHOWN]]
-        extra = {"directory": directory, "count": len(names), "attributes": shown, "request_id": request}
-        log.info("unknown attributes were ignored", extra=extra)
 
 
 def _taken(attribute: str, value: str) -> ScimError:

@@ -8,6 +8,8 @@ from aiohttp import web
 from prometheus_client import Counter, Histogram, disable_created_metrics
 from prometheus_client.aiohttp import make_aiohttp_handler
 
+from scim_operator.directory.ignored import forget_ignored
+
 # `directory` is empty for requests that were not let in; `resource` is `users`, `groups` or empty.
 REQUESTS = Counter(
     "scim_operator_requests",
@@ -51,6 +53,7 @@ def metrics_application(directories: Callable[[], Iterable[str]]) -> web.Applica
         for gone in _counted - {"", *directories()}:
             REQUESTS.remove_by_labels({"directory": gone})
             DURATION.remove_by_labels({"directory": gone})
+            forget_ignored(gone)
             _counted.discard(gone)
         return await show(request)
 

@@ -1,0 +1,56 @@
+"""What providers send that nobody knows: attributes by name, and never with a value.
+
+They are passed over, as providers expect, but not in silence: an admin who maps an attribute in Entra and
+doesn't find it here sees why.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+
+from prometheus_client import Counter
+
+log = logging.getLogger(__name__)
+
+IGNORED = Counter(
+    "scim_operator_attributes_ignored",
+    "Attributes that the provider sent and that were ignored, by name.",
+    ["directory", "attribute"],
+)
+# Names are the provider's to choose: neither may they fill the registry, nor carry somebody's data.
+OTHER = "(other)"
+_MOST_NAMES = 100
+_NAME = re.compile(r"[\w:.$-]{1,120}", re.ASCII)
+_BRACKETS = re.compile(r"\[.*\]", re.DOTALL)
+_SHOWN = 10
+
+# The names that have series, by directory.
+_counted: dict[str, set[str]] = {}
+
+
+def tell_ignored(directory: str, names: Sequence[str], request: str) -> None:
+    """Count and log what a request's attributes were named."""
+    if not names:
+        return
+    shown = list(dict.fromkeys(_shown(name) for name in names))
+    known = _counted.setdefault(directory, set())
+    for name in shown:
+        if len(known) < _MOST_NAMES:
+            known.add(name)
+        IGNORED.labels(directory, name if name in known else OTHER).inc()
+    extra = {"directory": directory, "count": len(names), "attributes": shown[:_SHOWN], "request_id": request}
+    log.info("attributes were ignored", extra=extra)
+
+
+def forget_ignored(directory: str) -> None:
+    """The directory is gone, and its series with it."""
+    if _counted.pop(directory, None) is not None:
+        IGNORED.remove_by_labels({"directory": directory})
+
+
+def _shown(name: str) -> str:
+    """The name without what a filter in it compares with; anything odd isn't shown."""
+    plain = _BRACKETS.sub("", name)
+    return plain if _NAME.fullmatch(plain) else OTHER
