@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from scim_operator.access.bindings import Who
 from scim_operator.access.guard import Freeze, Ledger, Setting, decide, limit_of
@@ -27,6 +28,12 @@ def people(*numbers: int) -> dict[Who, int | None]:
 def setting(holders: int = 1000, now: str = NOON, *, moving: bool = False, **spec: int | None) -> Setting:
     made = GuardSpec.model_validate(spec)
     return Setting(made, holders, now, moving)
+
+
+@pytest.mark.parametrize("window", ["0s", "00m", "9s", "0h0m9s"])
+def test_window_of_no_length_is_no_guard(window: str) -> None:
+    with pytest.raises(ValidationError, match="10s or longer"):
+        GuardSpec.model_validate({"window": window})
 
 
 def names(kept: frozenset[Who]) -> list[int]:

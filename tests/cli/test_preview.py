@@ -17,6 +17,7 @@ from scim_operator.cli.tables import shown
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import USERS
 from scim_operator.kube.resources import ROLE_BINDINGS
+from scim_operator.reconcile.resources import HOLDS
 from tests.reconcile.worlds import Observer, Universe
 from tests.reconcile.worlds import user as user_spec
 
@@ -39,9 +40,16 @@ def losing(count: int) -> Foreseen:
     return Foreseen({SPOT: frozenset(PEOPLE)}, {SPOT: frozenset(PEOPLE[count:])})
 
 
-def notes(foreseen: Foreseen, **spec: object) -> list[str]:
+def gaining(count: int) -> Foreseen:
+    """So many of them would gain access."""
+    return Foreseen({SPOT: frozenset()}, {SPOT: frozenset(PEOPLE[:count])})
+
+
+def notes(foreseen: Foreseen, frozen: dict[str, str] | None = None, **spec: object) -> list[str]:
     """What is said of a directory with such a spec, whose twelve people stand in a binding."""
     universe, observer = Universe(), Observer()
+    if frozen:
+        observer.see(universe.put(HOLDS, "entra", spec={}, status={"frozen": frozen}))
     observer.see(universe.put(DIRECTORIES, "entra", spec=spec))
     for number in range(12):
         observer.see(universe.put(USERS, f"u{number}", spec=user_spec(number)))
@@ -61,6 +69,18 @@ def test_guard_is_told_of_when_it_would_hold_somebody() -> None:
     (note,) = notes(losing(1), access="Hold")
     assert "`access: Hold`" in note
     assert notes(losing(0), access="Hold") == []
+
+
+def test_what_else_keeps_it_from_happening_is_told() -> None:
+    assert notes(gaining(12)) == []
+    (note,) = notes(gaining(12), access="Hold")
+    assert "nothing of this happens" in note
+    (note,) = notes(gaining(12), guard={"maxAdditions": 2})
+    assert "of the 12 who would gain access, 10 wait for approval" in note
+    (note,) = notes(losing(12), {"reason": "LedgerLost", "message": "", "since": ""})
+    assert "is frozen (LedgerLost): nobody of it loses access" in note
+    (note,) = notes(losing(3), protected={"users": ["person0"]})
+    assert note.endswith("1 of those who would lose access")
 
 
 def test_names_are_hostile_text() -> None:

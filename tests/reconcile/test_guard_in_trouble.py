@@ -278,3 +278,19 @@ async def test_held_ones_stay_when_the_labels_are_stripped(plant: Plant) -> None
         assert len(at(restarted, "teams")) == waiting(restarted) > 0
         await restarted.approve()
         await restarted.until(lambda: at(restarted, "teams") == set())
+
+
+async def test_locked_one_is_out_where_the_mark_was_stripped_and_the_directory_is_missing(
+    plant: Plant,
+) -> None:
+    async with plant.running():
+        await begun(plant)
+        plant.api.drop(DIRECTORIES, "entra")
+        await settle(plant)
+        binding = plant.api.objects["rolebindings", "team-red", NAME]
+        plant.api.put(
+            ROLE_BINDINGS, {**binding, "metadata": {**binding["metadata"], "annotations": {}}}, "team-red"
+        )
+        await settle(plant)
+        plant.put(LOCKS, "now", spec={"subject": "person5", "reason": "lost laptop"})
+        await plant.until(lambda: plant.subjects() == EVERYBODY - {"person5"})

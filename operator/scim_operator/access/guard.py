@@ -73,13 +73,15 @@ class Ledger:
 @dataclass(frozen=True)
 class Setting:
     """What decides besides the ledger. `holders`: how many people have access now; `now`: RFC 3339; `moving`:
-    the subjects' template differs from the one last applied.
+    the subjects' template differs from the one last applied; `unlocked`: locks may be missing, so that nobody
+    comes unasked.
     """
 
     spec: GuardSpec
     holders: int
     now: str
     moving: bool = False
+    unlocked: bool = False
 
 
 def limit_of(spec: GuardSpec, people: int) -> float:
@@ -119,7 +121,7 @@ def admit(ledger: Ledger, gains: Iterable[Who], setting: Setting) -> frozenset[W
     """Who of those who would gain a right doesn't get it yet. As with `decide`: the ledger has to be stored
     before anybody comes; a group counts as one.
     """
-    tally, most = ledger.additions, setting.spec.max_additions
+    tally, most = ledger.additions, 0 if setting.unlocked else setting.spec.max_additions
     tally.forget(setting.now, seconds(setting.spec.window))
     if most is None:
         return frozenset()
@@ -129,13 +131,13 @@ def admit(ledger: Ledger, gains: Iterable[Who], setting: Setting) -> frozenset[W
         if tally.is_approved(key):
             continue
         if tally.find(key) is None:
-            if key in tally.released:
+            if key in tally.released and not setting.unlocked:
                 continue
             if spent < most:
                 tally.release(key, setting.now)
                 spent += 1
                 continue
-        tally.hold(key, who[0], who[1], "Limit", setting.now)
+        tally.hold(key, who[0], who[1], "Frozen" if setting.unlocked else "Limit", setting.now)
         barred.add(who)
     return frozenset(barred)
 

@@ -87,6 +87,12 @@ def from_status(status: Mapping[str, Any]) -> Ledger:
     )
 
 
+def is_frozen_without(kind: str, status: Mapping[str, Any]) -> bool:
+    """True for a directory that is frozen since a kind of this name (`plural.group`) was gone."""
+    frozen = status.get("frozen") or {}
+    return frozen.get("reason") == "InputMissing" and kind in frozen.get("message", "")
+
+
 def _tally_fields(tally: Tally, fields: _Fields, uid: str) -> dict[str, Any]:
     shown = [entry for entry in tally.open if entry.name][:MOST_SHOWN]
     return {

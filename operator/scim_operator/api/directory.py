@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
-from scim_operator.api.base import LABEL_NAME, ApiModel, Status, Timestamp
-from scim_operator.api.durations import Duration
+from scim_operator.api.base import LABEL_NAME, ApiModel, Status, Timestamp, rule, rules
+from scim_operator.api.durations import Duration, seconds
 
 _USER = re.compile(r"\{(userName|externalId|emails\.work)\}")
 _GROUP = re.compile(r"\{(externalId|displayName)\}")
+_SHORTEST_WINDOW = 10
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -76,7 +77,9 @@ class GuardSpec(ApiModel):
         json_schema_extra={"nullable": True},
     )
     window: Duration = Field(
-        "10m", description="The length of the window: what was counted is forgotten after it."
+        "10m",
+        description="The length of the window: what was counted is forgotten after it. 10s or more.",
+        json_schema_extra=rules(rule("duration(self) >= duration('10s')", "a window is 10s or longer")),
     )
     max_additions: int | None = Field(
         None,
@@ -84,6 +87,13 @@ class GuardSpec(ApiModel):
         description="So many people may gain rights in a window; absent: no such limit.",
         json_schema_extra={"nullable": True},
     )
+
+    @field_validator("window")
+    @classmethod
+    def _long_enough(cls, window: str) -> str:
+        if seconds(window) < _SHORTEST_WINDOW:
+            raise ValueError(f"a window is {_SHORTEST_WINDOW}s or longer")
+        return window
 
 
 class ProtectedSpec(ApiModel):

@@ -275,7 +275,7 @@ class PolicySpec(ApiModel):
         "Enforce",
         description=(
             "Preview: nobody is added and no namespace is touched; bindings stay as they are, but for people "
-            "who are disabled, deleted or locked. What Enforce would do is told in status.preview."
+            "who are disabled, deleted, locked or renamed. What Enforce would do is told in status.preview."
         ),
     )
     groups: GroupSelector | None = None

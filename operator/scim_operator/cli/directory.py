@@ -169,9 +169,11 @@ async def _delete_all(client: KubeClient, resource: Resource, items: list[Object
         if done % _EVERY == 0 or done == len(items):
             print(f"{resource.plural}: {done} of {len(items)} deleted", file=sys.stderr)
 
-    # The first tells whether we may at all.
-    await delete(items[0])
-    results = await asyncio.gather(*map(delete, items[1:]), return_exceptions=True)
+    # The first tells whether we may at all; a binding may be refused by itself, for its namespace.
+    tried = 1 if resource in (USERS, GROUPS) else 0
+    for item in items[:tried]:
+        await delete(item)
+    results = await asyncio.gather(*map(delete, items[tried:]), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result

@@ -71,12 +71,12 @@ class Absence:
             if not error.not_found:
                 raise
             return (
-                f"CustomResourceDefinition {name} is missing; nobody loses access until it is back: "
-                "scim-operator crds apply, then restore its objects"
+                f"CustomResourceDefinition {name} went missing; nobody loses access until it is back and "
+                "nothing waits: scim-operator crds apply, then restore its objects"
             )
         if found["metadata"].get("deletionTimestamp"):
             return (
-                f"CustomResourceDefinition {name} is being deleted; nobody loses access until it is back: "
-                "scim-operator crds apply, then restore its objects"
+                f"CustomResourceDefinition {name} is being deleted; nobody loses access until it is back and "
+                "nothing waits: scim-operator crds apply, then restore its objects"
             )
         return ""

@@ -113,9 +113,10 @@ class Applier:
         """Everything stays as it is, but for those who must be out whatever is the matter."""
         kept: dict[int, frozenset[Who]] = {}
         for shard, held in self._world.held(work.place).items():
-            overdue = {who for who in held.written if self._world.at_once(work.place, who)}
-            if overdue:
-                kept[shard] = held.written - overdue
+            # The mark that tells whom we put there can be stripped.
+            ours = held.written or held.standing
+            if overdue := {who for who in ours if self._world.at_once(work.place, who)}:
+                kept[shard] = ours - overdue
         results = await self._write_all(work, kept)
         for error in results:
             if isinstance(error, BaseException):

@@ -139,7 +139,11 @@ class Guard:
         )
         # An AccessGrant is an admin's own word.
         counts = spec.guard.max_additions is not None and not place.grant
-        gains = self._counted(ask) if counts else _NOBODY
+        if self._world.is_unrestored(LOCKS):
+            # Some of them may be locked, as soon as somebody restores the locks.
+            gains = change.gains
+        else:
+            gains = self._counted(ask) if counts else _NOBODY
         self._keeper.note_gains(directory, place, gains)
         if LOCKS in self._keeper.absence.missing:
             # Nobody knows who is locked: nobody comes anywhere.

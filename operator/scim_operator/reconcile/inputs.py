@@ -283,7 +283,7 @@ class Inputs:
             return set()
         if before is not None and record.type == GROUP.name:
             members = (self._world.people.meant_by(record.directory, member) for member in record.members)
-            self._world.sizes[before] = len({user.id for users in members for user in users})
+            self._world.weights.sizes[before] = len({user.id for users in members for user in users})
         names = {name for name in (before, after) if name is not None}
         return {Subject(USERS, user.name) for name in names for user in naming.bearers(name, "User")}
 

@@ -23,6 +23,7 @@ from scim_operator.reconcile.holders import Holders
 from scim_operator.reconcile.ledgers import Ledgers
 from scim_operator.reconcile.protection import protected_names
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
+from scim_operator.reconcile.resources import LOCKS
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.serving import serve
 from scim_operator.reconcile.world import World
@@ -55,7 +56,7 @@ class Keeper:
         # Place -> the directory whose people are to come there and have to be counted.
         self._gaining: dict[Place, str] = {}
         self.absence = Absence(client, world, self._tend_all)
-        self.holders = Holders(world.people_in)
+        self.holders = Holders(world.weights.of_all)
         self.queue: KeyedQueue[str] = KeyedQueue()
 
     # --- asked by places -----------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ class Keeper:
         """
         guarded = self.guarded(directory)
         step = guarded.step
-        step.losses.update({who: self._world.weight(who) for who in asked})
+        step.losses.update({who: self._world.weights.of(who) for who in asked})
         step.gains |= gains
         async with guarded.lock:
             if not step.done:
@@ -223,7 +224,8 @@ class Keeper:
         """End what lasts until all is known and nobody waits."""
         if guarded.unseen or guarded.caused:
             return
-        if ledger.frozen and not ledger.removals.waiting and guarded.only_approved():
+        barred = any(entry.reason == "Frozen" for entry in ledger.additions.waiting)
+        if ledger.frozen and not ledger.removals.waiting and not barred and guarded.only_approved():
             log.warning("a directory isn't frozen any more", extra={"directory": guarded.directory})
             ledger.thaw()
         if not ledger.frozen and not ledger.removals.open and not guarded.places():
@@ -313,6 +315,7 @@ class Keeper:
             holders=self.holders.count(guarded.directory),
             now=self._now(),
             moving=spec is not None and ledger.subjects != spec.subjects,
+            unlocked=self._world.is_unrestored(LOCKS),
         )
 
     async def _store(self, guarded: Guarded, ledger: Ledger) -> None:

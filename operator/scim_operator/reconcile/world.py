@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -24,6 +24,7 @@ from scim_operator.access.bindings import (
     shard_of,
     shards_label,
 )
+from scim_operator.access.ledger import is_frozen_without
 from scim_operator.access.places import LITERAL, Place, Settings, widest
 from scim_operator.access.plan import Facts
 from scim_operator.access.shards import shard_count
@@ -47,6 +48,7 @@ from scim_operator.reconcile.resources import CONTENTS, GRANTS
 from scim_operator.reconcile.rosters import Rosters
 from scim_operator.reconcile.routes import GroupKey, Routes
 from scim_operator.reconcile.timed import TimedGrants
+from scim_operator.reconcile.weights import Weights
 from scim_operator.scim.schemas import GROUP, USER
 
 log = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class World:
         self.naming = Naming(index, directories)
         self.routes = Routes(settings)
         self.people = People(index)
+        self.weights = Weights(self.naming, self.people)
         self.rosters = Rosters(index, self.people, self.subject)
         self.locks = Locks(index, self.subject, now)
         self.grants = TimedGrants(index, self.people, self.rosters, self.subject, settings.longest_grant, now)
@@ -94,8 +97,6 @@ class World:
         self.templates = Cache()
         self.template_specs: dict[str, TemplateSpec] = {}
         self.invalid_templates: dict[str, str] = {}
-        # Of groups by their names in bindings: how many members they had when last seen.
-        self.sizes: dict[str, int] = {}
         # What templates put into namespaces, as far as it bears our label.
         self.contents = {resource: Cache(content_only) for resource in (*CONTENTS, *template_kinds)}
         # Kinds that the API server doesn't know (their CRD isn't there): what they would say is unknown.
@@ -158,30 +159,15 @@ class World:
 
     def is_over(self, place: Place) -> bool:
         """True for a place of an AccessGrant that has ended or is gone; not while nobody knows of any."""
-        return bool(place.grant) and GRANTS not in self.unlisted and self.grants.is_over(place.grant)
+        if not place.grant or GRANTS in self.unlisted:
+            return False
+        lost = self.grants.get(place.grant) is None and self.is_unrestored(GRANTS)
+        return not lost and self.grants.is_over(place.grant)
 
-    def people_in(self, groups: Iterable[Who]) -> int:
-        """How many people are in some groups, each counted once; those last seen in groups that are gone."""
-        people: set[str] = set()
-        gone = 0
-        for _, name in groups:
-            bearers = list(self.naming.bearers(name, "Group"))
-            gone += 0 if bearers else self.sizes.get(name, 0)
-            for group in bearers:
-                people |= {user.id for user in self.people.members((group.directory, group.id))}
-        return len(people) + gone
-
-    def weight(self, who: Who) -> int | None:
-        """As how many people somebody counts: a group as its members when last seen; None: nobody knows."""
-        kind, name = who
-        if kind == "User":
-            return 1
-        groups = list(self.naming.bearers(name, "Group"))
-        if not groups:
-            return self.sizes.get(name)
-        members = {user.id for group in groups for user in self.people.members((group.directory, group.id))}
-        self.sizes[name] = len(members)
-        return len(members)
+    def is_unrestored(self, resource: Resource) -> bool:
+        """True while a directory is frozen since a kind was gone: of its objects some may yet come back."""
+        kind = f"{resource.plural}.{resource.group}"
+        return any(is_frozen_without(kind, hold.get("status") or {}) for hold in self.holds)
 
     # --- policies ------------------------------------------------------------------------------------------
 
