@@ -10,7 +10,7 @@ from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import CRDS
-from scim_operator.reconcile.resources import LOCKS, POLICIES
+from scim_operator.reconcile.resources import HOLDS, LOCKS, POLICIES
 from tests.reconcile.plant import Plant
 from tests.reconcile.watched import Watched
 from tests.reconcile.worlds import following, group, policy, user
@@ -224,6 +224,11 @@ async def test_without_the_kind_of_locks_nobody_comes_anywhere(plant: Plant) -> 
         assert plant.reconciler._inputs.unlisted == {LOCKS}
         plant.api.refuse.clear()
         plant.put(CRDS, "accesslocks.scim-operator.io")
+        # Nobody knows whether there were locks, which somebody is about to restore.
+        await plant.until(lambda: "additionsHash" in plant.status(HOLDS, "entra"), 10)
+        assert plant.subjects() is None
+        status = plant.status(HOLDS, "entra")
+        plant.put(HOLDS, "entra", spec={"approveAdditions": status["additionsHash"]}, status=status)
         await plant.until(lambda: plant.subjects() == EVERYBODY, 10)
         await plant.until(lambda: plant.condition(DIRECTORIES, "entra", "Frozen") == {}, 10)
 
