@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from scim_operator.access.guard import Freeze, Ledger
@@ -14,6 +16,8 @@ from scim_operator.api.directory import SubjectTemplate
 from scim_operator.api.removal_hold import MOST_SHOWN
 
 _KEY_BYTES = 8
+# What names and messages may take of an object of 1.5 MiB, in each of the two lists.
+_MOST_SHOWN_BYTES = 120_000
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,12 @@ def is_frozen_without(kind: str, status: Mapping[str, Any]) -> bool:
 
 
 def _tally_fields(tally: Tally, fields: _Fields, uid: str) -> dict[str, Any]:
-    shown = [entry for entry in tally.open if entry.name][:MOST_SHOWN]
+    waiting = len(tally.waiting)
     return {
-        fields.waiting: len(tally.waiting) or None,
-        fields.hash: tally.hash(uid) if tally.waiting else None,
-        fields.shown: [_shown(entry) for entry in shown] or None,
-        fields.keys: pack(entry.key for entry in tally.entries) or None,
+        fields.waiting: waiting or None,
+        fields.hash: tally.hash(uid) if waiting else None,
+        fields.shown: list(_all_shown(tally)) or None,
+        fields.keys: pack([entry.key for entry in tally.entries]) or None,
         fields.closed: _bits([entry.closed for entry in tally.entries]) or None,
         fields.round: tally.round,
         fields.approved: tally.consumed or None,
@@ -128,6 +132,19 @@ def _tally(status: Mapping[str, Any], fields: _Fields) -> Tally:
         consumed=status.get(fields.approved) or "",
         round=int(status.get(fields.round) or 1),
     )
+
+
+def _all_shown(tally: Tally) -> Iterator[dict[str, Any]]:
+    """The first of those who wait, as many as there is room for."""
+    room = _MOST_SHOWN_BYTES
+    for entry in islice((entry for entry in tally.open if entry.name), MOST_SHOWN):
+        item = _shown(entry)
+        text = json.dumps(item, ensure_ascii=False)
+        # The API server writes each of these in 6 bytes.
+        room -= len(text.encode()) + 5 * sum(map(text.count, "<>&"))
+        if room < 0:
+            return
+        yield item
 
 
 def _shown(entry: Entry) -> dict[str, Any]:

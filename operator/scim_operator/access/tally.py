@@ -10,13 +10,19 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
 
 from scim_operator.access.bindings import Who
 from scim_operator.scim.instants import instant
 
 _HASH = re.compile(r"([0-9]{1,7})-([0-9a-f]{16})")
-# A list with so many closed entries begins anew without them, when they are more than the open ones.
+# A list begins anew without its closed entries when these are more than so many, and than an eighth of the
+# open ones: the whole list has to fit into one object.
 _MOST_CLOSED = 1000
+_CLOSED_SHARE = 8
+# Somebody who waits is asked for again and again.
+_KEYS_REMEMBERED = 1 << 17
 
 
 def key_of(*parts: str) -> str:
@@ -24,7 +30,7 @@ def key_of(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """One who waits. `name` is empty when nobody has asked for them since the start and they aren't shown;
     `since` is a time in RFC 3339. `kind`: User, Group or Rename.
@@ -59,6 +65,7 @@ class Tally:
 
     def __post_init__(self) -> None:
         self._open = {entry.key: n for n, entry in enumerate(self.entries) if not entry.closed}
+        self._spent = sum(release.weight for release in self.released.values())
 
     # --- questions -----------------------------------------------------------------------------------------
 
@@ -75,7 +82,7 @@ class Tally:
     @property
     def approved_ones(self) -> list[Entry]:
         """Those who were approved, and aren't done yet."""
-        return [entry for entry in self.entries[: self.approved] if not entry.closed]
+        return [entry for entry in islice(self.entries, self.approved) if not entry.closed]
 
     def find(self, key: str) -> Entry | None:
         """The open entry of somebody."""
@@ -89,12 +96,12 @@ class Tally:
 
     def spent(self) -> int:
         """How many were let through in the window."""
-        return sum(release.weight for release in self.released.values())
+        return self._spent
 
     def hash(self, seed: str, count: int | None = None) -> str:
         """`<n>-<hash of the first n entries>`. `seed`: the uid of the object that holds the list."""
         number = len(self.entries) if count is None else count
-        packed = "".join(entry.key for entry in self.entries[:number])
+        packed = "".join([entry.key for entry in islice(self.entries, number)])
         return f"{number}-{key_of(seed, str(self.round), packed)}"
 
     # --- changes -------------------------------------------------------------------------------------------
@@ -102,12 +109,16 @@ class Tally:
     def forget(self, now: str, window: int) -> None:
         """Who was let through longer ago than the window (in seconds) doesn't count any more."""
         oldest = _seconds(now) - window
-        for key in [key for key, release in self.released.items() if _seconds(release.at) <= oldest]:
-            del self.released[key]
+        times = {release.at for release in self.released.values()}
+        over = {at for at in times if _seconds(at) <= oldest}
+        for key in [key for key, release in self.released.items() if release.at in over] if over else ():
+            self._spent -= self.released.pop(key).weight
 
     def release(self, key: str, now: str, weight: int = 1) -> None:
-        """Somebody is let through, and counted."""
-        self.released[key] = Release(now, weight)
+        """Somebody is let through, and counted; once in a window."""
+        if key not in self.released:
+            self.released[key] = Release(now, weight)
+            self._spent += weight
 
     def hold(self, key: str, kind: str, name: str, reason: str, since: str, message: str = "") -> Entry:
         """Somebody has to wait; who does so already goes on, under the name that is known now."""
@@ -143,20 +154,31 @@ class Tally:
         self._trim()
         return True
 
+    def recall(self, other: Tally) -> None:
+        """Who they are that wait here, from one where they had names; only the first ones' are stored."""
+        for entry in self.open:
+            if not entry.name and (known := other.find(entry.key)):
+                entry.kind, entry.name, entry.message = known.kind, known.name, known.message
+                entry.reason, entry.since = known.reason, known.since
+
     def ask_anew(self) -> None:
         """What was approved holds no longer: the list stays, under another hash."""
         self.approved = 0
         self._begin([entry for entry in self.entries if not entry.closed])
 
-    def _trim(self) -> None:
-        done = self.approved and all(entry.closed for entry in self.entries[: self.approved])
-        closed = len(self.entries) - len(self._open)
-        if done or (self.entries and not self._open):
-            rest = self.entries[self.approved :] if done else []
-            self.approved = 0
-            self._begin([entry for entry in rest if not entry.closed])
-        elif not self.approved and closed > max(_MOST_CLOSED, len(self._open)):
+    def compact(self) -> None:
+        """Drop the entries that are closed. What was approved stays so; what was read, and isn't approved
+        yet, is under another hash from now on.
+        """
+        if len(self.entries) > len(self._open):
+            self.approved = sum(number < self.approved for number in self._open.values())
             self._begin(self.open)
+
+    def _trim(self) -> None:
+        done = self.approved and all(entry.closed for entry in islice(self.entries, self.approved))
+        left = len(self._open)
+        if done or not left or len(self.entries) - left > max(_MOST_CLOSED, left // _CLOSED_SHARE):
+            self.compact()
 
     def _begin(self, entries: list[Entry]) -> None:
         self.round += 1
@@ -164,6 +186,7 @@ class Tally:
         self._open = {entry.key: number for number, entry in enumerate(entries)}
 
 
+@lru_cache(_KEYS_REMEMBERED)
 def who_key(who: Who) -> str:
     """The key of a subject: a person and a group of one name are two."""
     return key_of(*who)

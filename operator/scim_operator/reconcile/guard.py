@@ -161,7 +161,9 @@ class Guard:
                 extra=told,
             )
             return _Answer(losses, elsewhere | gains | unknown, sure=False)
-        return _Answer(step.kept & losses, (step.kept & elsewhere) | (step.barred & gains) | unknown)
+        barred = (step.kept & elsewhere) | (step.barred & gains) | unknown
+        # Whom the list has no room for has to ask again.
+        return _Answer(step.kept & losses, barred, sure=step.unlisted.isdisjoint(losses | elsewhere | gains))
 
     def _change(self, place: Place, facts: Facts, planned: Plan) -> Change:
         """What the plan changes for those whom anything may keep."""

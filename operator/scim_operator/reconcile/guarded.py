@@ -27,6 +27,8 @@ class Step:
     done: bool = False
     kept: frozenset[Who] = _NOBODY
     barred: frozenset[Who] = _NOBODY
+    # Those among them who have to ask again, since the list is full.
+    unlisted: frozenset[Who] = _NOBODY
     error: Exception | None = None
 
 
@@ -34,7 +36,8 @@ class Guarded:
     """`ledger` is None until the RemovalHold was read or made. `unseen`: the places nobody has looked at
     since something began that ends only when all is known: the operator, a freeze, other subjects.
     `wake`: something was approved, and those who waited are to be told. `renamed`: groups whose new
-    names may wait. `inherits`: people had access before anything was known of their ledger.
+    names may wait. `inherits`: people had access before anything was known of their ledger. `released`: who
+    was let go in the window, by their keys, as far as they are known; None: they don't stand anywhere.
     """
 
     def __init__(self, directory: str, renamed: set[GroupKey]) -> None:
@@ -48,6 +51,7 @@ class Guarded:
         self.caused = False
         self.wake = False
         self.inherits = False
+        self.released: dict[str, Who | None] = {}
         self.unseen: set[Place] = set()
         self._losses: dict[Place, frozenset[Who]] = {}
         self._waiting: dict[Who, set[Place]] = defaultdict(set)

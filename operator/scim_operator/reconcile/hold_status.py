@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from scim_operator.access.conditions import of_problems, updated
@@ -11,6 +12,8 @@ from scim_operator.access.problems import Problem, quoted
 from scim_operator.access.tally import Entry, Tally
 
 _NAMED = 5
+# Of one, and of several.
+_REMOVALS = ("removal is held", "removals are held")
 
 
 def hold_status(
@@ -20,7 +23,7 @@ def hold_status(
     metadata, spec = obj["metadata"], obj.get("spec") or {}
     name = metadata["name"]
     problems = [*_tripped(name, spec, fields, ledger), *_not_given(name, spec, fields, ledger)]
-    problems += _frozen(ledger)
+    problems += [*_full(name, ledger), *_frozen(ledger)]
     generation = int(metadata.get("generation", 0))
     known = (obj.get("status") or {}).get("conditions") or []
     ready = "nothing waits for approval"
@@ -32,10 +35,10 @@ def _tripped(name: str, spec: Mapping[str, Any], fields: Mapping[str, Any], ledg
     waiting = ledger.removals.waiting
     if not waiting:
         return []
-    reasons = {entry.reason for entry in waiting if entry.reason}
+    reasons = {entry.reason for entry in waiting}
     reason = next((item for item in ("Frozen", "Subjects", "Limit") if item in reasons), "Protected")
     wanted = fields["hash"]
-    message = f"{removals(ledger.removals)}; to let them go: {approval(name, 'approve', wanted)}"
+    message = f"{_listed(waiting, _REMOVALS)}; to let them go: {approval(name, 'approve', wanted)}"
     unknown = _unknown("approve", spec, wanted, ledger.removals)
     return [Problem("GuardTripped", reason, message), *unknown]
 
@@ -70,20 +73,27 @@ def _unknown(field: str, spec: Mapping[str, Any], wanted: str, tally: Tally) -> 
     return [Problem("Stalled", "ApprovalUnknown", why)]
 
 
+def _full(name: str, ledger: Ledger) -> list[Problem]:
+    if not ledger.is_full:
+        return []
+    why = (
+        f"no more than {ledger.most:,} people fit into this object: whoever else is to leave keeps their "
+        "access, whoever else is to come doesn't yet, and they come to the list as soon as there is room; "
+        "approve those who are on it, or give them back what they had in the provider (those who were let "
+        f"go count for the window of the directory's spec.guard): kubectl describe removalhold {name}"
+    )
+    return [Problem("GuardTripped", "ListFull", why)]
+
+
 def _frozen(ledger: Ledger) -> list[Problem]:
     if ledger.frozen is None:
         return []
     return [Problem("Frozen", ledger.frozen.reason, f"nobody loses access: {ledger.frozen.message}")]
 
 
-def removals(tally: Tally) -> str:
-    """How many wait, and who: a few by name."""
-    return _listed(tally.waiting, ("removal is held", "removals are held"))
-
-
 def _listed(waiting: Sequence[Entry], what: tuple[str, str]) -> str:
-    """`what`: of one, and of several."""
-    named = [quoted(entry.name) for entry in waiting if entry.name][:_NAMED]
+    """How many wait, and who: a few by name. `what`: of one, and of several."""
+    named = list(islice((quoted(entry.name) for entry in waiting if entry.name), _NAMED))
     who = ", ".join(named) + (f" and {len(waiting) - len(named)} more" if len(waiting) > len(named) else "")
     return f"{len(waiting)} {what[len(waiting) != 1]} until somebody approves: {who}"
 

@@ -63,6 +63,14 @@ class Holders:
         """Those whose people have access."""
         return {directory for directory, people in self._people.items() if people}
 
+    def people(self, directory: str) -> list[Who]:
+        """The people and groups of a directory who have access."""
+        return list(self._people.get(directory, ()))
+
+    def has_access(self, directory: str, who: Who) -> bool:
+        """Whether somebody stands anywhere by a directory."""
+        return who in self._people.get(directory, ())
+
     def count(self, directory: str) -> int:
         """How many people of a directory have access; a group counts as its members."""
         groups = self._groups.get(directory, set())

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from scim_operator.access.bindings import SubjectKind, Who
-from scim_operator.access.guard import Freeze, Ledger, Setting, admit, decide
+from scim_operator.access.guard import Freeze, Ledger, Setting
 from scim_operator.access.ledger import from_status, to_status
 from scim_operator.access.places import Place
 from scim_operator.access.renames import Held
 from scim_operator.access.tally import Entry, who_key
 from scim_operator.api.directory import GuardSpec
+from scim_operator.kube.cache import Object
 from scim_operator.kube.client import KubeClient
+from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.absence import Absence
 from scim_operator.reconcile.additions import rename_key
+from scim_operator.reconcile.decisions import AT_ONCE, decide_on, in_parts, lingering
 from scim_operator.reconcile.freezing import cause_of
 from scim_operator.reconcile.guarded import Guarded, Step
 from scim_operator.reconcile.hold_status import hold_status
@@ -85,7 +89,7 @@ class Keeper:
             return
         settled = not guarded.unseen
         over = guarded.note(place, losses)
-        if over and settled and guarded.ledger is not None:
+        if over and settled and guarded.ledger is not None and len(over) <= AT_ONCE:
             self._close(guarded.ledger, map(who_key, over))
             self._settle(guarded, guarded.ledger)
         if over or settled is bool(guarded.unseen):
@@ -114,9 +118,7 @@ class Keeper:
             await self.absence.look()
             ledger = await self._open(guarded)
             self.judge(guarded)
-            setting = self._setting(guarded, ledger)
-            step.kept = decide(ledger, step.losses, setting)
-            step.barred = admit(ledger, step.gains - step.kept, setting)
+            await decide_on(step, guarded, ledger, await self._setting(guarded, ledger))
             await self._store(guarded, ledger)
         except BaseException as error:
             step.error = error if isinstance(error, Exception) else AgainError()
@@ -180,7 +182,8 @@ class Keeper:
             ledger = await self._open(guarded)
             self.judge(guarded)
             self._approve(guarded, ledger)
-            self._close(ledger, guarded.over())
+            async for keys in in_parts(guarded.over()):
+                self._close(ledger, keys)
             if not guarded.unseen:
                 guarded.additions.tidy(ledger.additions)
             self._settle(guarded, ledger)
@@ -188,8 +191,8 @@ class Keeper:
         if guarded.wake:
             guarded.wake = False
             # Where they go to first, so that they have one before they lose the other (rule 12).
-            approved = ledger.removals.approved_ones
-            self._look_at(place for entry in approved for place in self._places_for(entry))
+            async for part in in_parts(ledger.removals.approved_ones):
+                self._look_at(place for entry in part for place in self._places_for(entry))
             self._look_at(guarded.places() | guarded.additions.places())
         self._look_at_names(guarded.additions.approved_renames())
 
@@ -252,30 +255,35 @@ class Keeper:
         if ledger is None or not same:
             if ledger is not None:
                 self._look_anew(guarded)
-            ledger = guarded.ledger = self._read(guarded, obj.get("status") or {})
+            ledger = guarded.ledger = await self._read(guarded, obj.get("status") or {})
         guarded.stored = obj
         return ledger
 
-    def _read(self, guarded: Guarded, status: Mapping[str, Any]) -> Ledger:
-        try:
-            ledger = from_status(status)
-        except (ValueError, KeyError) as error:
-            told = {"directory": guarded.directory, "error": str(error)}
-            log.error("a RemovalHold's status can't be read", extra=told)
-            status, ledger = {}, Ledger()
-        if "round" not in status:
-            known = self._ledgers.known(guarded.directory) or {}
-            spec = known.get("spec") or {}
-            ledger.removals.consumed = spec.get("approve") or ""
-            ledger.additions.consumed = spec.get("approveAdditions") or ""
+    async def _read(self, guarded: Guarded, status: Mapping[str, Any]) -> Ledger:
+        ledger, told = await self._parsed(guarded.directory, status)
         people = guarded.directory in self.holders.directories()
-        if "round" not in status and people and (guarded.inherits or guarded.stored is not None):
+        if not told and people and (guarded.inherits or guarded.stored is not None):
             message = (
                 "the RemovalHold was new or empty while people had access, so nobody knows what was counted, "
                 "held and approved before; it ends when nobody is to lose access, or by approval"
             )
             self._freeze(guarded, ledger, Freeze("LedgerLost", message, self._now()))
         return ledger
+
+    async def _parsed(self, directory: str, status: Mapping[str, Any]) -> tuple[Ledger, bool]:
+        """The ledger in a RemovalHold's status, and whether there was one."""
+        told = "round" in status
+        try:
+            ledger = await asyncio.to_thread(from_status, status)  # rule 21
+        except (ValueError, KeyError) as error:
+            extra = {"directory": directory, "error": str(error)}
+            log.error("a RemovalHold's status can't be read", extra=extra)
+            told, ledger = False, Ledger()
+        if not told:
+            spec = (self._ledgers.known(directory) or {}).get("spec") or {}
+            ledger.removals.consumed = spec.get("approve") or ""
+            ledger.additions.consumed = spec.get("approveAdditions") or ""
+        return ledger, told
 
     def judge(self, guarded: Guarded) -> None:
         """Notice what freezes a directory, when that has ended, and other subjects. Costs next to nothing."""
@@ -308,7 +316,8 @@ class Keeper:
         self._look_at(guarded.unseen)
         self.queue.add_later(guarded.directory, _TIDY_SECONDS)
 
-    def _setting(self, guarded: Guarded, ledger: Ledger) -> Setting:
+    async def _setting(self, guarded: Guarded, ledger: Ledger) -> Setting:
+        released = await lingering(guarded, ledger, self.holders)
         spec = self._world.directories.get(guarded.directory)
         return Setting(
             spec=spec.guard if spec else _DEFAULT,
@@ -316,7 +325,16 @@ class Keeper:
             now=self._now(),
             moving=spec is not None and ledger.subjects != spec.subjects,
             unlocked=self._world.is_unrestored(LOCKS),
+            lingering=released,
         )
+
+    async def _as_stored(self, directory: str, obj: Object, ledger: Ledger, error: Exception) -> Ledger:
+        """What couldn't be stored is as if it had never been: it is decided anew."""
+        fresh, _ = await self._parsed(directory, obj.get("status") or {})
+        await asyncio.to_thread(fresh.resume, ledger)  # rule 21
+        if isinstance(error, ApiError) and error.too_large:
+            fresh.most = (fresh.records + ledger.records) // 2
+        return fresh
 
     async def _store(self, guarded: Guarded, ledger: Ledger) -> None:
         obj = guarded.stored
@@ -324,7 +342,11 @@ class Keeper:
             raise AgainError
         guarded.additions.bring(ledger.additions, self._now())
         fields = to_status(ledger, guarded.uid)
-        guarded.stored = await self._ledgers.store(obj, hold_status(obj, fields, ledger, self._now()))
+        try:
+            guarded.stored = await self._ledgers.store(obj, hold_status(obj, fields, ledger, self._now()))
+        except Exception as error:
+            guarded.ledger = await self._as_stored(guarded.directory, obj, ledger, error)
+            raise
         guarded.additions.stored(ledger)
 
 

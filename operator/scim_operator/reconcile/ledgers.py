@@ -60,6 +60,13 @@ class Ledgers:
                 if error.not_found:
                     self._world.holds.removed_by_us(obj)
                     raise AgainError from error
+                if error.too_large:
+                    log.error(
+                        "a RemovalHold is larger than the API server or etcd takes (--max-request-bytes of "
+                        "etcd, 1.5 MiB if not set): nobody who isn't on it yet loses access; approve those "
+                        "on it, or give them back what they had in the provider",
+                        extra={"directory": name},
+                    )
                 if not error.conflict:
                     raise
                 obj = await self._look_again(name, known)
