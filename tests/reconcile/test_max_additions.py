@@ -186,3 +186,44 @@ async def test_nobody_comes_while_the_ledger_can_t_be_written(plant: Plant) -> N
         assert plant.subjects() == BOTH
         plant.api.refuse.clear()
         await plant.until(lambda: plant.subjects() == FIRST - {"person1"}, 5)
+
+
+async def test_who_is_renamed_is_nobody_new_where_they_stand(plant: Plant) -> None:
+    out: set[str] = set()
+    async with plant.running():
+        await begun(plant)
+        limit(plant, 0)
+        await asyncio.sleep(0.1)
+        plant.api.before = lambda verb, plural: out.update(
+            {"person0", "renamed"} if {"person0", "renamed"}.isdisjoint(plant.subjects() or ()) else ()
+        )
+        plant.put(USERS, "u0", spec=user(0, name="renamed"))
+        members(plant, 3)  # others who come then are
+        await plant.until(lambda: plant.subjects() == {"renamed", "person1"})
+        await plant.until(lambda: waiting(plant) == ["person2"])
+        assert not out, "for no moment without access"
+
+
+async def test_who_was_renamed_while_nobody_was_looking_is_nobody_new(plant: Plant) -> None:
+    async with plant.running():
+        await begun(plant)
+        limit(plant, 0)
+        await plant.until(lambda: plant.status(USERS, "u0").get("subject") == "person0", 5)
+    plant.api.watcher = None
+    plant.put(USERS, "u0", spec=user(0, name="renamed"), status=plant.status(USERS, "u0"))
+    restarted = again(plant)
+    async with restarted.running():
+        await restarted.until(lambda: restarted.subjects() == {"renamed", "person1"}, 5)
+        assert waiting(restarted) == []
+
+
+async def test_who_is_renamed_and_comes_elsewhere_is_new_there(plant: Plant) -> None:
+    async with plant.running():
+        await begun(plant)
+        limit(plant, 0)
+        await asyncio.sleep(0.1)
+        plant.put(USERS, "u0", spec=user(0, name="renamed"))
+        plant.put(GROUPS, "g2", spec=group("k8s-blue-edit", [0], identifier="group-2"))
+        await plant.until(lambda: plant.subjects() == {"renamed", "person1"})
+        await plant.until(lambda: waiting(plant) == ["renamed"])
+        assert not plant.subjects(namespace=BLUE)

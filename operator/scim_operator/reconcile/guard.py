@@ -194,9 +194,21 @@ class Guard:
         return _Answer(kept, barred, problems=problems if kept or barred else ())
 
     def _counted(self, ask: _Asking) -> frozenset[Who]:
-        """Those to whom the role is new there: it stands in no other binding, and nobody took it by hand."""
+        """Those to whom the role is new there: it stands in no other binding, nobody took it by hand, and
+        they don't have it by the name they had before (rule 12).
+        """
         new = ask.change.gains - self._outcomes.of(ask.place).subjects
-        return frozenset(who for who in new if not ask.others.has(who, ask.place))
+        if not new:
+            return _NOBODY
+        standing = {name for _, name in _NOBODY.union(*self._world.written(ask.place).values())}
+        return frozenset(
+            who for who in new if not ask.others.has(who, ask.place) and not self._renamed(who, standing)
+        )
+
+    def _renamed(self, who: Who, standing: set[str]) -> bool:
+        naming = self._world.naming
+        bearers = naming.bearers(who[1], "User") if who[0] == "User" else ()
+        return any(not naming.former(user).isdisjoint(standing) for user in bearers)
 
     def _standing_still(self, place: Place, facts: Facts) -> frozenset[Who]:
         """Who waits here for another binding, and may yet turn out to leave."""

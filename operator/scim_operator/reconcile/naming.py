@@ -27,6 +27,8 @@ class Naming:
         self._directories = directories
         self._known: dict[_Key, tuple[Record, SubjectTemplate, str | Refused]] = {}
         self._called: dict[str, set[_Key]] = defaultdict(set)
+        # What they were called before, as far as this operator saw it.
+        self._former: dict[_Key, set[str]] = defaultdict(set)
 
     def name(self, record: Record) -> str | Refused:
         """How a person or group is named in bindings; Refused when they can't be, or lack their directory."""
@@ -38,7 +40,9 @@ class Naming:
             return known[2]
         make = user_subject if record.type == USER.name else group_subject
         made = make(spec.subjects, record.document)
-        self.forget(record)
+        if known is not None and isinstance(known[2], str) and known[2] != made:
+            self._former[_key(record)].add(known[2])
+        self._drop(record)
         self._known[_key(record)] = (record, spec.subjects, made)
         if isinstance(made, str):
             self._called[made].add(_key(record))
@@ -46,6 +50,10 @@ class Naming:
 
     def forget(self, record: Record) -> None:
         """A user or group is gone."""
+        self._former.pop(_key(record), None)
+        self._drop(record)
+
+    def _drop(self, record: Record) -> None:
         known = self._known.pop(_key(record), None)
         if known is None or isinstance(known[2], Refused):
             return
@@ -57,6 +65,12 @@ class Naming:
         """What a person or group was called when that was last asked."""
         known = self._known.get(_key(record))
         return known[2] if known is not None and isinstance(known[2], str) else None
+
+    def former(self, record: Record) -> set[str]:
+        """What a person was called before, also by an operator before this one: their status may tell that
+        still."""
+        told = record.status.get("subject")
+        return self._former.get(_key(record), set()) | ({told} if isinstance(told, str) else set())
 
     def policies_know(self, group: Record) -> GroupNames:
         """What policies know a group by."""
