@@ -68,7 +68,9 @@ class Guard:
 
     async def restrain(self, place: Place, facts: Facts, planned: Plan) -> Restraint:
         """The plan without the removals and additions that have to wait. Raises AgainError."""
-        if self._world.vanished:
+        locked = self._locked(place)
+        # Whether an AccessGrant has ended is only known when its kind is there.
+        if self._world.vanished and (place.grant or not locked):
             await self._keeper.absence.look()
         directory, former = self._directory(place, facts), self._former(place, facts)
         settled = planned.keep and facts.directory_exists
@@ -83,6 +85,10 @@ class Guard:
         for name in {directory, former}:
             self._keeper.judge(self._keeper.guarded(name))
         change = self._change(place, facts, planned)
+        if locked and (change.losses or change.gains):
+            # They go first, whatever all the others have to wait for.
+            left_over = restrained(planned, facts, change.losses, change.gains)
+            return Restraint(left_over, False, self._owner(place, facts, left_over))
         others = Elsewhere(self._world, self._holders)
         losses = change.losses - others.given(place) if change.losses else _NOBODY
         self._keeper.note(former, place, losses | self._standing_still(place, facts))
@@ -164,6 +170,11 @@ class Guard:
         barred = (step.kept & elsewhere) | (step.barred & gains) | unknown
         # Whom the list has no room for has to ask again.
         return _Answer(step.kept & losses, barred, sure=step.unlisted.isdisjoint(losses | elsewhere | gains))
+
+    def _locked(self, place: Place) -> bool:
+        """Whether anybody stands there who is locked."""
+        locked: list[Who] = [("User", name) for name in self._world.locks.names()]
+        return not self._holders.at(place).isdisjoint(locked)
 
     def _change(self, place: Place, facts: Facts, planned: Plan) -> Change:
         """What the plan changes for those whom anything may keep."""

@@ -20,11 +20,11 @@ _NOBODY: frozenset[Who] = frozenset()
 
 @dataclass
 class Step:
-    """One decision for all who ask while the one before is being stored."""
+    """One decision for all who ask while the one before is being stored. `taking` decides and stores it."""
 
     losses: dict[Who, int | None] = field(default_factory=dict)
     gains: set[Who] = field(default_factory=set)
-    done: bool = False
+    taking: asyncio.Task[None] | None = None
     kept: frozenset[Who] = _NOBODY
     barred: frozenset[Who] = _NOBODY
     # Those among them who have to ask again, since the list is full.
@@ -35,9 +35,10 @@ class Step:
 class Guarded:
     """`ledger` is None until the RemovalHold was read or made. `unseen`: the places nobody has looked at
     since something began that ends only when all is known: the operator, a freeze, other subjects.
-    `wake`: something was approved, and those who waited are to be told. `renamed`: groups whose new
-    names may wait. `inherits`: people had access before anything was known of their ledger. `released`: who
-    was let go in the window, by their keys, as far as they are known; None: they don't stand anywhere.
+    `slow`: somebody waited for too long until the ledger was stored. `wake`: something was approved, and
+    those who waited are to be told. `renamed`: groups whose new names may wait. `inherits`: people had access
+    before anything was known of their ledger. `released`: who was let go in the window, by their keys, as far
+    as they are known; None: they don't stand anywhere.
     """
 
     def __init__(self, directory: str, renamed: set[GroupKey]) -> None:
@@ -50,6 +51,7 @@ class Guarded:
         self.template: SubjectTemplate | None = None
         self.caused = False
         self.wake = False
+        self.slow = False
         self.inherits = False
         self.released: dict[str, Who | None] = {}
         self.unseen: set[Place] = set()

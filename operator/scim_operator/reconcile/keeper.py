@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 # What was done, or isn't wanted any more, is taken off the list in bursts.
 _TIDY_SECONDS = 0.3
+# So long a place waits until a ledger is stored; that goes on, and it asks again.
+_PATIENCE_SECONDS = 1.0
 _DEFAULT = GuardSpec()
 
 
@@ -57,6 +59,7 @@ class Keeper:
         self._look_at_names = look_at_names
         self._ledgers = Ledgers(client, world)
         self._known: dict[str, Guarded] = {}
+        self._taking: set[asyncio.Task[None]] = set()
         # Place -> the directory whose people are to come there and have to be counted.
         self._gaining: dict[Place, str] = {}
         self.absence = Absence(client, world, self._tend_all)
@@ -97,33 +100,45 @@ class Keeper:
 
     async def ask(self, directory: str, asked: frozenset[Who], gains: frozenset[Who]) -> Step:
         """Who of them may not leave now, and who of `gains` may not come. Those who ask while a ledger is
-        stored come into the next step.
+        stored come into the next step. Nobody waits for long: other places, and locks, need a worker as well.
 
-        Raises ApiError when the ledger can't be stored, AgainError when it has to be read again.
+        Raises ApiError when the ledger can't be stored, or not yet, AgainError when it has to be read again.
         """
         guarded = self.guarded(directory)
         step = guarded.step
         step.losses.update({who: self._world.weights.of(who) for who in asked})
         step.gains |= gains
-        async with guarded.lock:
-            if not step.done:
-                await self._take(guarded, step)
+        if step.taking is None:
+            step.taking = asyncio.create_task(self._take(guarded, step))
+            self._taking.add(step.taking)
+            step.taking.add_done_callback(self._taking.discard)
+        try:
+            async with asyncio.timeout(0 if guarded.slow else _PATIENCE_SECONDS):
+                await asyncio.shield(step.taking)
+        except TimeoutError:
+            guarded.slow = True
+            why = (
+                f"RemovalHold {directory} is still being read or written; who waits for it is asked for again"
+            )
+            raise ApiError(0, "Slow", why) from None
         if step.error is not None:
             raise step.error
         return step
 
     async def _take(self, guarded: Guarded, step: Step) -> None:
-        guarded.step, step.done = Step(), True
-        try:
-            await self.absence.look()
-            ledger = await self._open(guarded)
-            self.judge(guarded)
-            await decide_on(step, guarded, ledger, await self._setting(guarded, ledger))
-            await self._store(guarded, ledger)
-        except BaseException as error:
-            step.error = error if isinstance(error, Exception) else AgainError()
-            if not isinstance(error, Exception):
-                raise
+        async with guarded.lock:
+            guarded.step = Step()
+            try:
+                await self.absence.look()
+                ledger = await self._open(guarded)
+                self.judge(guarded)
+                await decide_on(step, guarded, ledger, await self._setting(guarded, ledger))
+                await self._store(guarded, ledger)
+            except Exception as error:
+                step.error = error
+        if guarded.slow:
+            guarded.slow = False
+            self._look_at(guarded.places() | guarded.additions.places())
 
     def is_over(self, directory: str) -> bool:
         """True for a directory that is gone with everything that belonged to it."""
@@ -171,7 +186,11 @@ class Keeper:
     async def run(self) -> None:
         """Keep the ledgers up to date until cancelled."""
         failed = "a RemovalHold couldn't be brought up to date"
-        await serve(self.queue, lambda name: self._tend(self.guarded(name)), failed, _identity)
+        try:
+            await serve(self.queue, lambda name: self._tend(self.guarded(name)), failed, _identity)
+        finally:
+            for task in self._taking:
+                task.cancel()
 
     async def _tend(self, guarded: Guarded) -> None:
         if self.is_over(guarded.directory):
