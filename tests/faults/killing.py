@@ -12,7 +12,7 @@ from tests.faults.proxy import FaultProxy
 
 @contextmanager
 def deployed(operator: OperatorProcess) -> Iterator[None]:
-    """Until the end of the block, whenever it ended; afterwards it runs."""
+    """Until the end of the block, whenever it ended; afterwards it answers."""
     over = threading.Event()
 
     def restart() -> None:
@@ -29,6 +29,7 @@ def deployed(operator: OperatorProcess) -> Iterator[None]:
         keeper.join()
         if not operator.is_alive:
             operator.process.restart()
+        operator.wait_ready()
 
 
 @contextmanager
