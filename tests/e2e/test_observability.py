@@ -172,6 +172,7 @@ def test_table_of_metrics_names_the_labels_there_are(operator: Installation, dir
     assert done.returncode == 0
     entra = operator.client(directory)
     entra.test_connection()
+    entra.call("POST", "/Users", {"userName": f"big-feet@{directory}.example.com", "shoeSize": 50})
     EntraClient(entra.url, "wrong")._once("GET", "/Users", None, None)
     apply(operator.cluster, policy(directory, directory, "x-*", role="view", namespace=directory))
     eventually(
