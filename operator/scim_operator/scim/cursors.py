@@ -1,4 +1,4 @@
-"""Cursors (RFC 9865): where the next page begins, as a text that the client can't read anything into.
+"""Cursors (RFC 9865): where the next page begins, as a text that no client can change.
 
 A cursor is the place of the last resource that was shown, with the time it ends and a seal over both and over
 what was asked: another directory, filter or order is another seal. So nothing is kept between pages, and what
@@ -34,7 +34,7 @@ def invalid_count(detail: str) -> ScimError:
 
 def cursor_of(place: Place, asked: Sequence[str], key: bytes, now: int) -> str:
     """The cursor behind a place. `asked`: what makes the list; `now`: seconds."""
-    content = json.dumps([now + CURSOR_SECONDS, *place]).encode()
+    content = json.dumps([now + CURSOR_SECONDS, *place], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(_seal(content, asked, key) + content).decode().rstrip("=")
 
 
