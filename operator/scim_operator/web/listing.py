@@ -50,13 +50,13 @@ class Lists:
         order = ordering(types, query.sort_by, descending=query.descending)
         found = await self._found(ask, types, order)
         first = query.start - 1 if query.cursor is None else self._first(ask, found, order)
-        page = order.page(found, first, query.count)
+        page, total = order.page(found, first, query.count), len(found)
         shown = self._shown(ask, types, page)
         if query.cursor is None:
-            return Answer(body=list_response(shown, len(found), start_index=query.start))
-        more = first + len(page) < len(found)
+            return Answer(body=list_response(shown, total, start_index=query.start))
+        more = first + len(page) < total
         cursor = cursor_of(order.place(page[-1]), *self._seal(ask)) if more else None
-        return Answer(body=list_response(shown, len(found), start_index=None, next_cursor=cursor))
+        return Answer(body=list_response(shown, total, start_index=None, next_cursor=cursor))
 
     async def _found(self, ask: Ask, types: Sequence[ResourceType], order: Ordering) -> Sequence[Record]:
         """All that match, in ascending order."""
