@@ -203,6 +203,13 @@ async def test_every_spelling_of_a_call_is_counted_as_what_it_is(
 ) -> None:
     before = await scrape(scraper)
     await endpoint.ask("POST", "/Users/.search", {"filter": 'userName eq "ada"'})
+    await endpoint.ask("GET", '?filter=displayName eq "x"')
     await endpoint.ask("GET", "/serviceConfiguration")
+    await endpoint.ask("POST", "/bulk", {"Operations": [{}]})
     counted = grown(before, await scrape(scraper))
-    assert counted == {("entra", "users", "filter", "200"): 1, ("entra", "", "discovery", "200"): 1}
+    assert counted == {
+        ("entra", "users", "filter", "200"): 1,
+        ("entra", "", "filter", "200"): 1,
+        ("entra", "", "discovery", "200"): 1,
+        ("entra", "", "bulk", "200"): 1,
+    }

@@ -58,6 +58,8 @@ def operation(method: str, asked: Target, *, filtered: bool) -> str:
     """What a request wants, in one word: the metrics' and the log's name for it."""
     if SEARCH in (asked.endpoint, asked.identifier) and method == "POST":
         return "filter"
+    if (method, asked.endpoint, asked.identifier, filtered) == ("GET", "", None, True):
+        return "filter"
     if asked.endpoint == BULK and method == "POST":
         return "bulk"
     if asked.endpoint in _RESOURCES and not asked.rest:
