@@ -116,11 +116,12 @@ class _Run:
                 raise ScimError(409, f"bulkId:{name} was not made, so this operation wasn't tried")
 
     async def _do(self, operation: BulkOperation, step: Step) -> None:
-        asked = self._targets[step.operation] = self._target(operation)
+        asked = self._target(operation)
         handlers = self._resources.handlers(asked)
         if operation.method not in handlers:
             allowed = ", ".join(sorted(handlers.keys() - {"GET"}))
             raise ScimError(405, f"{operation.method} isn't possible here; possible are {allowed}")
+        self._targets[step.operation] = asked
         data = operation.data if operation.method != "DELETE" else {}
         ask = replace(
             self._on(asked, resolved(without(data, step.later) if step.later else data, self._ids)),
