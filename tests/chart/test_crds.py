@@ -202,15 +202,14 @@ def test_whom_a_lock_means_is_immutable(release: Release, spec: dict[str, Any], 
     assert (said or " patched") in answer
 
 
-def test_the_name_a_lock_has_found_stays(release: Release) -> None:
-    assert create(release, "accesslocks", sample("accesslocks"), keep=True).status == 201
+@pytest.mark.parametrize(("resource", "field"), [("accesslocks", "subject"), ("accessgrants", "id")])
+def test_whom_it_has_found_stays(release: Release, resource: str, field: str) -> None:
+    assert create(release, resource, sample(resource), keep=True).status == 201
     try:
         for name, said in (("ada", " patched"), ("bob", "is found once"), (None, "is found once")):
-            assert said in _patched(
-                release, "accesslocks", {"status": {"subject": name}}, "--subresource=status"
-            )
+            assert said in _patched(release, resource, {"status": {field: name}}, "--subresource=status")
     finally:
-        release.cluster.request("DELETE", f"{BASE}/accesslocks/chart-tests-sample")
+        release.cluster.request("DELETE", f"{BASE}/{resource}/chart-tests-sample")
 
 
 def _patched(release: Release, resource: str, patch: dict[str, Any], *more: str) -> str:

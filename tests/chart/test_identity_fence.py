@@ -1,4 +1,4 @@
-"""Who may write ScimUsers and ScimGroups: the operator, and whom the value identityEditors names."""
+"""Who may write ScimUsers, ScimGroups and what was decided: the operator, and the value identityEditors."""
 
 from __future__ import annotations
 
@@ -9,16 +9,28 @@ from typing import Any
 import pytest
 
 from tests.chart.release import Release
-from tests.chart.test_crds import BASE, sample
+from tests.chart.test_crds import BASE, SAMPLES, sample
 from tests.cluster.client import Answer
 from tests.eventually import eventually
+
+Object = dict[str, Any]
 
 RESOURCES = ("scimusers", "scimgroups")
 # Writes everything of ours, as far as RBAC is concerned; isn't among the editors, as the admin is.
 STRANGER = "stranger@chart.example.com"
 ANNOTATION = "scim-operator.io/granted-as"
-
-Object = dict[str, Any]
+# What admins and approvers write: kind, spec, an edit of it, and a lie about what the operator decided by it.
+DECISIONS: dict[str, tuple[str, Object, Object, Object]] = {
+    "accessgrants": ("AccessGrant", SAMPLES["accessgrants"]["spec"], {}, {"id": "somebody-else"}),
+    "accesslocks": (
+        *("AccessLock", SAMPLES["accesslocks"]["spec"]),
+        *({"reason": "found again"}, {"subject": "nobody@example.com"}),
+    ),
+    "removalholds": (
+        *("RemovalHold", {}, {"approve": "1-0123456789abcdef"}),
+        {"approved": "1-0123456789abcdef", "approvedCount": 1},
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +146,33 @@ def test_the_operator_and_editors_write(release: Release, stored: tuple[str, Obj
         everything = path.rpartition("/")[0]
         assert release.cluster.request("POST", everything, body=body, token=token).status == 201
         assert release.cluster.request("DELETE", f"{everything}/other", token=token).status == 200
+
+
+@pytest.mark.parametrize("resource", DECISIONS)
+def test_nobody_else_writes_what_was_decided(release: Release, stranger: str, resource: str) -> None:
+    """The status of a grant says who gets the role; nobody is asked for `bind` there."""
+    cluster, (kind, spec, edit, lie) = release.cluster, DECISIONS[resource]
+    body = {"apiVersion": BASE.removeprefix("/apis/"), "kind": kind, "spec": spec}
+    path = f"{BASE}/{resource}/chart-tests-decided"
+    named = {**body, "metadata": {"name": "chart-tests-decided"}}
+    made = cluster.request("POST", f"{BASE}/{resource}", body=named)
+    assert made.status == 201, made.body
+    try:
+        answer = eventually(
+            lambda: cluster.request(
+                "PUT", f"{path}/status?dryRun=All", body={**made.body, "status": lie}, token=stranger
+            ),
+            lambda answer: answer.status == 403,
+            10,
+        )
+        said = answer.body["message"]
+        assert f'user "{STRANGER}" may not write the status of {kind} "chart-tests-decided"' in said
+        assert "its spec" in said
+        assert "identityEditors" in said
+        # The spec goes on to be theirs: an approver's word, an admin's reason.
+        edited = cluster.request("PUT", path, body={**made.body, "spec": {**spec, **edit}}, token=stranger)
+        assert edited.status == 200, edited.body
+        written = cluster.request("PUT", f"{path}/status", body={**edited.body, "status": lie})
+        assert written.status == 200, "an editor restores it"
+    finally:
+        assert cluster.request("DELETE", path, token=stranger).status == 200

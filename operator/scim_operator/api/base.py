@@ -78,6 +78,19 @@ def rules(*items: dict[str, Any]) -> dict[str, Any]:
     return {"x-kubernetes-validations": list(items)}
 
 
+def found_once(*fields: str) -> dict[str, Any]:
+    """Status fields that are written once and stay: whom an object means, which nobody may turn round."""
+    return rules(
+        *(
+            rule(
+                f"!has(oldSelf.{field}) || (has(self.{field}) && self.{field} == oldSelf.{field})",
+                f"{field} is found once",
+            )
+            for field in fields
+        )
+    )
+
+
 # The rules on the name of a kind whose name ends up in labels and in the SCIM URL.
 LABEL_NAME = rules(
     rule("self.metadata.name.size() <= 63", "the name becomes a label: at most 63 characters"),

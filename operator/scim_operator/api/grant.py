@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from scim_operator.api.base import LABEL_NAME, ApiModel, Moment, ObjectName, Status, Timestamp, rule, rules
+from scim_operator.api.base import (
+    LABEL_NAME,
+    ApiModel,
+    Moment,
+    ObjectName,
+    Status,
+    Timestamp,
+    found_once,
+    rule,
+    rules,
+)
 from scim_operator.api.policy import ExternalId, NamespaceName
 
 MOST_SUBJECTS_SHOWN = 50
@@ -93,6 +103,8 @@ class TimedGrantSpec(ApiModel):
 
 class TimedGrantStatus(Status):
     """What the grant does at this moment."""
+
+    model_config = ConfigDict(json_schema_extra=found_once("id"))
 
     id: str | None = Field(None, description="The SCIM id of the person or group that was found.")
     who: str | None = Field(None, description="The person, or the group, in words.")

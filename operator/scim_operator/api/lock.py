@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from scim_operator.api.base import ApiModel, Moment, ObjectName, Status, rule, rules
+from scim_operator.api.base import ApiModel, Moment, ObjectName, Status, found_once, rule, rules
 
 MOST_REMOVED_SHOWN = 50
 
@@ -76,17 +76,7 @@ class Removed(ApiModel):
 class LockStatus(Status):
     """What the lock did."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            *(
-                rule(
-                    f"!has(oldSelf.{field}) || (has(self.{field}) && self.{field} == oldSelf.{field})",
-                    f"{field} is found once",
-                )
-                for field in ("subject", "id")
-            )
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=found_once("subject", "id"))
 
     subject: str | None = Field(
         None, description="The name in bindings that is locked. Found once, it never changes."

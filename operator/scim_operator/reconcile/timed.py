@@ -149,7 +149,8 @@ class TimedGrants:
             del self._found[name]
         if obj is not None:
             if status.get("id"):
-                self._found[name] = uid, status["id"]
+                # Found once: whoever writes another into the status gives nothing to anybody.
+                self._found.setdefault(name, (uid, status["id"]))
             self._read(name, obj)
         self._look_again(name)
         after = self._grants.get(name)
