@@ -30,7 +30,7 @@ def plant() -> Plant:
     return made
 
 
-def grant(plant: Plant, *, hours: float = 2, **spec: Any) -> None:
+def grant(plant: Plant, *, hours: float = 2, metadata: dict[str, Any] | None = None, **spec: Any) -> None:
     body = {
         "directory": "entra",
         **({} if "group" in spec else {"userName": "person0"}),
@@ -42,8 +42,8 @@ def grant(plant: Plant, *, hours: float = 2, **spec: Any) -> None:
         **spec,
     }
     body = {key: value for key, value in body.items() if value is not None}
-    metadata = {"name": "debug", "creationTimestamp": plant.now.isoformat()}
-    plant.api.put(GRANTS, {"metadata": metadata, "spec": body})
+    named = {"name": "debug", "creationTimestamp": plant.now.isoformat(), **(metadata or {})}
+    plant.api.put(GRANTS, {"metadata": named, "spec": body})
 
 
 def holders(plant: Plant, place: Place = PLACE) -> set[str] | None:

@@ -13,7 +13,7 @@ from scim_operator.api.grant import TimedGrantSpec
 @dataclass(frozen=True)
 class TimedGrant:
     """A grant as far as it is known. `created`: seconds since 1970; `found`: the SCIM id of the person or
-    group, empty while nobody was found; `ended`: its status says that it has ended.
+    group, empty while nobody was found; `ended`: its status says so, or its object is being deleted.
     """
 
     name: str

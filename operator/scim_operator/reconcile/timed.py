@@ -185,7 +185,9 @@ class TimedGrants:
             return
         created = obj["metadata"].get("creationTimestamp")
         _, found = self._found.get(name, ("", ""))
-        ended = bool((obj.get("status") or {}).get("ended"))
+        # Somebody's finalizer may hold a deleted one for as long as they like.
+        going = obj["metadata"].get("deletionTimestamp")
+        ended = bool(going or (obj.get("status") or {}).get("ended"))
         self._grants[name] = TimedGrant(name, spec, seconds_at(created), found, ended)
 
     def _look_again(self, name: str) -> None:
