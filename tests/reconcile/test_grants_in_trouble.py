@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from scim_operator.reconcile.resources import GRANTS
+import pytest
+
+from scim_operator.directory.directories import DIRECTORIES
+from scim_operator.kube.resources import NAMESPACES
+from scim_operator.reconcile.resources import GRANTS, HOLDS
 from tests.reconcile.plant import Plant
-from tests.reconcile.test_timed import grant, holders, plant, ready
+from tests.reconcile.test_timed import PLACE, again, grant, holders, plant, ready
 
 __all__ = ["plant"]
+NOBODY_GOES = {"guard": {"maxRemovals": 0}}
 
 
 async def test_it_is_for_whom_its_author_named(plant: Plant) -> None:
@@ -33,3 +38,47 @@ async def test_a_deleted_one_that_a_finalizer_holds_ends(plant: Plant) -> None:
         )
         await plant.until(lambda: holders(plant) is None)
         await plant.until(lambda: ready(plant) == ("True", "Ended"))
+
+
+@pytest.mark.parametrize("then", ["stays", "deleted"])
+async def test_one_that_cannot_be_read_gives_nothing(plant: Plant, then: str) -> None:
+    """Nobody knows what it says, not even when it would end."""
+    plant.put(DIRECTORIES, "entra", spec=NOBODY_GOES)
+    async with plant.running():
+        grant(plant)
+        await plant.until(lambda: holders(plant) == {"person0"})
+        await plant.until(lambda: plant.status(GRANTS, "debug").get("id") == "user-0")
+        grant(plant, unknown="a field of a newer release")
+        if then == "deleted":
+            plant.api.drop(GRANTS, "debug")
+        await plant.until(lambda: holders(plant) is None)
+        if then == "stays":
+            await plant.until(lambda: ready(plant) == ("False", "Stalled"))
+            assert plant.status(GRANTS, "debug")["id"] == "user-0", "the CRD lets nobody remove it"
+    assert not plant.status(HOLDS, "entra").get("held")
+
+
+async def test_one_that_is_too_long_gives_nothing(plant: Plant) -> None:
+    """maxGrantDuration was lowered by an upgrade."""
+    plant.put(DIRECTORIES, "entra", spec=NOBODY_GOES)
+    async with plant.running():
+        grant(plant)
+        await plant.until(lambda: holders(plant) == {"person0"})
+    other = again(plant)
+    other.world.grants.longest = 3600.0
+    async with other.running():
+        await other.until(lambda: other.reconciler.overdue == 0)
+        assert holders(other) is None
+        await other.until(lambda: "nothing is granted" in other.condition(GRANTS, "debug").get("message", ""))
+
+
+async def test_the_place_of_a_former_one_of_that_name_is_over(plant: Plant) -> None:
+    plant.put(DIRECTORIES, "entra", spec=NOBODY_GOES)
+    plant.put(NAMESPACES, "staging")
+    async with plant.running():
+        grant(plant)
+        await plant.until(lambda: holders(plant) == {"person0"})
+        plant.api.drop(GRANTS, "debug")
+        grant(plant, namespace="staging")
+        await plant.until(lambda: holders(plant, PLACE._replace(namespace="staging")) == {"person0"})
+        await plant.until(lambda: holders(plant) is None)

@@ -43,7 +43,7 @@ def grant(plant: Plant, *, hours: float = 2, metadata: dict[str, Any] | None = N
     }
     body = {key: value for key, value in body.items() if value is not None}
     named = {"name": "debug", "creationTimestamp": plant.now.isoformat(), **(metadata or {})}
-    plant.api.put(GRANTS, {"metadata": named, "spec": body})
+    plant.api.put(GRANTS, {"metadata": named, "spec": body, "status": plant.status(GRANTS, "debug") or None})
 
 
 def holders(plant: Plant, place: Place = PLACE) -> set[str] | None:
@@ -59,6 +59,7 @@ def again(plant: Plant) -> Plant:
     """Another operator on the same cluster, at the same time."""
     other = Plant()
     other.api.objects, other.api._versions = plant.api.objects, plant.api._versions
+    other.api._uids = plant.api._uids
     other.now = plant.now
     return other
 

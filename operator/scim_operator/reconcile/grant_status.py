@@ -22,8 +22,10 @@ def grant_status(
     """`known`: the status so far, which remembers since when, and whom the grant means."""
     grant = world.grants.get(name)
     if grant is None:
-        wrong = world.grants.invalid.get(name, "")
-        return Told({}, [Problem("Stalled", "InvalidSpec", wrong)], "", "Invalid")
+        wrong = f"{world.grants.invalid.get(name, '')}; nothing is granted: make another AccessGrant"
+        # The id is found once, and what it did is history.
+        kept = {field: known.get(field) for field in ("id", "who", "since", "ended")}
+        return Told(kept, [Problem("Stalled", "InvalidSpec", wrong)], "", "Invalid")
     standing = outcomes.of(grant.place).subjects
     names = sorted(subject for _, subject in standing)
     over = grant.is_over(world.now())

@@ -67,13 +67,6 @@ class TimedGrants:
             return None
         return grant if grant.place == place else None
 
-    def is_over(self, name: str) -> bool:
-        """True when a grant has ended or is gone."""
-        grant = self._grants.get(name)
-        if grant is None:
-            return name not in self.invalid
-        return grant.is_over(self._now())
-
     def places(self) -> set[Place]:
         """Where any grant gives its role, or did."""
         return {grant.place for grant in self._grants.values()}

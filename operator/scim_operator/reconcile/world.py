@@ -153,16 +153,18 @@ class World:
 
     def at_once(self, place: Place, who: Who) -> bool:
         """True when nothing may keep somebody at a place for a moment longer: they are locked, or the place
-        is of an AccessGrant that has ended or is gone.
+        is of an AccessGrant that gives it nothing any more.
         """
         return (who[0] == "User" and self.locks.denies(who[1])) or self.is_over(place)
 
     def is_over(self, place: Place) -> bool:
-        """True for a place of an AccessGrant that has ended or is gone; not while nobody knows of any."""
+        """True for a place of an AccessGrant that has ended or is gone, is another one now, can't be read or
+        would last for too long; not while nobody knows of any.
+        """
         if not place.grant or GRANTS in self.unlisted:
             return False
-        lost = self.grants.get(place.grant) is None and self.is_unrestored(GRANTS)
-        return not lost and self.grants.is_over(place.grant)
+        lost = self.grants.objects.get(place.grant) is None and self.is_unrestored(GRANTS)
+        return not lost and self.grants.at(place) is None
 
     def is_unrestored(self, resource: Resource) -> bool:
         """True while a directory is frozen since a kind was gone: of its objects some may yet come back."""
