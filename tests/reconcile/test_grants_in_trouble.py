@@ -6,13 +6,17 @@ import asyncio
 
 import pytest
 
+from scim_operator.access.bindings import binding_name
 from scim_operator.directory.directories import DIRECTORIES
+from scim_operator.directory.records import GROUPS
 from scim_operator.kube.resources import NAMESPACES
 from scim_operator.reconcile.resources import GRANTS, HOLDS
 from tests.reconcile.plant import Plant
 from tests.reconcile.test_timed import PLACE, again, grant, holders, plant, ready
+from tests.reconcile.worlds import UNGUARDED, group
 
 __all__ = ["plant"]
+UID = "scim-operator.io/grant-uid"
 NOBODY_GOES = {"guard": {"maxRemovals": 0}}
 
 
@@ -82,3 +86,62 @@ async def test_the_place_of_a_former_one_of_that_name_is_over(plant: Plant) -> N
         grant(plant, namespace="staging")
         await plant.until(lambda: holders(plant, PLACE._replace(namespace="staging")) == {"person0"})
         await plant.until(lambda: holders(plant) is None)
+
+
+def replace(plant: Plant) -> None:
+    """For another person under the same name, as `kubectl replace --force` does it, with a guard that keeps
+    everybody and a reason to."""
+    plant.put(GROUPS, "g", spec=group("k8s-red-edit", [1]))
+    plant.api.drop(GRANTS, "debug")
+    grant(plant, userName="person1")
+
+
+FROZEN = {"reason": "LedgerLost", "message": "it was wiped", "since": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("up", [True, False])
+async def test_a_replaced_one_gives_nothing_to_whom_the_former_meant(
+    plant: Plant, up: bool, frozen: bool
+) -> None:
+    plant.put(DIRECTORIES, "entra", spec=NOBODY_GOES)
+    async with plant.running():
+        grant(plant)
+        await plant.until(lambda: holders(plant) == {"person0"})
+        await plant.until(lambda: plant.subjects() == {"person0", "person1"})
+        if frozen:
+            status = {**plant.status(HOLDS, "entra"), "frozen": FROZEN}
+            plant.put(HOLDS, "entra", spec={}, status=status)
+        if up:
+            replace(plant)
+            await plant.until(lambda: holders(plant) == {"person1"})
+            return
+    replace(plant)
+    other = again(plant)
+    async with other.running():
+        await other.until(lambda: other.reconciler.overdue == 0)
+        assert holders(other) != {"person0"}
+        await other.until(lambda: holders(other) == {"person1"})
+        await other.until(lambda: other.status(HOLDS, "entra").get("waiting") == 1)
+        assert other.subjects() == {"person0", "person1"}, "that is the guard's"
+
+
+async def test_a_binding_that_tells_no_grant_is_the_living_ones(plant: Plant) -> None:
+    """An older release wrote it: nobody is put out by the upgrade, and it tells afterwards."""
+    async with plant.running():
+        grant(plant)
+        await plant.until(lambda: holders(plant) == {"person0"})
+    name = binding_name(PLACE)
+    binding = plant.api.objects["rolebindings", "prod", name]
+    assert (
+        binding["metadata"]["labels"].pop(UID)
+        == plant.api.objects["accessgrants", "", "debug"]["metadata"]["uid"]
+    )
+    plant.put(DIRECTORIES, "entra", spec={**UNGUARDED, "access": "Hold"})
+    other = again(plant)
+    async with other.running():
+        await other.until(
+            lambda: UID in other.api.objects["rolebindings", "prod", name]["metadata"]["labels"]
+        )
+        assert holders(other) == {"person0"}
+    assert ("delete", "rolebindings", name) not in other.api.writes

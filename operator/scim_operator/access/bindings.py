@@ -18,6 +18,7 @@ from scim_operator.access.places import Place
 from scim_operator.api.kinds import (
     DIRECTORY_LABEL,
     GRANT_LABEL,
+    GRANT_UID_LABEL,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     POLICY_LABEL,
@@ -188,6 +189,19 @@ def shards_label(binding: Mapping[str, Any]) -> int:
     value = (binding["metadata"].get("labels") or {}).get(SHARDS_LABEL, "")
     count = int(value) if re.fullmatch(r"[0-9]{1,4}", value) else 1
     return count if 0 < count <= MOST_SHARDS and count.bit_count() == 1 else 1
+
+
+def grant_uid(binding: Mapping[str, Any]) -> str:
+    """Of which AccessGrant it is: another one of the same name has another uid. Empty: nobody knows."""
+    return str((binding["metadata"].get("labels") or {}).get(GRANT_UID_LABEL, ""))
+
+
+def of_grant(binding: Object, uid: str) -> Object:
+    """Marked as that AccessGrant's; as it is where the uid is empty."""
+    if not uid:
+        return binding
+    metadata = binding["metadata"]
+    return {**binding, "metadata": {**metadata, "labels": {**metadata["labels"], GRANT_UID_LABEL: uid}}}
 
 
 def is_as_wanted(

@@ -23,9 +23,11 @@ from scim_operator.access.bindings import (
     content,
     desired_binding,
     gives,
+    grant_uid,
     is_as_wanted,
     is_ours,
     merged,
+    of_grant,
     stamped,
 )
 from scim_operator.access.places import Place
@@ -184,6 +186,7 @@ class Applier:
             SKIPPED.labels(_resource(place).plural).inc()
             return None
         desired = desired_binding(place, work.directory, subjects, shard=shard, shards=work.shards)
+        desired = of_grant(desired, self._world.grants.uid(place))
         try:
             if actual is None:
                 return await self._create(place, stamped(desired, work.request))
@@ -197,7 +200,9 @@ class Applier:
     def _is_as_wanted(self, work: _Work, actual: Mapping[str, Any], subjects: frozenset[Who]) -> bool:
         place, name = work.place, actual["metadata"]["name"]
         held = self._world.bindings_of(place).derived(name, place.namespace, content)
-        return held is not None and is_as_wanted(actual, held, place, work.directory, subjects, work.shards)
+        if held is None or not is_as_wanted(actual, held, place, work.directory, subjects, work.shards):
+            return False
+        return not place.grant or grant_uid(actual) == self._world.grants.uid(place)
 
     async def _create(self, place: Place, desired: Object) -> Problem | None:
         try:

@@ -25,8 +25,12 @@ def places_of_name(world: World, name: str) -> set[Place]:
 
 def overdue(world: World) -> set[Place]:
     """The places where somebody stands who must be out before anything else is done."""
-    bound = map(own_place, chain(world.role_bindings, world.cluster_role_bindings))
-    ended = {place for place in bound if place is not None and world.is_over(place)}
+    bound = ((own_place(item), item) for item in chain(world.role_bindings, world.cluster_role_bindings))
+    ended = {
+        place
+        for place, item in bound
+        if place is not None and (world.is_over(place) or world.is_former(place, item))
+    }
     return ended.union(*(standing_at(world, name) for name in world.locks.names()))
 
 

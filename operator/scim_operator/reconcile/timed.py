@@ -67,6 +67,11 @@ class TimedGrants:
             return None
         return grant if grant.place == place else None
 
+    def uid(self, place: Place) -> str:
+        """That of the grant that gives a place its role now; empty when none does."""
+        obj = self.objects.get(place.grant) if self.at(place) is not None else None
+        return str(obj["metadata"]["uid"]) if obj is not None else ""
+
     def places(self) -> set[Place]:
         """Where any grant gives its role, or did."""
         return {grant.place for grant in self._grants.values()}

@@ -20,6 +20,7 @@ from scim_operator.access.bindings import (
     binding_name,
     content,
     gives,
+    grant_uid,
     own_place,
     shard_of,
     shards_label,
@@ -152,10 +153,26 @@ class World:
         return places.union(*(self.routes.of_group(group) for group in groups))
 
     def at_once(self, place: Place, who: Who) -> bool:
-        """True when nothing may keep somebody at a place for a moment longer: they are locked, or the place
-        is of an AccessGrant that gives it nothing any more.
+        """True when nothing may keep somebody at a place for a moment longer: they are locked, or were given
+        it by an AccessGrant that gives it nothing any more, or by a former one of its name.
         """
-        return (who[0] == "User" and self.locks.denies(who[1])) or self.is_over(place)
+        return (
+            (who[0] == "User" and self.locks.denies(who[1]))
+            or self.is_over(place)
+            or (bool(place.grant) and self._is_left_over(place, who))
+        )
+
+    def _is_left_over(self, place: Place, who: Who) -> bool:
+        held = self.held(place)
+        former = (shard for shard, item in self.bindings(place).items() if self.is_former(place, item))
+        return any(shard in held and who in held[shard].standing for shard in former)
+
+    def is_former(self, place: Place, binding: Mapping[str, Any]) -> bool:
+        """True for the binding of an AccessGrant that was replaced by another one of its name. A binding that
+        doesn't tell, written by an older release, counts as the living one's.
+        """
+        written, living = grant_uid(binding), self.grants.uid(place) if place.grant else ""
+        return bool(written and living) and written != living
 
     def is_over(self, place: Place) -> bool:
         """True for a place of an AccessGrant that has ended or is gone, is another one now, can't be read or
