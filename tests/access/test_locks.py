@@ -39,29 +39,32 @@ NEVER, BEFORE, AT = None, seconds_at(END) - 0.001, seconds_at(END)
 
 
 @pytest.mark.parametrize(
-    ("subject", "called", "until", "now", "denied"),
+    ("names", "called", "until", "now", "denied"),
     [
-        ("ada", None, NEVER, AT, {"ada"}),
-        ("ada", "ada", NEVER, AT, {"ada"}),
-        # Renamed: both names.
-        ("ada", "lovelace", NEVER, AT, {"ada", "lovelace"}),
+        (("ada",), "", NEVER, AT, {"ada"}),
+        (("ada",), "ada", NEVER, AT, {"ada"}),
+        # Renamed: both names, and those in between.
+        (("ada",), "lovelace", NEVER, AT, {"ada", "lovelace"}),
+        (("ada", "byron"), "lovelace", NEVER, AT, {"ada", "byron", "lovelace"}),
         # Not found yet, or without a name in bindings.
-        ("", None, NEVER, AT, set()),
-        ("", "lovelace", NEVER, AT, {"lovelace"}),
-        ("ada", "lovelace", END, BEFORE, {"ada", "lovelace"}),
-        ("ada", "lovelace", END, AT, set()),
+        ((), "", NEVER, AT, set()),
+        ((), "lovelace", NEVER, AT, {"lovelace"}),
+        (("ada",), "lovelace", END, BEFORE, {"ada", "lovelace"}),
+        (("ada",), "lovelace", END, AT, set()),
     ],
 )
-def test_denied(subject: str, called: str | None, until: str | None, now: float, denied: set[str]) -> None:
-    made = spec(subject="ada", **({"until": until} if until else {}))
-    assert Lock("laptop", made, subject, "id").denied(called, now) == denied
+def test_denied(names: tuple[str, ...], called: str, until: str | None, now: float, denied: set[str]) -> None:
+    made = Lock("laptop", spec(subject="ada", **({"until": until} if until else {})), names, "id")
+    found = made.meaning("id", called)
+    assert found.denied(now) == denied
+    assert found.names[:1] == (names or (called,) if called else names)[:1], "the first one stays"
 
 
 def test_words_name_what_to_type() -> None:
-    message = told(Lock("laptop", spec(subject="ada"), "ada")).message
+    message = told(Lock("laptop", spec(subject="ada"), ("ada",))).message
     assert "lost laptop" in message and "kubectl delete accesslock laptop" in message
     assert "until it is deleted" in message
-    assert END in told(Lock("laptop", spec(subject="ada", until=END), "ada")).message
+    assert END in told(Lock("laptop", spec(subject="ada", until=END), ("ada",))).message
 
 
 def test_lists_are_cut() -> None:

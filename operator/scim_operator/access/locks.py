@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scim_operator.access.problems import Problem, quoted
 from scim_operator.api.lock import LockSpec
@@ -21,23 +21,34 @@ def seconds_at(moment: str | None) -> float:
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock as far as it is known. `subject`: the name in bindings that it denies, `person`: the SCIM id of
-    whom its userName meant; empty while nobody was found.
+    """A lock as far as it is known. `names`: those in bindings that it denies, in the order they were found;
+    `person`: the SCIM id of whom its userName meant. Both are empty while nobody was found.
     """
 
     name: str
     spec: LockSpec
-    subject: str = ""
+    names: tuple[str, ...] = ()
     person: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The name that was found first; empty while there is none."""
+        return self.names[0] if self.names else ""
 
     @property
     def end(self) -> float:
         """When it ends, in seconds since 1970."""
         return seconds_at(self.spec.until)
 
-    def denied(self, called: str | None, now: float) -> frozenset[str]:
-        """The names it denies at a time. `called`: what the person it meant is called then, if anything."""
-        return frozenset({self.subject, called or ""} - {""}) if now < self.end else frozenset()
+    def meaning(self, person: str, called: str) -> Lock:
+        """With whom it means, and what they are called now, if anything: no name is ever let go."""
+        return replace(
+            self, person=person, names=tuple(dict.fromkeys((*self.names, *([called] if called else []))))
+        )
+
+    def denied(self, now: float) -> frozenset[str]:
+        """The names it denies at a time."""
+        return frozenset(self.names) if now < self.end else frozenset()
 
 
 def told(lock: Lock) -> Problem:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from scim_operator.api.base import ApiModel, Moment, ObjectName, Status, found_once, rule, rules
 
 MOST_REMOVED_SHOWN = 50
+MOST_NAMES_KEPT = 100
 
 
 class LockSpec(ApiModel):
@@ -81,9 +82,21 @@ class LockStatus(Status):
     subject: str | None = Field(
         None, description="The name in bindings that is locked. Found once, it never changes."
     )
+    later_subjects: Annotated[
+        list[str] | None,
+        Field(
+            None,
+            max_length=MOST_NAMES_KEPT,
+            description=(
+                "The names that the person has had since, which are locked too and stay so: the last "
+                f"{MOST_NAMES_KEPT}."
+            ),
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ]
     id: str | None = Field(
         None,
-        description="The SCIM id of the person that userName meant: what they are called now is locked too.",
+        description="The SCIM id of the person that userName meant: their later names are locked too.",
     )
     removed_total: int | None = Field(None, description="Out of how many places somebody was taken.")
     removed: Annotated[

@@ -10,7 +10,7 @@ from scim_operator.access.places import Place
 from scim_operator.access.plan import directory_missing
 from scim_operator.access.problems import Problem, quoted
 from scim_operator.access.subjects import Refused
-from scim_operator.api.lock import MOST_REMOVED_SHOWN
+from scim_operator.api.lock import MOST_NAMES_KEPT, MOST_REMOVED_SHOWN
 from scim_operator.reconcile.granted import place_fields, place_named
 from scim_operator.reconcile.standing import standing_at
 from scim_operator.reconcile.world import World
@@ -38,6 +38,7 @@ def lock_status(name: str, world: World, known: Mapping[str, Any]) -> Told:
     total = max(int(known.get("removedTotal") or 0), len(places))
     fields = {
         "subject": known.get("subject") or lock.subject or None,
+        "laterSubjects": list(lock.names[1:][-MOST_NAMES_KEPT:]) or None,
         "id": known.get("id") or lock.person or None,
         "removedTotal": total,
         "removed": [place_fields(place) for place in places[:MOST_REMOVED_SHOWN]] or None,
@@ -59,10 +60,11 @@ def _problems(lock: Lock, world: World) -> Iterator[Problem]:
         yield Problem("Stalled", "InvalidSpec", f"{wrong}; the name it had goes on to be locked")
     if lock.end <= world.now():
         return
-    if lock.spec.directory and world.directories.get(lock.spec.directory) is None:
-        yield directory_missing(lock.spec.directory)
-    elif not lock.subject:
-        yield from _not_found(lock, world)
+    if not lock.subject and lock.spec.directory:
+        if world.directories.get(lock.spec.directory) is None:
+            yield directory_missing(lock.spec.directory)
+        else:
+            yield from _not_found(lock, world)
     names = sorted(world.locks.denied_by(lock.name))
     if where := sorted({_shown(place) for name in names for place in standing_at(world, name)}):
         yield still_standing(where)

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Locks:
-    """`called`: how somebody is named in bindings; `now`: seconds since 1970.
+    """`called`: how somebody is named in bindings, or was last; `now`: seconds since 1970.
 
     What changes them returns the names that got or lost a lock by it.
     """
@@ -40,8 +40,8 @@ class Locks:
         # What each lock denies, and which locks deny a name.
         self._denied: dict[str, frozenset[str]] = {}
         self._by: dict[str, set[str]] = defaultdict(set)
-        # (uid of the lock, subject, person): whom it meant, until its status tells.
-        self._found: dict[str, tuple[str, str, str]] = {}
+        # uid of the lock, and the lock: whom it meant, until its status tells.
+        self._found: dict[str, tuple[str, Lock]] = {}
         self._removed: dict[str, set[Place]] = defaultdict(set)
 
     # --- questions -----------------------------------------------------------------------------------------
@@ -97,11 +97,12 @@ class Locks:
         if obj is None:
             self._removed.pop(name, None)
             return self._deny(name, frozenset())
-        if status.get("subject") or status.get("id"):
-            self._found[name] = uid, status.get("subject", ""), status.get("id", "")
-        _, subject, person = self._found.get(name, (uid, "", ""))
+        _, found = self._found.get(name, (uid, None))
         spec = self._read(name, obj["spec"], known)
-        self._locks[name] = Lock(name, spec, spec.subject or subject, person)
+        told = (spec.subject, status.get("subject"), *(status.get("laterSubjects") or ()))
+        names = dict.fromkeys((*(name for name in told if name), *(found.names if found else ())))
+        person = found.person if found and found.person else status.get("id", "")
+        self._locks[name] = Lock(name, spec, tuple(names), person)
         worded_anew = self.denied_by(name) if known is not None and known.spec != spec else frozenset()
         return self._look_again(name) | worded_anew
 
@@ -139,27 +140,27 @@ class Locks:
             return LockSpec.model_construct(reason=str(spec.get("reason")), until=None, **named)
 
     def _look_again(self, name: str) -> set[str]:
-        lock = self._locks[name] = self._resolved(self._locks[name])
-        person = self._index.get(lock.spec.directory or "", USER.name, lock.person) if lock.person else None
-        called = self._called(person) if person is not None else None
-        return self._deny(name, lock.denied(called if isinstance(called, str) else None, self._now()))
+        lock = self._resolved(self._locks[name])
+        if lock is not self._locks[name] and (obj := self.objects.get(name)) is not None:
+            self._found[name] = obj["metadata"]["uid"], lock
+        self._locks[name] = lock
+        return self._deny(name, lock.denied(self._now()))
 
     def _resolved(self, lock: Lock) -> Lock:
-        """With whom it means, which is found out once."""
+        """With whom it means, which is found out once, and what they are called now."""
         spec = lock.spec
-        if lock.subject or not spec.user_name or not spec.directory:
+        if not spec.user_name or not spec.directory:
             return lock
-        person = lock.person or min(
-            self._index.holders(spec.directory, USER.name, "userName", spec.user_name), default=""
-        )
+        person = lock.person
+        if not person and not lock.names:
+            person = min(
+                self._index.holders(spec.directory, USER.name, "userName", spec.user_name), default=""
+            )
         user = self._index.get(spec.directory, USER.name, person) if person else None
         if user is None:
             return lock
         called = self._called(user)
-        subject = called if isinstance(called, str) else ""
-        if (obj := self.objects.get(lock.name)) is not None:
-            self._found[lock.name] = obj["metadata"]["uid"], subject, person
-        return Lock(lock.name, spec, subject, person)
+        return lock.meaning(person, called if isinstance(called, str) else "")
 
     def _deny(self, name: str, denied: frozenset[str]) -> set[str]:
         before = self._denied.pop(name, frozenset())

@@ -40,6 +40,7 @@ from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record, Revision
 from scim_operator.kube.cache import Cache, content_only, metadata_only
 from scim_operator.kube.resources import Resource
+from scim_operator.reconcile.last_names import LastNames
 from scim_operator.reconcile.limits import Limits
 from scim_operator.reconcile.locks import Locks
 from scim_operator.reconcile.looking_on import directory_of, kind_in, looked_on
@@ -78,7 +79,8 @@ class World:
         self.people = People(index)
         self.weights = Weights(self.naming, self.people)
         self.rosters = Rosters(index, self.people, self.subject)
-        self.locks = Locks(index, self.subject, now)
+        self.holds = Cache()
+        self.locks = Locks(index, LastNames(self.naming, self.holds).name, now)
         self.grants = TimedGrants(index, self.people, self.rosters, self.subject, settings.longest_grant, now)
         self.policies = Cache()
         self.namespaces = Cache(metadata_only)
@@ -92,7 +94,6 @@ class World:
         # Whether places would have bindings: where a rehearsal has come to something.
         self.rehearsed: dict[Place, bool] = {}
         self.limits = self._limits()
-        self.holds = Cache()
         # The kinds of our own of which objects vanished; perhaps because their CRD is going.
         self.vanished: set[Resource] = set()
         self.templates = Cache()
