@@ -10,7 +10,7 @@ import pytest
 from scim_operator.access.bindings import binding_name, desired_binding, own_place
 from scim_operator.access.locks import seconds_at
 from scim_operator.access.places import Place
-from scim_operator.access.timed import TimedGrant, nobody_active, not_found, too_long
+from scim_operator.access.timed import TimedGrant, held_back, nobody_active, not_found, too_long
 from scim_operator.api.grant import TimedGrantSpec
 
 END = "2026-11-26T20:00:00Z"
@@ -99,3 +99,4 @@ def test_words_say_what_to_do() -> None:
     assert not_found(group).condition == "SubjectMissing"
     assert not_found(group, 2).condition == "Ambiguous"
     assert "if they come back" in nobody_active("ada").message
+    assert "'ada', 'bob', 'c', 'd', 'e' and 1 more" in held_back([*("ada", "bob"), *"cdef"], "entra").message

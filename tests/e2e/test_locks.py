@@ -64,6 +64,7 @@ def test_out_at_once_and_past_rename_and_return(
     late = hire(entra, f"{name}-c")
     entra.add_members(name, [late, locked])
     becomes(lambda: cluster.can_list_pods(late, name), 200)
+    becomes(lambda: status(cluster, "accesslock", name).get("laterSubjects"), [alias])
     assert [cluster.can_list_pods(person, name) for person in (locked, alias)] == [403, 403]
 
     unlock(cluster, name)

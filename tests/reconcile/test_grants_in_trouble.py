@@ -9,7 +9,8 @@ import pytest
 from scim_operator.access.bindings import binding_name
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS
-from scim_operator.kube.resources import NAMESPACES
+from scim_operator.kube.errors import ApiError
+from scim_operator.kube.resources import CRDS, NAMESPACES
 from scim_operator.reconcile.resources import GRANTS, HOLDS
 from tests.reconcile.plant import Plant
 from tests.reconcile.test_timed import PLACE, again, grant, holders, plant, ready
@@ -145,3 +146,38 @@ async def test_a_binding_that_tells_no_grant_is_the_living_ones(plant: Plant) ->
         )
         assert holders(other) == {"person0"}
     assert ("delete", "rolebindings", name) not in other.api.writes
+
+
+async def test_one_that_gives_nothing_on_hold_says_so(plant: Plant) -> None:
+    plant.put(DIRECTORIES, "entra", spec={**UNGUARDED, "access": "Hold"})
+    grant(plant)
+    async with plant.running():
+        await plant.until(lambda: ready(plant) == ("False", "AccessOnHold"))
+        assert holders(plant) is None
+
+
+async def test_one_that_gives_nothing_to_somebody_held_says_so(plant: Plant) -> None:
+    """Who is to lose something comes nowhere else until that is approved."""
+    plant.put(DIRECTORIES, "entra", spec=NOBODY_GOES)
+    async with plant.running():
+        await plant.until(lambda: plant.subjects() == {"person0", "person1"})
+        plant.put(GROUPS, "g", spec=group("k8s-red-edit", [1]))
+        await plant.until(lambda: plant.status(HOLDS, "entra").get("waiting") == 1)
+        grant(plant)
+        await plant.until(lambda: ready(plant) == ("False", "GuardTripped"))
+        message = plant.condition(GRANTS, "debug")["message"]
+        assert "not given yet to 'person0'" in message and "kubectl describe removalhold entra" in message
+        assert holders(plant) is None
+        await plant.approve()
+        await plant.until(lambda: holders(plant) == {"person0"})
+        await plant.until(lambda: ready(plant) == ("True", "Active"))
+
+
+async def test_one_that_gives_nothing_without_the_kind_of_locks_says_so(plant: Plant) -> None:
+    plant.api.drop(CRDS, "accesslocks.scim-operator.io")
+    plant.api.refuse["list", "accesslocks"] = ApiError(404, "NotFound", "page not found")
+    grant(plant)
+    async with plant.running():
+        await plant.until(lambda: ready(plant) == ("False", "Frozen"))
+        assert "scim-operator crds apply" in plant.condition(GRANTS, "debug")["message"]
+        assert holders(plant) is None

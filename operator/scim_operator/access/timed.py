@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scim_operator.access.locks import seconds_at
 from scim_operator.access.places import Place
 from scim_operator.access.problems import Problem, quoted
 from scim_operator.api.grant import TimedGrantSpec
+
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,36 @@ def nobody_active(who: str) -> Problem:
         f"{who}: nobody who is active and unlocked, so nobody has the role; if they come back, so does it"
     )
     return Problem("NobodyActive", "NobodyActive", message)
+
+
+def held_back(names: Sequence[str], directory: str) -> Problem:
+    """People who are to have the role wait for the guard, which keeps something else of theirs."""
+    message = (
+        f"{_waiting(names)}: the guard of ScimDirectory {directory!r} holds something of theirs, and until "
+        "somebody approves that, they come nowhere else; what waits, and what to type: "
+        f"kubectl describe removalhold {directory}"
+    )
+    return Problem("GuardTripped", "Held", message)
+
+
+def locks_unknown(names: Sequence[str]) -> Problem:
+    """The kind of AccessLocks isn't there."""
+    message = (
+        f"{_waiting(names)}: the API server doesn't know AccessLocks, so nobody knows who is locked, and "
+        "nobody comes anywhere; to go on: scim-operator crds apply"
+    )
+    return Problem("Frozen", "InputMissing", message)
+
+
+def not_given_yet(names: Sequence[str]) -> Problem:
+    """For another reason."""
+    message = f"{_waiting(names)}; it is tried again, and the operator's log says what keeps it from them"
+    return Problem("Stalled", "NotGivenYet", message)
+
+
+def _waiting(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"not given yet to {', '.join(map(quoted, names[:_SHOWN]))}{more}"
 
 
 def _hours(seconds: float) -> str:

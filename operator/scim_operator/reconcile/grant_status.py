@@ -8,10 +8,19 @@ from typing import Any
 from scim_operator.access.plan import directory_missing
 from scim_operator.access.problems import Problem, quoted
 from scim_operator.access.subjects import Refused
-from scim_operator.access.timed import TimedGrant, nobody_active, not_found, too_long
+from scim_operator.access.timed import (
+    TimedGrant,
+    held_back,
+    locks_unknown,
+    nobody_active,
+    not_found,
+    not_given_yet,
+    too_long,
+)
 from scim_operator.api.grant import MOST_SUBJECTS_SHOWN
 from scim_operator.reconcile.lock_status import Told
 from scim_operator.reconcile.outcomes import Outcomes
+from scim_operator.reconcile.resources import LOCKS
 from scim_operator.reconcile.world import World
 from scim_operator.scim.schemas import USER
 
@@ -67,8 +76,25 @@ def _problems(grant: TimedGrant, world: World, outcomes: Outcomes, standing: lis
         yield not_found(grant.spec, len(world.grants.candidates(grant.spec)))
     elif refused := _refused(grant, world):
         yield Problem("SubjectRefused", refused.reason, refused.message)
-    elif not world.subjects_at(grant.place):
+    elif not (wanted := world.subjects_at(grant.place)):
         yield nobody_active(_who(grant, world) or "whom it meant is gone")
+    elif (absent := wanted.difference(standing)) and _was_tried(grant, outcomes):
+        yield _not_given(sorted(absent), grant.spec.directory, world)
+
+
+def _was_tried(grant: TimedGrant, outcomes: Outcomes) -> bool:
+    """True after a pass over its place that found nothing wrong."""
+    return grant.place in outcomes and not outcomes.of(grant.place).problems
+
+
+def _not_given(names: list[str], directory: str, world: World) -> Problem:
+    """Why people who are wanted don't stand there all the same."""
+    if LOCKS in world.unlisted:
+        return locks_unknown(names)
+    status = (world.holds.get(directory) or {}).get("status") or {}
+    if any(status.get(field) for field in ("waiting", "additionsWaiting", "frozen")):
+        return held_back(names, directory)
+    return not_given_yet(names)
 
 
 def _refused(grant: TimedGrant, world: World) -> Refused | None:
