@@ -171,6 +171,10 @@ async def test_policies_and_namespaces_decide_again(plant: Plant) -> None:
         await plant.until(lambda: is_held(plant))
         assert "'shop'" in plant.condition(GROUPS, "g", "RenameHeld")["message"]
         plant.put(NAMESPACES, "shop", labels={})
+        await asyncio.sleep(0.3)
+        assert goes_by(plant) == "k8s-red-edit", "what has the label tomorrow is the new name's as well"
+        plant.put(POLICIES, "both", spec=policy(FRONT, pattern="k8s-red-edit"))
+        plant.put(NAMESPACES, "shop", labels={"tier": "front"})
         await plant.until(lambda: goes_by(plant) == "front")
         await plant.until(lambda: not is_held(plant))
 

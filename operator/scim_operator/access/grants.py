@@ -9,8 +9,19 @@ from dataclasses import dataclass
 
 from scim_operator.access.misses import missed
 from scim_operator.access.patterns import AmbiguousError, capture_names, fill, match
-from scim_operator.access.places import LITERAL, Creation, Opened, Opening, Place, RoleKind, Settings, widest
+from scim_operator.access.places import (
+    LITERAL,
+    Creation,
+    Opened,
+    Opening,
+    Place,
+    RoleKind,
+    Selected,
+    Settings,
+    widest,
+)
 from scim_operator.access.problems import Problem, quoted
+from scim_operator.access.selectors import in_words
 from scim_operator.api.durations import seconds
 from scim_operator.api.policy import (
     Grant,
@@ -101,8 +112,11 @@ def _opened(
 ) -> Opened:
     places: dict[Place, Opening] = {}
     problems = []
+    selected = set()
     for grant in spec.grants:
         kind, role = _role(grant, captures)
+        if grant.namespaces is not None and grant.namespaces.selector is not None:
+            selected.add(Selected(kind, role, in_words(grant.namespaces.selector)))
         for target in _targets(grant, shown, captures, spec.where, settings, select):
             if isinstance(target, Problem):
                 problems.append(target)
@@ -110,7 +124,7 @@ def _opened(
             namespace, opening = target
             place = Place(policy, role, namespace, kind)
             places[place] = widest([opening, *([places[place]] if place in places else [])])
-    return Opened(True, tuple(places.items()), tuple(problems))
+    return Opened(True, tuple(places.items()), tuple(problems), selected=frozenset(selected))
 
 
 def _targets(

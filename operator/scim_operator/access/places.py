@@ -86,17 +86,27 @@ class Settings:
         return self.is_protected(namespace) and namespace not in self.literal
 
 
+class Selected(NamedTuple):
+    """A role in all namespaces that a selector, in words, selects."""
+
+    kind: RoleKind
+    role: str
+    selector: str
+
+
 @dataclass(frozen=True)
 class Opened:
     """What one group, or a policy's people, open under one policy.
 
-    `missed`: why a group isn't meant that is near to it, in words.
+    `missed`: why a group isn't meant that is near to it, in words. `selected`: the roles that are given by a
+    selector, in whatever namespaces.
     """
 
     matched: bool = False
     places: tuple[tuple[Place, Opening], ...] = ()
     problems: tuple[Problem, ...] = ()
     missed: str = ""
+    selected: frozenset[Selected] = frozenset()
 
 
 # What an author wrote out, not a capture.

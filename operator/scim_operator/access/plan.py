@@ -94,6 +94,13 @@ def plan(place: Place, facts: Facts) -> Plan:
     )
 
 
+def is_reached(place: Place, facts: Facts) -> bool:
+    """True when nothing about its namespace keeps people from a place that is opened."""
+    if facts.opening is None or place.cluster_wide:
+        return facts.opening is not None
+    return facts.namespace is not None and _namespace_refusal(place, facts.opening, facts) is None
+
+
 def _is_being_adopted(place: Place, facts: Facts) -> bool:
     """True while a namespace opens to the place only by becoming ours. Nobody keeps access by that."""
     opening, namespace = facts.opening, facts.namespace

@@ -15,6 +15,18 @@ def selects(selector: NamespaceSelector, labels: Mapping[str, str]) -> bool:
     return equal and all(_holds(expression, labels) for expression in selector.match_expressions)
 
 
+def in_words(selector: NamespaceSelector) -> str:
+    """A selector as kubectl takes it, the same for the same requirements."""
+    equal = [f"{key}={value}" for key, value in selector.match_labels.items()]
+    return ",".join(sorted([*equal, *map(_in_words, selector.match_expressions)]))
+
+
+def _in_words(expression: SelectorExpression) -> str:
+    if expression.operator in ("In", "NotIn"):
+        return f"{expression.key} {expression.operator.lower()} ({','.join(sorted(expression.values))})"
+    return expression.key if expression.operator == "Exists" else f"!{expression.key}"
+
+
 def _holds(expression: SelectorExpression, labels: Mapping[str, str]) -> bool:
     value = labels.get(expression.key)
     if expression.operator == "In":

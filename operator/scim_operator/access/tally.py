@@ -89,6 +89,10 @@ class Tally:
         number = self._open.get(key)
         return None if number is None else self.entries[number]
 
+    def lists(self, beginning: str) -> bool:
+        """True when an entry waits whose key begins so."""
+        return any(entry.key.startswith(beginning) for entry in self.waiting)
+
     def is_approved(self, key: str) -> bool:
         """True for an open entry in what was approved."""
         number = self._open.get(key)

@@ -65,10 +65,13 @@ def not_found(spec: TimedGrantSpec, several: int = 0) -> Problem:
             )
             return Problem("Ambiguous", "SeveralGroups", f"{message}: nothing is granted")
         what = f"no group {quoted(name)} is in directory {spec.directory!r}"
+        where = f" (a new name that waits is in: kubectl describe removalhold {spec.directory})"
     else:
         what = f"no user of directory {spec.directory!r} has the userName {quoted(spec.user_name or '')}"
+        where = ""
     message = (
         f"{what}: nothing is granted until they come; kubectl get scimusers,scimgroups shows who is there"
+        f"{where}"
     )
     return Problem("SubjectMissing", "NotFound", message)
 

@@ -16,6 +16,8 @@ from scim_operator.access.tally import Tally, key_of, who_key
 from scim_operator.reconcile.routes import GroupKey
 
 _NOBODY: frozenset[Who] = frozenset()
+# Of a key's 16 hex.
+_HALF = 8
 
 
 @dataclass(frozen=True)
@@ -92,4 +94,9 @@ class Additions:
 def rename_key(group: GroupKey, held: Held) -> str:
     """Of a new name in its directory's ledger: another name, or what it gives, is another question."""
     gains = (part for right in held.gains for part in right)
-    return key_of("rename", group[1], held.new, *gains)
+    return name_key(group, held.new) + key_of(*gains)[:_HALF]
+
+
+def name_key(group: GroupKey, name: str) -> str:
+    """How the key of a group's new name begins, whatever it gives."""
+    return key_of("rename", group[1], name)[:_HALF]

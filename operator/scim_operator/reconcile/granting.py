@@ -18,10 +18,13 @@ class Granting:
 
     def __init__(self, world: World) -> None:
         self._grants = world.grants
+        self._routes = world.routes
 
     def take_in(self, key: Key) -> Concerned:
         """A grant is new, changed or gone."""
-        return Concerned(self._grants.take_in(key[1]), {Subject(GRANTS, key[1])})
+        # Whoever waits for a group of some name is what that name gives.
+        renamed = set(self._routes.renamed)
+        return Concerned(self._grants.take_in(key[1]), {Subject(GRANTS, key[1])}, renamed=renamed)
 
     def changed(self, record: Record) -> Concerned:
         """A person or group is new, changed or gone."""

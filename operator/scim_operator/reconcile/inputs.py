@@ -365,8 +365,8 @@ class Inputs:
         routes = self._world.routes
         before = routes.in_namespace(key[1])
         openers = {group for place in before for group in routes.openers(place)}
-        # What a name that waits would give is a matter of selectors too.
-        renamed = set(routes.renamed if routes.labels_of(key[1]) != labels else ())
+        # What a name gives is a matter of selectors, and of whose a namespace is.
+        renamed = set(routes.renamed)
         places = self._world.limits.around(lambda: routes.set_namespace(key[1], labels))
         places |= self._world.grants.places_in(key[1])
         if before == routes.in_namespace(key[1]):

@@ -18,7 +18,7 @@ from scim_operator.kube.cache import Object
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.absence import Absence
-from scim_operator.reconcile.additions import rename_key
+from scim_operator.reconcile.additions import name_key, rename_key
 from scim_operator.reconcile.decisions import AT_ONCE, decide_on, in_parts, lingering
 from scim_operator.reconcile.freezing import cause_of
 from scim_operator.reconcile.guarded import Guarded, Step
@@ -166,6 +166,12 @@ class Keeper:
     def may_be_called(self, group: GroupKey, held: Held) -> bool:
         """Whether somebody approved that a group's access goes by a name that gives it more."""
         return self.guarded(group[0]).additions.is_approved(rename_key(group, held))
+
+    def is_listed(self, group: GroupKey, name: str) -> bool | None:
+        """Whether the ledger says that a group's new name waits, for whatever it was found to give; None: the
+        ledger wasn't read yet."""
+        ledger, key = self.guarded(group[0]).ledger, name_key(group, name)
+        return None if ledger is None else ledger.additions.lists(key)
 
     def await_rename(self, group: GroupKey, held: Held | None) -> None:
         """A group's new name waits; None: it has none that does."""

@@ -23,6 +23,7 @@ from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.keeper import Keeper
 from scim_operator.reconcile.outcomes import Outcomes
+from scim_operator.reconcile.outlook import outlook_of
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.routes import GroupKey
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 _WORKERS = 2
 _GAINS_LOGGED = 10
+# While a kind is missing, or the ledger wasn't read yet.
+_LOOK_AGAIN_SECONDS = 0.2
 
 Saw = Callable[[Resource, str | None, Mapping[str, Any]], None]
 Mark = Callable[[Iterable[Subject]], None]
@@ -89,13 +92,25 @@ class Renames:
             return  # SCIM has just written more; its event makes it due again
         if self._world.directories.get(group.directory) is None:
             return  # nobody knows which names it protects; it makes them due again
-        decision = decide(names, partial(self._world.routes.rights, key))
+        known = names.granted_as in (None, names.display_name)
+        listed = False if known else await self._is_listed(key, names.display_name)
+        if listed is None:
+            self.queue.add_later(key, _LOOK_AGAIN_SECONDS)
+            return
+        before = self._outcomes.rename(key)
+        decision = decide(names, partial(outlook_of, self._world, key, names), before, listed)
         if isinstance(decision, Held) and not self._keeper.may_be_called(key, decision):
             self._conclude(key, group, decision)
             return
         if decision != "stays":
             await self._write(group, names.display_name)
         self._conclude(key, group, None)
+
+    async def _is_listed(self, key: GroupKey, name: str) -> bool | None:
+        """As the ledger says; None: nobody can decide now, the ledger or what a name gives isn't known."""
+        if self._world.vanished:
+            await self._keeper.absence.look()
+        return None if self._keeper.absence.missing else self._keeper.is_listed(key, name)
 
     async def _write(self, group: Record, name: str) -> None:
         metadata = {

@@ -16,7 +16,6 @@ from scim_operator.access.bindings import SubjectKind
 from scim_operator.access.grants import GroupNames, places_of_group, places_of_people
 from scim_operator.access.places import Opened, Opening, Place, Settings
 from scim_operator.access.problems import Problem
-from scim_operator.access.renames import Right, Rights
 from scim_operator.access.selectors import selects
 from scim_operator.api.policy import NamespaceSelector, PolicySpec
 
@@ -126,25 +125,20 @@ class Routes:
         names, spec = self._names.get(source), self._policies.get(policy)
         return names is None or spec is None or spec.groups is None or names.is_settled(spec.groups)
 
-    def rights(self, group: GroupKey, name: str) -> Rights:
-        """What a group would have if its access went by that name."""
+    def opened(self, policy: str, group: GroupKey) -> Opened:
+        """What a group opens under a policy."""
+        return self._of(policy, group)
+
+    def opened_by(self, group: GroupKey, name: str) -> Mapping[str, Opened]:
+        """Policy -> what a group would open if its access went by that name, where names are held."""
         known = self._names.get(group)
         if known is None:
             return {}
         named = GroupNames(name, known.external_id, name)
-        opened = {
+        return {
             policy: places_of_group(policy, spec, named, self._settings, self._select)
             for policy, spec in self._policies.items()
-            # What is only previewed is given to nobody, neither under the old name nor under the new one.
-            if spec.directory == group[0]
-            and spec.groups
-            and spec.groups.on_rename == "Hold"
-            and spec.enforcement == "Enforce"
-        }
-        return {
-            policy: frozenset(Right.of(place) for place, _ in found.places)
-            for policy, found in opened.items()
-            if found.places
+            if spec.directory == group[0] and spec.groups and spec.groups.on_rename == "Hold"
         }
 
     def of_policy(self, name: str) -> set[Place]:

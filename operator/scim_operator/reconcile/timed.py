@@ -121,7 +121,7 @@ class TimedGrants:
         return min((self._grants[name].end for name in self._live), default=math.inf)
 
     def candidates(self, spec: TimedGrantSpec) -> list[str]:
-        """The ids of those whom a grant may mean."""
+        """The ids of those whom a grant may mean. A group's displayName that waits for approval isn't one."""
         if spec.group is None:
             found = self._index.holders(spec.directory, USER.name, "userName", spec.user_name or "")
             return sorted(found)
@@ -132,7 +132,19 @@ class TimedGrants:
         name = spec.group.display_name or ""
         groups = self._index.holders(spec.directory, GROUP.name, "displayName", name)
         records = (self._index.get(spec.directory, GROUP.name, identifier) for identifier in groups)
-        return sorted(record.id for record in records if record is not None and record.label == name)
+        named = (record for record in records if record is not None and record.label == name)
+        return sorted(record.id for record in named if record.granted_as == name)
+
+    def waiting_for(self, directory: str, name: str) -> set[Place]:
+        """The places of the grants that wait for a group of that displayName."""
+        waiting = (grant for grant in self._in_directory(directory) if not grant.found)
+        return {
+            grant.place
+            for grant in waiting
+            if grant.spec.group is not None
+            and grant.spec.group.display_name == name
+            and not grant.is_over(self._now())
+        }
 
     # --- changes: each returns the grants that give something else by it ------------------------------------
 
