@@ -294,3 +294,16 @@ async def test_locked_one_is_out_where_the_mark_was_stripped_and_the_directory_i
         await settle(plant)
         plant.put(LOCKS, "now", spec={"subject": "person5", "reason": "lost laptop"})
         await plant.until(lambda: plant.subjects() == EVERYBODY - {"person5"})
+
+
+async def test_people_of_a_directory_that_isn_t_there_make_no_work() -> None:
+    plant = Plant.usual_one()
+    async with plant.running():
+        await plant.until(lambda: plant.subjects() == {"person0", "person1"})
+        plant.put(USERS, "u2-okta", spec=user(2, directory="okta"))
+        ledgers = plant.reconciler.queues["ledger"]
+        await plant.until(lambda: len(ledgers) == 0)
+        await asyncio.sleep(0.1)
+        assert len(ledgers) == 0
+        plant.put(DIRECTORIES, "okta", spec={})
+        await plant.until(lambda: plant.status(HOLDS, "okta").get("round") == 1)

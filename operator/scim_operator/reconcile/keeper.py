@@ -193,15 +193,16 @@ class Keeper:
         """Keep the ledgers up to date until cancelled."""
         failed = "a RemovalHold couldn't be brought up to date"
         try:
-            await serve(self.queue, lambda name: self._tend(self.guarded(name)), failed, _identity)
+            await serve(self.queue, self._tend, failed, _identity)
         finally:
             for task in self._taking:
                 task.cancel()
 
-    async def _tend(self, guarded: Guarded) -> None:
-        if self.is_over(guarded.directory):
-            self._known.pop(guarded.directory, None)
+    async def _tend(self, directory: str) -> None:
+        if self.is_over(directory):
+            self._known.pop(directory, None)
             return
+        guarded = self.guarded(directory)
         async with guarded.lock:
             await self.absence.look()
             ledger = await self._open(guarded)
