@@ -16,6 +16,8 @@ from scim_operator.access.places import Settings
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.metrics import DirectoryMetrics
+from scim_operator.directory.settler import Settler
+from scim_operator.directory.shards import GroupKey
 from scim_operator.directory.store import Store
 from scim_operator.directory.tokens import TOKEN_SELECTOR, Tokens
 from scim_operator.handlers import running
@@ -91,7 +93,16 @@ class Operator:
             now=_now,
             returned=self._begin_afresh,
         )
-        store = Store(client, self._index, self._directories, now=_now_milli, new_id=lambda: str(uuid4()))
+        self._intended: asyncio.Queue[GroupKey] = asyncio.Queue()
+        store = Store(
+            client,
+            self._index,
+            self._directories,
+            now=_now_milli,
+            new_id=lambda: str(uuid4()),
+            intended=self._intended.put_nowait,
+        )
+        self._settler = Settler(client, self._index, store.writer, store.turns, time.monotonic)
         scim = ScimApi(store, self._directories, self._tokens, external_url=options.external_url, now=_now)
         REGISTRY.register(DirectoryMetrics(self._index, self._directories, self._tokens))
         REGISTRY.register(ReconcileMetrics(world, statuses, self._reconciler.queues))
@@ -126,7 +137,8 @@ class Operator:
             on_listed=self._tokens.replace,
             on_event=self._tokens.event,
         )
-        self._tasks = [asyncio.create_task(tokens), asyncio.create_task(self._reconciler.run())]
+        parts = (tokens, self._reconciler.run(), self._settler.run(self._intended))
+        self._tasks = [asyncio.create_task(part) for part in parts]
         for task in self._tasks:
             task.add_done_callback(self._ended)
         # In place of kopf's, which would tell us only when its watches have ended.

@@ -43,6 +43,16 @@ SAMPLES: dict[str, dict[str, Any]] = {
             "members": [ID],
         }
     },
+    "scimgroupshards": {
+        "spec": {
+            "directory": "entra",
+            "group": ID,
+            "generation": 1,
+            "number": 0,
+            "members": [ID],
+            "meta": {"lastModified": "2026-01-01T00:00:00Z", "version": 0},
+        }
+    },
     "accesspolicies": {
         "spec": {
             "groups": {
@@ -113,6 +123,7 @@ KINDS = {
     "scimdirectories": "ScimDirectory",
     "scimusers": "ScimUser",
     "scimgroups": "ScimGroup",
+    "scimgroupshards": "ScimGroupShard",
     "accesspolicies": "AccessPolicy",
     "namespacetemplates": "NamespaceTemplate",
     "accesslocks": "AccessLock",

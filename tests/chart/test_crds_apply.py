@@ -22,8 +22,8 @@ from tests.installation import scim_operator
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 USERS = "/apis/scim-operator.io/v1alpha1/scimusers"
 KINDS = (
-    *("scimdirectories", "scimusers", "scimgroups", "accesspolicies", "namespacetemplates"),
-    *("accesslocks", "accessgrants", "removalholds"),
+    *("scimdirectories", "scimusers", "scimgroups", "scimgroupshards", "accesspolicies"),
+    *("namespacetemplates", "accesslocks", "accessgrants", "removalholds"),
 )
 NAMES = [f"{kind}.scim-operator.io" for kind in KINDS]
 ADMIN_OF_NOTHING = "nobody@crds.example.com"

@@ -110,6 +110,33 @@ def test_nobody_else_deletes_one_or_all(release: Release, stored: tuple[str, Obj
     assert release.cluster.request("GET", path).status == 200
 
 
+def test_shards_are_fenced_too(release: Release, stranger: str) -> None:
+    """They hold members of large groups."""
+    path, name = f"{BASE}/scimgroupshards", "chart-tests-sample"
+    assert release.cluster.request("POST", path, body=sample("scimgroupshards")).status == 201
+    one = f"{path}/{name}"
+
+    def deletes() -> int:
+        return release.cluster.request("DELETE", f"{one}?dryRun=All", token=stranger).status
+
+    try:
+        eventually(deletes, lambda status: status == 403, 10)
+        body = sample("scimgroupshards", "other")
+        refused(
+            release.cluster.request("POST", path, body=body, token=stranger), 'create ScimGroupShard "other"'
+        )
+        changed = release.cluster.request("GET", one).body
+        changed["spec"]["members"] = []
+        refused(
+            release.cluster.request("PUT", one, body=changed, token=stranger), f'edit ScimGroupShard "{name}"'
+        )
+        made = release.cluster.request("POST", path, body=body, token=release.operator_token())
+        assert made.status == 201
+        assert release.cluster.request("DELETE", f"{path}/other").status == 200
+    finally:
+        release.cluster.request("DELETE", one)
+
+
 def test_nobody_else_writes_status(release: Release, stored: tuple[str, Object], stranger: str) -> None:
     path, made = stored
     lie = {**made, "status": {"subject": "admin@example.com", "groups": 1, "members": 1}}

@@ -25,6 +25,7 @@ CLUSTER_RIGHTS = {
     ("scim-operator.io", "scimusers/status"): "patch",
     ("scim-operator.io", "scimgroups"): "get list watch create update patch delete",
     ("scim-operator.io", "scimgroups/status"): "patch",
+    ("scim-operator.io", "scimgroupshards"): "get list watch create update delete",
     ("scim-operator.io", "namespacetemplates"): "list watch",
     ("scim-operator.io", "accessgrants"): "list watch",
     ("scim-operator.io", "accessgrants/status"): "patch",
@@ -106,7 +107,7 @@ def test_cluster_rights_are_exactly_these(chart: Renderer) -> None:
     limited = [rule for rule in role["rules"] if "resourceNames" in rule]
     watched_over = [
         *("accessgrants", "accesslocks", "accesspolicies", "removalholds"),
-        *("scimdirectories", "scimgroups", "scimusers"),
+        *("scimdirectories", "scimgroups", "scimgroupshards", "scimusers"),
     ]
     assert limited == [
         {

@@ -8,8 +8,11 @@ from typing import Any, cast
 import pytest
 
 from scim_operator.directory.directories import DIRECTORIES, Directories
+from scim_operator.directory.feed import list_identities, take_in
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, RESOURCES, USERS, Record
+from scim_operator.directory.settler import Settler
+from scim_operator.directory.shards import SHARDS, GroupKey
 from scim_operator.directory.store import Store
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
@@ -33,10 +36,12 @@ class Provider:
     `store` is under test, `api` what it writes to.
     """
 
-    def __init__(self) -> None:
-        self.api = ApiServer()
-        self.index = Index(lambda: 0.0)
+    def __init__(self, api: ApiServer | None = None) -> None:
+        self.api = api or ApiServer()
+        self.clock = 0.0
+        self.index = Index(lambda: self.clock)
         self.directories = Directories()
+        self.intended: list[GroupKey] = []
         self._moments = itertools.count(1)
         self._ids = itertools.count(1)
         for name in ("entra", "okta"):
@@ -47,10 +52,21 @@ class Provider:
             self.directories,
             now=lambda: "2026-01-01T00:{:02}:{:02}Z".format(*divmod(next(self._moments), 60)),
             new_id=lambda: f"id-{next(self._ids)}",
+            intended=self.intended.append,
+        )
+        self.settler = Settler(
+            cast(KubeClient, self.api), self.index, self.store.writer, self.store.turns, lambda: self.clock
         )
         self.store.index.listed("User", [], "0")
         self.store.index.listed("Group", [], "0")
         self.api.writes.clear()
+
+    async def restarted(self) -> Provider:
+        """Another process on the same cluster, which has just listed everything."""
+        made = Provider(self.api)
+        made._moments, made._ids = self._moments, self._ids
+        take_in(made.index, await list_identities(cast(KubeClient, self.api)))
+        return made
 
     def directory(self, name: str, spec: Object) -> None:
         """Make or change a ScimDirectory."""
@@ -95,6 +111,8 @@ class Provider:
         for resource in (USERS, GROUPS):
             for obj in self.api.all(resource):
                 self.index.put(obj)
+        for obj in self.api.all(SHARDS):
+            self.index.put_shard(obj)
 
 
 def replace(path: str, value: Any) -> Object:

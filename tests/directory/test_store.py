@@ -326,5 +326,5 @@ async def test_locks_and_claims_are_not_kept(provider: Provider) -> None:
     await provider.patch(ada, replace("title", "Dr"))
     with pytest.raises(ScimError):
         await provider.user("ADA")
-    assert len(provider.store._locks) == 0
+    assert len(provider.store.turns) == 0
     assert provider.store._claims == set()

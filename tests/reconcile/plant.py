@@ -15,6 +15,7 @@ from scim_operator.access.places import Place
 from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.directory.shards import SHARDS
 from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
@@ -73,7 +74,7 @@ class Plant:
             now=lambda: self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             returned=lambda: None,  # these watches know every kind
         )
-        for kind in (USERS, GROUPS, POLICIES, DIRECTORIES, LOCKS, GRANTS):
+        for kind in (USERS, GROUPS, SHARDS, POLICIES, DIRECTORIES, LOCKS, GRANTS):
             self.put(CRDS, f"{kind.plural}.{kind.group}")
         self.api.watcher = self._hear
 
@@ -172,7 +173,7 @@ class Plant:
 
 
 _WATCHED = (
-    *(USERS, GROUPS, DIRECTORIES, POLICIES, TEMPLATES, LOCKS, GRANTS, NAMESPACES, CLUSTER_ROLES),
+    *(USERS, GROUPS, SHARDS, DIRECTORIES, POLICIES, TEMPLATES, LOCKS, GRANTS, NAMESPACES, CLUSTER_ROLES),
     *(USERS, GROUPS, DIRECTORIES, HOLDS, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES),
     *(*BINDINGS, *CONTENTS, *TEMPLATE_KINDS),
 )

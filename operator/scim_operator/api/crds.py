@@ -12,17 +12,17 @@ from pydantic import BaseModel
 
 from scim_operator.api.directory import ScimDirectory
 from scim_operator.api.grant import AccessGrant
-from scim_operator.api.identity import ScimGroup, ScimUser
+from scim_operator.api.identity import ScimGroup, ScimGroupShard, ScimUser
 from scim_operator.api.kinds import (
     ACCESS_GRANT,
     ACCESS_LOCK,
     ACCESS_POLICY,
-    CATEGORY,
     GROUP,
     NAMESPACE_TEMPLATE,
     REMOVAL_HOLD,
     SCIM_DIRECTORY,
     SCIM_GROUP,
+    SCIM_GROUP_SHARD,
     SCIM_USER,
     VERSION,
     Column,
@@ -37,6 +37,7 @@ MODELS: tuple[tuple[Kind, type[BaseModel]], ...] = (
     (SCIM_DIRECTORY, ScimDirectory),
     (SCIM_USER, ScimUser),
     (SCIM_GROUP, ScimGroup),
+    (SCIM_GROUP_SHARD, ScimGroupShard),
     (ACCESS_POLICY, AccessPolicy),
     (NAMESPACE_TEMPLATE, NamespaceTemplate),
     (ACCESS_LOCK, AccessLock),
@@ -64,7 +65,7 @@ def _crd(kind: Kind, model: type[BaseModel]) -> dict[str, Any]:
                 "plural": kind.plural,
                 "singular": kind.singular,
                 "shortNames": [kind.short],
-                "categories": [CATEGORY],
+                **({"categories": [kind.category]} if kind.category else {}),
             },
             "versions": [
                 {

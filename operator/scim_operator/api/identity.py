@@ -1,4 +1,4 @@
-"""ScimUser and ScimGroup: what the provider said, in spec; what we made of it, in status.
+"""ScimUser, ScimGroup and ScimGroupShard: what the provider said, in spec; what we made of it, in status.
 
 The attributes of RFC 7643 come from the engine's tables, so that the CRD knows what the engine knows. Only
 the operator writes spec; these models describe the YAML and are not parsed on the request path.
@@ -14,7 +14,12 @@ from scim_operator.api.base import ApiModel, ObjectName, Status, Timestamp, Uuid
 from scim_operator.scim.attributes import Attribute, ResourceType
 from scim_operator.scim.schemas import GROUP, USER
 
+# Of a group in one object. Above 2,000 they are spread over shards; a group written before that was so may
+# have as many as this.
 MAX_MEMBERS = 20_000
+# A delta over several shards that isn't carried out yet (rule 7 of the design).
+MAX_PENDING = 10_000
+MAX_SHARDS = 1_024
 MOST_GRANTS_SHOWN = 200
 
 
@@ -115,6 +120,25 @@ class ScimUser(ApiModel):
     status: UserStatus | None = None
 
 
+def _ids(**more: Any) -> Any:
+    """A list of SCIM ids. atomic: a keyed list would double the object's size in managed fields."""
+    return Field(default_factory=list, **more, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+
+
+class ShardSet(ApiModel):
+    """Which shards hold the members of a large group."""
+
+    generation: int = Field(description="Counts the sets; shards of another one belong to nobody.", ge=1)
+    count: int = Field(description="How many there are: a power of two.", ge=1, le=MAX_SHARDS)
+
+
+class PendingMembers(ApiModel):
+    """A change over several shards: in force, and not in all of them yet."""
+
+    added: Annotated[list[str], _ids(max_length=MAX_PENDING, description="SCIM ids of who joins.")]
+    removed: Annotated[list[str], _ids(max_length=MAX_PENDING, description="SCIM ids of who leaves.")]
+
+
 class GroupSpec(Identity):
     """A group, as the provider described it."""
 
@@ -125,14 +149,12 @@ class GroupSpec(Identity):
 
     members: Annotated[
         list[str],
-        Field(
-            default_factory=list,
-            max_length=MAX_MEMBERS,
-            description="SCIM ids of the members.",
-            # atomic: a keyed list would double the object's size in managed fields
-            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        _ids(
+            max_length=MAX_MEMBERS, description="SCIM ids of the members, of a group without ScimGroupShards."
         ),
     ]
+    shards: ShardSet | None = Field(None, description="Where the members of a large group are.")
+    pending: PendingMembers | None = Field(None, description="What is to come to the shards.")
 
 
 class GroupStatus(Status):
@@ -148,3 +170,34 @@ class ScimGroup(ApiModel):
 
     spec: GroupSpec
     status: GroupStatus | None = None
+
+
+class ShardMeta(ApiModel):
+    """What changes of this shard alone add to its group's meta."""
+
+    last_modified: Timestamp
+    version: int = Field(description="Counts these changes; added to the group's.", ge=0)
+    request: str | None = Field(None, description="The id of the request that last changed it.")
+
+
+class ShardSpec(ApiModel):
+    """Some members of a large group: those whose ids have a hash in common."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            *map(immutable, ("directory", "group", "generation", "number")),
+        )
+    )
+
+    directory: ObjectName = Field(description="The ScimDirectory of the group.")
+    group: Uuid = Field(description="The SCIM id of the group.")
+    generation: int = Field(description="The set it belongs to, as in the group's spec.shards.", ge=1)
+    number: int = Field(description="Which of the set it is, from 0.", ge=0, le=MAX_SHARDS - 1)
+    members: Annotated[list[str], _ids(max_length=MAX_MEMBERS, description="SCIM ids of the members.")]
+    meta: ShardMeta
+
+
+class ScimGroupShard(ApiModel):
+    """Members of a large group. Written by the operator alone, and to be backed up with the ScimGroups."""
+
+    spec: ShardSpec

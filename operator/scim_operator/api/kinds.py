@@ -47,6 +47,8 @@ class Kind:
     plural: str
     short: str
     columns: tuple[Column, ...]
+    # What `kubectl get` lists it with; None: it isn't for people.
+    category: str | None = CATEGORY
 
     @property
     def singular(self) -> str:
@@ -111,6 +113,21 @@ SCIM_GROUP = Kind(
         _AGE,
         Column("Reason", _REASON, wide=True),
     ),
+)
+
+SCIM_GROUP_SHARD = Kind(
+    "ScimGroupShard",
+    "scimgroupshards",
+    "scgs",
+    (
+        Column("Directory", ".spec.directory"),
+        Column("Group", ".spec.group", description="The SCIM id of the group."),
+        Column("Generation", ".spec.generation", "integer"),
+        Column("Number", ".spec.number", "integer"),
+        _SYNCED,
+        _AGE,
+    ),
+    category=None,
 )
 
 ACCESS_POLICY = Kind(

@@ -21,6 +21,7 @@ from scim_operator.api.kinds import DIRECTORY_LABEL, TOKEN_SECRET_TYPE
 from scim_operator.cli.failure import CommandError
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.directory.shards import SHARDS
 from scim_operator.directory.tokens import TOKEN_SELECTOR
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.credentials import context_namespace, load_credentials
@@ -30,12 +31,14 @@ from scim_operator.reconcile.resources import BINDINGS, HOLDS, OURS
 
 _AT_ONCE = 8
 _TRIES = 5
+# Groups go before their shards: without these they are broken.
+_IDENTITIES = (GROUPS, SHARDS, USERS)
 # So often progress is told.
 _EVERY = 100
 _RIGHTS = (
     "purging takes the verbs list and delete on rolebindings and clusterrolebindings, on scimusers, "
-    "scimgroups and removalholds of scim-operator.io, on secrets in the operator's namespace, and get on "
-    "scimdirectories, as cluster-admin has them"
+    "scimgroups, scimgroupshards and removalholds of scim-operator.io, on secrets in the operator's "
+    "namespace, and get on scimdirectories, as cluster-admin has them"
 )
 
 Object = dict[str, Any]
@@ -55,7 +58,7 @@ def add(commands: Any) -> None:
     purging.add_argument(
         "--keep-identities",
         action="store_true",
-        help="keep ScimUsers and ScimGroups, for a provider that goes on later: it remembers their SCIM ids",
+        help="keep users, groups and shards, for a provider that goes on later: it remembers their SCIM ids",
     )
     purging.add_argument(
         "-n", "--namespace", help="where the operator runs (default: POD_NAMESPACE, else the context's)"
@@ -99,7 +102,7 @@ async def _run(arguments: argparse.Namespace) -> int:
         if not arguments.yes:
             _print_plan(arguments, belongings)
             return 3 if any(belongings.counts().values()) else 0
-        kept = (USERS, GROUPS) if arguments.keep_identities else ()
+        kept = _IDENTITIES if arguments.keep_identities else ()
         left = await _purge(
             client, {kind: items for kind, items in belongings.found.items() if kind not in kept}
         )
@@ -126,16 +129,26 @@ async def _belongings(client: KubeClient, name: str, namespace: str) -> Belongin
     for resource in BINDINGS:
         listed = await client.list(resource, selector=f"{OURS},{DIRECTORY_LABEL}={name}")
         found[resource] = [binding for binding in listed.items if is_ours(binding)]
-    for resource in (GROUPS, USERS):
+    for resource in _IDENTITIES:
         # The label may be anybody's; the spec is what SCIM wrote.
-        found[resource] = [
-            item for item in (await client.list(resource)).items if item["spec"]["directory"] == name
-        ]
+        items = [item for item in await _listed(client, resource) if item["spec"]["directory"] == name]
+        if items or resource != SHARDS:  # most directories have no group as large
+            found[resource] = items
     holds = (await client.list(HOLDS)).items
     found[HOLDS] = [item for item in holds if item["metadata"]["name"] == name]
     secrets = (await client.list(SECRETS, namespace=namespace, selector=f"{TOKEN_SELECTOR}={name}")).items
     found[SECRETS] = [secret for secret in secrets if secret.get("type") == TOKEN_SECRET_TYPE]
     return Belongings(found)
+
+
+async def _listed(client: KubeClient, resource: Resource) -> list[Object]:
+    """An older cluster doesn't know shards, and has none."""
+    try:
+        return (await client.list(resource)).items
+    except ApiError as error:
+        if not (error.not_found and resource == SHARDS):
+            raise
+        return []
 
 
 # --- doing it ----------------------------------------------------------------------------------------------
@@ -147,13 +160,13 @@ async def _purge(client: KubeClient, found: Mapping[Resource, list[Object]]) -> 
     for resource, items in found.items():
         if not items:
             continue
-        if resource in (USERS, GROUPS, HOLDS) and left.keys() & {*BINDINGS}:
+        if resource in (*_IDENTITIES, HOLDS) and left.keys() & {*BINDINGS}:
             left[resource] = "the bindings go first, and some of them are left"
             continue
         try:
             await _delete_all(client, resource, items)
         except ApiError as error:
-            fenced = error.status == 403 and resource in (USERS, GROUPS)
+            fenced = error.status == 403 and resource in _IDENTITIES
             left[resource] = "refused to you" if fenced else str(error)
     return left
 
@@ -220,7 +233,7 @@ def _print_plan(arguments: argparse.Namespace, belongings: Belongings) -> None:
     if not any(counts.values()):
         print(f"Nothing is left of directory {arguments.name}.")
         return
-    kept = (GROUPS.plural, USERS.plural) if arguments.keep_identities else ()
+    kept = [kind.plural for kind in _IDENTITIES] if arguments.keep_identities else []
     print(f"Of directory {arguments.name} would be deleted:")
     for plural, count in counts.items():
         print(f"  {plural:<20} {count}" + ("  (kept)" if plural in kept else ""))
@@ -233,7 +246,7 @@ def _print_plan(arguments: argparse.Namespace, belongings: Belongings) -> None:
 
 def _print_end(arguments: argparse.Namespace, belongings: Belongings, left: Mapping[Resource, str]) -> None:
     counts = belongings.counts()
-    kept = (USERS, GROUPS) if arguments.keep_identities else ()
+    kept = _IDENTITIES if arguments.keep_identities else ()
     deleted = {
         resource.plural: counts[resource.plural]
         for resource in belongings.found
@@ -246,12 +259,12 @@ def _print_end(arguments: argparse.Namespace, belongings: Belongings, left: Mapp
     else:
         for plural, count in deleted.items():
             print(f"deleted  {plural:<20} {count}")
-        for resource in kept:
+        for resource in (kind for kind in kept if kind in belongings.found):
             print(f"kept     {resource.plural:<20} {counts[resource.plural]}")
         for resource, why in left.items():
             print(f"LEFT     {resource.plural:<20} {why}")
         print("Namespaces and what runs in them stay.")
-    if left.keys() & {USERS, GROUPS}:
+    if left.keys() & {*_IDENTITIES}:
         print(
             "scim-operator: only the operator writes ScimUsers and ScimGroups, and those whom the chart's "
             "value identityEditors lists: put your user name there (kubectl auth whoami tells it), run `helm "

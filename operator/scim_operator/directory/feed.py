@@ -1,21 +1,53 @@
-"""Lists users and groups into the index: at start, since kopf gives no signal that it has listed, and in
-every sweep, since kopf reports no deletion that happened while its watch was interrupted."""
+"""Lists users, groups and shards into the index: at start, since kopf gives no signal that it has listed, and
+in every sweep, since kopf reports no deletion that happened while its watch was interrupted."""
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
+
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import RESOURCES, Record
+from scim_operator.directory.shards import SHARDS
 from scim_operator.kube.client import KubeClient, Listing
+from scim_operator.kube.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+# A shard may be of 80 KB: a page of them must not take the loop for long (rule 21).
+_SHARDS_A_PAGE = 40
 
 
-async def list_identities(client: KubeClient) -> dict[str, Listing]:
-    """Resource type -> a quorum list of it."""
-    return {resource_type: await client.list(resource) for resource_type, resource in RESOURCES.items()}
+@dataclass(frozen=True)
+class Identities:
+    """Resource type -> a list of it; `shards`: None when the API server doesn't know the kind."""
+
+    listings: dict[str, Listing]
+    shards: Listing | None
 
 
-def take_in(index: Index, listings: dict[str, Listing]) -> set[Record]:
+async def list_identities(client: KubeClient) -> Identities:
+    """A quorum list of each. The shards come last: a group in the list has its shards in theirs."""
+    listings = {resource_type: await client.list(resource) for resource_type, resource in RESOURCES.items()}
+    return Identities(listings, await _shards(client))
+
+
+async def _shards(client: KubeClient) -> Listing | None:
+    try:
+        return await client.list(SHARDS, limit=_SHARDS_A_PAGE)
+    except ApiError as error:
+        if not error.not_found:
+            raise
+        log.warning("the API server doesn't know %s.%s", SHARDS.plural, SHARDS.group)
+        return None
+
+
+def take_in(index: Index, identities: Identities) -> set[Record]:
     """Bring the index up to these lists. -> the records that turned out to be gone."""
+    shards = identities.shards
+    if shards is not None:
+        index.listed_shards(shards.items, shards.resource_version)
     gone: set[Record] = set()
-    for resource_type, listing in listings.items():
+    for resource_type, listing in identities.listings.items():
         gone |= index.listed(resource_type, listing.items, listing.resource_version)
     return gone

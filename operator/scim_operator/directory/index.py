@@ -12,15 +12,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from scim_operator.directory.members import NOBODY, difference
 from scim_operator.directory.order import Age, Order
 from scim_operator.directory.records import Record, record_of
+from scim_operator.directory.shards import GroupKey, ShardBook, assembled, raise_if_broken, why_broken
+from scim_operator.directory.tombstones import Tombstones
 from scim_operator.scim.attributes import ResourceType, fold
 from scim_operator.scim.filters import compile_filter, equalities
 from scim_operator.scim.schemas import GROUP, USER
 
 log = logging.getLogger(__name__)
 
-_TOMBSTONE_SECONDS = 15 * 60
 _TYPES: Mapping[str, ResourceType] = {USER.name: USER, GROUP.name: GROUP}
 # externalId is case-exact (RFC 7643 section 3.1); the others compare folded.
 _KEYS: Mapping[str, Callable[[str], str]] = {
@@ -39,13 +41,17 @@ class Index:
     """The users and groups of all directories. `monotonic` is a clock in seconds."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
+        self.shards = ShardBook(monotonic)
+        # Groups of which shards are missing: nobody knows who is in them.
+        self.broken: set[GroupKey] = set()
         self._records: dict[Place, dict[str, Record]] = defaultdict(dict)
         self._orders: dict[Place, Order] = {}
         self._by_name: dict[tuple[str, str], Record] = {}
         self._by_key: dict[Key, set[str]] = defaultdict(set)
+        # Of members of groups that aren't large; the large ones are few, and asked one by one.
         self._groups_of: dict[tuple[str, str], set[str]] = defaultdict(set)
-        self._tombstones: dict[str, float] = {}
+        self._large: dict[str, dict[str, Record]] = defaultdict(dict)
+        self._tombstones = Tombstones(monotonic)
         self._departed: list[Record] = []
         self._listed: set[str] = set()
         self._emptied: set[str] = set()
@@ -85,9 +91,25 @@ class Index:
             return None
         return self._by_name[record.type, record.name]
 
+    def listed_shards(self, items: Iterable[Mapping[str, Any]], resource_version: str) -> None:
+        """Take in a whole listing of ScimGroupShards, which is not older than one of the groups to come."""
+        for group in self.shards.listed(items, resource_version):
+            self._reassemble(group)
+
+    def put_shard(self, obj: Mapping[str, Any]) -> Record | None:
+        """Take in one ScimGroupShard. -> the group it belongs to as it is known now, None for an orphan."""
+        self.shards.put(obj)
+        shard = self.shards.named(obj["metadata"]["name"])
+        return self._reassemble(shard.group) if shard else None
+
+    def evict_shard(self, name: str, uid: str) -> Record | None:
+        """Forget a ScimGroupShard that was deleted. -> the group it belongs to, None for an orphan."""
+        shard = self.shards.evict(name, uid)
+        return self._reassemble(shard.group) if shard else None
+
     def evict(self, resource_type: str, name: str, uid: str) -> Record | None:
         """Forget an object that was deleted; its uid never comes back. -> what was known of it."""
-        self._bury(uid)
+        self._tombstones.bury(uid)
         record = self._by_name.get((resource_type, name))
         if record is None or record.uid != uid:
             return None
@@ -139,6 +161,10 @@ class Index:
         records = self._records[directory, resource_type]
         return [records[identifier] for _, identifier in self._order((directory, resource_type))()[start:end]]
 
+    def ids(self, directory: str, resource_type: str) -> Iterable[str]:
+        """All of them, in any order, to be read before anything changes."""
+        return self._records[directory, resource_type].keys()
+
     def count(self, directory: str, resource_type: str) -> int:
         """How many there are."""
         return len(self._records[directory, resource_type])
@@ -154,14 +180,29 @@ class Index:
     def groups_of(self, directory: str, identifier: str) -> list[Record]:
         """The groups somebody is a direct member of."""
         groups = self._records[directory, GROUP.name]
-        ids = self._groups_of.get((directory, identifier), ())
+        ids = self._with_member(directory, identifier)
         return sorted((groups[group] for group in ids if group in groups), key=_age)
+
+    def _with_member(self, directory: str, identifier: str) -> set[str]:
+        large = self._large.get(directory)
+        found = self._groups_of.get((directory, identifier), set())
+        if not large:
+            return found
+        return found | {group.id for group in large.values() if identifier in group.members}
 
     def find(self, directory: str, resource_type: str, text: str) -> list[Record]:
         """Those a SCIM filter matches, in the order of creation. Raises ScimError for a bad filter."""
         matches = compile_filter(_TYPES[resource_type], text)
+        if resource_type == GROUP.name and "members" in fold(text):
+            self._require_whole(directory)
         candidates = self._candidates(directory, resource_type, equalities(_TYPES[resource_type], text))
         return [record for record in candidates if matches(filterable(record), record.members)]
+
+    def _require_whole(self, directory: str) -> None:
+        """Who asks for somebody's groups must not take one for missing because its members are."""
+        for key in self.broken:
+            if key[0] == directory:
+                raise_if_broken(self._records[directory, GROUP.name][key[1]])
 
     def _candidates(self, directory: str, resource_type: str, terms: Mapping[str, str]) -> Iterable[Record]:
         records = self._records[directory, resource_type]
@@ -180,7 +221,7 @@ class Index:
         if term == "id":
             return {value}
         if term == "members":
-            return self._groups_of.get((directory, value), set())
+            return self._with_member(directory, value)
         return self.holders(directory, resource_type, term, value) if term in _KEYS else None
 
     # --- the indexes ---------------------------------------------------------------------------------------
@@ -201,23 +242,74 @@ class Index:
         if known is not None:
             if known.resource_version >= record.resource_version:
                 return known.uid == record.uid
-            self._remove(known)
             if known.uid != record.uid:
                 self._departed.append(known)
+        self._take(record, known)
+        return True
+
+    def _reassemble(self, group: GroupKey) -> Record | None:
+        """Put a group together again after one of its shards changed."""
+        known = self._records[group[0], GROUP.name].get(group[1])
+        if known is None or known.large is None:
+            return None
+        self._take(known, known)
+        return self._records[group[0], GROUP.name][group[1]]
+
+    def _take(self, record: Record, known: Record | None) -> None:
+        """Let a record take the place of what was known under its name."""
+        key = (record.directory, record.id)
+        same = known is not None and (known.directory, known.id) == key
+        if known is not None and not same:
+            self._remove(known)
+            known = None
+        records = self._records[record.directory, record.type]
+        holder = records.get(record.id)
+        if record.type == GROUP.name:
+            record = assembled(record, self.shards.of(key), former=known or holder)
+            self._note_broken(record)
+        if known is not None and holder is known:
+            self._leave(known)
         self._enter(record)
         self._by_name[record.type, record.name] = record
-        for key in _keys(record):
+        self._register(known, record)
+
+    def _register(self, known: Record | None, record: Record) -> None:
+        """Look-ups lead to a record by what it says now."""
+        before, after = set(_keys(known)) if known else set(), set(_keys(record))
+        for key in before - after:
+            _discard(self._by_key, key, record.id)
+        for key in after - before:
             self._by_key[key].add(record.id)
-        for member in record.members:
-            self._groups_of[record.directory, member].add(record.id)
-        return True
+        members = NOBODY if record.large else record.members
+        for member in difference(known.members if known and not known.large else NOBODY, members):
+            if member in members:
+                self._groups_of[record.directory, member].add(record.id)
+            else:
+                _discard(self._groups_of, (record.directory, member), record.id)
+        if record.large:
+            self._large[record.directory][record.id] = record
+        elif known and known.large:
+            self._large[record.directory].pop(record.id, None)
+
+    def _note_broken(self, record: Record) -> None:
+        key = (record.directory, record.id)
+        if record.is_whole:
+            self.broken.discard(key)
+        elif key not in self.broken:
+            self.broken.add(key)
+            missing = {"directory": record.directory, "group": record.name, "missing": why_broken(record)}
+            log.warning("shards of a group aren't known; it keeps its access", extra=missing)
 
     def _remove(self, record: Record) -> None:
         del self._by_name[record.type, record.name]
         if self._records[record.directory, record.type].get(record.id) is record:
             self._leave(record)
+            self.broken.discard((record.directory, record.id))
         for key in _keys(record):
             _discard(self._by_key, key, record.id)
+        if record.large:
+            self._large[record.directory].pop(record.id, None)
+            return
         for member in record.members:
             _discard(self._groups_of, (record.directory, member), record.id)
 
@@ -239,12 +331,6 @@ class Index:
         if place not in self._orders:
             self._orders[place] = Order(lambda: map(_age, self._records[place].values()))
         return self._orders[place]
-
-    def _bury(self, uid: str) -> None:
-        now = self._monotonic()
-        for old in [uid for uid, since in self._tombstones.items() if now - since > _TOMBSTONE_SECONDS]:
-            del self._tombstones[old]
-        self._tombstones[uid] = now
 
 
 def filterable(record: Record) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from scim_operator.api.kinds import (
     VERSION,
     Kind,
 )
+from scim_operator.directory.members import NOTHING, Pending
 from scim_operator.kube.resources import Resource
 from scim_operator.scim.schemas import GROUP as GROUP_TYPE
 from scim_operator.scim.schemas import USER as USER_TYPE
@@ -26,7 +27,7 @@ KINDS: Mapping[str, Kind] = {USER_TYPE.name: SCIM_USER, GROUP_TYPE.name: SCIM_GR
 TYPES: Mapping[str, str] = {kind.kind: name for name, kind in KINDS.items()}
 
 Object = dict[str, Any]
-Revision = tuple[int, str | None]
+Revision = tuple[int, str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,27 @@ class Meta:
     request: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Large:
+    """Where the members of a large group are, and what is to come there.
+
+    `meta`: the ScimGroup's own, without the shards'; `missing`: the numbers of the shards that aren't known;
+    `revision` moves with any of those that are.
+    """
+
+    generation: int
+    count: int
+    pending: Pending
+    meta: Meta
+    missing: tuple[int, ...] = ()
+    revision: int = 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """A user or group. `document`: the engine's form; `members`: ids in order, empty for users."""
+    """A user or group. `document`: the engine's form; `members`: ids in order, empty for users; `large`: of a
+    group whose members are in shards.
+    """
 
     type: str
     directory: str
@@ -52,6 +71,12 @@ class Record:
     metadata: Mapping[str, Any]
     status: Mapping[str, Any]
     resource_version: int
+    large: Large | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """False for a group of which shards are missing: nobody knows who is in it."""
+        return self.large is None or not self.large.missing
 
     @property
     def name(self) -> str:
@@ -76,8 +101,8 @@ class Record:
 
     @property
     def revision(self) -> Revision:
-        """Moves with all that access depends on: spec, and the name a group's access goes by."""
-        return self.generation, self.granted_as
+        """Moves with all that access depends on: spec, shards, and the name a group's access goes by."""
+        return self.generation, self.granted_as, self.large.revision if self.large else 0
 
     @property
     def active(self) -> bool:
@@ -93,27 +118,57 @@ class Record:
 def record_of(obj: Mapping[str, Any]) -> Record:
     """The record stored in a ScimUser or ScimGroup. Raises KeyError when the object isn't whole."""
     metadata, spec = obj["metadata"], dict(obj["spec"])
-    meta = spec.pop("meta")
+    meta = meta_of(spec.pop("meta"))
     directory, identifier = spec.pop("directory"), spec.pop("id")
     members = dict.fromkeys(spec.pop("members", ()))
     extensions = spec.pop("extensions", {})
+    shards, pending = spec.pop("shards", None), spec.pop("pending", None) or {}
     return Record(
         type=TYPES[obj["kind"]],
         directory=directory,
         id=identifier,
         document=spec | extensions,
         members=members,
-        meta=Meta(meta["created"], meta["lastModified"], meta["version"], meta.get("request")),
+        meta=meta,
         metadata={key: value for key, value in metadata.items() if key != "managedFields"},
         status=obj.get("status") or {},
         resource_version=int(metadata["resourceVersion"]),
+        large=Large(shards["generation"], shards["count"], _pending_of(pending), meta) if shards else None,
     )
 
 
+def _pending_of(stored: Mapping[str, Iterable[str]]) -> Pending:
+    joining = dict.fromkeys(stored.get("added", ()), True)
+    return {**joining, **dict.fromkeys(stored.get("removed", ()), False)} or NOTHING
+
+
+def meta_of(stored: Mapping[str, Any]) -> Meta:
+    """The meta stored in a spec."""
+    return Meta(stored["created"], stored["lastModified"], stored["version"], stored.get("request"))
+
+
+def stored_meta(meta: Meta) -> Object:
+    """The meta to store in a spec."""
+    return {
+        **({"created": meta.created} if meta.created else {}),
+        "lastModified": meta.last_modified,
+        "version": meta.version,
+        **({"request": meta.request} if meta.request else {}),
+    }
+
+
 def spec_of(
-    directory: str, identifier: str, document: Mapping[str, Any], members: Mapping[str, None], meta: Meta
+    directory: str,
+    identifier: str,
+    document: Mapping[str, Any],
+    members: Mapping[str, None],
+    meta: Meta,
+    large: Large | None = None,
 ) -> Object:
-    """The spec to store. Extensions, known by their URN, go into a map of their own."""
+    """The spec to store. Extensions, known by their URN, go into a map of their own.
+
+    `large`: where the members are, if not here; its own meta doesn't count.
+    """
     core = {key: value for key, value in document.items() if not _is_urn(key)}
     extensions = {key: value for key, value in document.items() if _is_urn(key)}
     return {
@@ -121,13 +176,20 @@ def spec_of(
         "id": identifier,
         **core,
         **({"extensions": extensions} if extensions else {}),
-        **({"members": list(members)} if members else {}),
-        "meta": {
-            "created": meta.created,
-            "lastModified": meta.last_modified,
-            "version": meta.version,
-            **({"request": meta.request} if meta.request else {}),
-        },
+        **(_large(large) if large else {"members": list(members)} if members else {}),
+        "meta": stored_meta(meta),
+    }
+
+
+def _large(large: Large) -> Object:
+    pending = {
+        "added": [member for member, joins in large.pending.items() if joins],
+        "removed": [member for member, joins in large.pending.items() if not joins],
+    }
+    named = {word: members for word, members in pending.items() if members}
+    return {
+        "shards": {"generation": large.generation, "count": large.count},
+        **({"pending": named} if named else {}),
     }
 
 

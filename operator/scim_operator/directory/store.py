@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
-from weakref import WeakValueDictionary
 
 import orjson
 
@@ -19,9 +19,14 @@ from scim_operator.api.directory import attribute_of
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.ignored import tell_ignored
 from scim_operator.directory.index import Index, Key, folded, indexed
+from scim_operator.directory.layout import Delta, delta_of
 from scim_operator.directory.names import object_name
 from scim_operator.directory.records import RESOURCES, Meta, Record, object_of, spec_of
+from scim_operator.directory.shards import GroupKey, raise_if_broken
+from scim_operator.directory.turns import Turns
 from scim_operator.directory.unavailable import UnavailableError
+from scim_operator.directory.unhurried import is_long, unhurried
+from scim_operator.directory.writer import Writer
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
@@ -34,11 +39,16 @@ from scim_operator.scim.versions import ALWAYS, Conditions
 
 _KEY_ATTRIBUTES = {USER.name: "userName", GROUP.name: "displayName"}
 _TRIES = 8
+# Members that are looked up before others get their turn (rule 21).
+_SLICE = 5_000
 _BUSY = UnavailableError("the resource is being changed by others at the same time")
 
 
 class Store:
-    """Creates, changes and deletes users and groups. `now`: RFC 3339 text; `new_id`: a random UUID.
+    """Creates, changes and deletes users and groups.
+
+    `now`: RFC 3339 text; `new_id`: a random UUID; `intended` is told of each group that has something to come
+    to its shards.
 
     Raises ScimError for what the provider must mend, UnavailableError for what it may send again.
     """
@@ -51,6 +61,7 @@ class Store:
         *,
         now: Callable[[], str],
         new_id: Callable[[], str],
+        intended: Callable[[GroupKey], None] = lambda group: None,
     ) -> None:
         self.index = index
         self._client = client
@@ -58,19 +69,22 @@ class Store:
         self._now = now
         self._new_id = new_id
         self._claims: set[Key] = set()
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.turns = Turns()
+        self.writer = Writer(client, index, intended)
 
     async def create(
         self, directory: str, resource_type: ResourceType, body: Mapping[str, Any], request: str
     ) -> Record:
         """POST (RFC 7644 section 3.3). 409 uniqueness when the name is taken."""
-        made = normalise(resource_type, body)
+        made = await unhurried(is_long(body), lambda: normalise(resource_type, body))
         members = made.members.apply({})
-        self._refuse_strangers(directory, members)
+        await self._refuse_strangers(directory, members)
         now = self._now()
         meta = Meta(now, now, 1, request)
-        spec = spec_of(directory, self._new_id(), made.document, members, meta)
+        identifier = self._new_id()
         with self._claim(directory, resource_type, made.document), _api_errors():
+            large = await self.writer.new_shards((directory, identifier), members, meta)
+            spec = spec_of(directory, identifier, made.document, members, meta, large)
             record = await self._create_named(directory, resource_type, made.document, spec)
         tell_ignored(directory, made.dropped, request)
         return record
@@ -92,6 +106,7 @@ class Store:
             lambda record: patch(resource_type, record.document, body),
             request,
             conditions,
+            is_long(body),
         )
 
     async def replace(
@@ -111,6 +126,7 @@ class Store:
             lambda record: normalise(resource_type, body, record.document),
             request,
             conditions,
+            is_long(body),
         )
 
     async def delete(
@@ -121,7 +137,7 @@ class Store:
         conditions: Conditions = ALWAYS,
     ) -> None:
         """DELETE (RFC 7644 section 3.6). Memberships go with the groups' next writes."""
-        async with self._lock(identifier):
+        async with self.turns.of(identifier):
             for _ in range(_TRIES):
                 record = self._existing(directory, resource_type, identifier)
                 conditions.check(record.meta.version)
@@ -140,21 +156,31 @@ class Store:
         changed: Callable[[Record], Changed],
         request: str,
         conditions: Conditions,
+        long: bool,
     ) -> Record:
         """Apply a change to what is true now. Without effect nothing is written, the record is as before."""
-        async with self._lock(identifier):
+
+        def understood(record: Record) -> tuple[Changed, Delta]:
+            change = changed(record)
+            return change, delta_of(change.members, record.members)
+
+        async with self.turns.of(identifier):
             for _ in range(_TRIES):
                 record = self._existing(directory, resource_type, identifier)
+                raise_if_broken(record)
                 conditions.check(record.meta.version)
-                change = changed(record)
-                members = change.members.apply(record.members)
-                self._refuse_strangers(directory, (id_ for id_ in members if id_ not in record.members))
-                if _same(change.document, record.document) and not self._differ(record, members):
+                change, delta = await unhurried(long, partial(understood, record))
+                await self._refuse_strangers(directory, delta.joining)
+                same = _same(change.document, record.document)
+                if same and not self._differ(record, delta):
                     SKIPPED.labels(RESOURCES[record.type].plural).inc()
                     written: Record | None = record
                 else:
-                    with _api_errors():
-                        written = await self._write(record, resource_type, change.document, members, request)
+                    meta = Meta(record.meta.created, self._now(), record.meta.version + 1, request)
+                    with self._claim(directory, resource_type, change.document, held=record), _api_errors():
+                        written = await self.writer.write(
+                            record, change.document, delta, meta, document_changes=not same
+                        )
                 if written is not None:
                     tell_ignored(directory, change.dropped, request)
                     return written
@@ -175,7 +201,9 @@ class Store:
         for _ in range(_TRIES):
             name = object_name(directory, resource_type.name, key, attempt)
             try:
-                return self._known(await self._client.create(resource, object_of(name, spec, granted_as)))
+                return self.writer.known(
+                    await self._client.create(resource, object_of(name, spec, granted_as))
+                )
             except ApiError as error:
                 if not error.already_exists:
                     raise
@@ -190,29 +218,6 @@ class Store:
             attempt += 1  # held by somebody who was since renamed
         raise UnavailableError(f"no free object name for this {attribute}")
 
-    async def _write(
-        self,
-        record: Record,
-        resource_type: ResourceType,
-        document: Mapping[str, Any],
-        members: Mapping[str, None],
-        request: str,
-    ) -> Record | None:
-        """The record as written; None when the object had moved on and the index knows its new state."""
-        alive = {member: None for member in members if self.index.member(record.directory, member)}
-        meta = Meta(record.meta.created, self._now(), record.meta.version + 1, request)
-        spec = spec_of(record.directory, record.id, document, alive, meta)
-        metadata = {**record.metadata, "resourceVersion": str(record.resource_version)}
-        resource = RESOURCES[record.type]
-        with self._claim(record.directory, resource_type, document, held=record):
-            try:
-                return self._known(await self._client.replace(resource, {"metadata": metadata, "spec": spec}))
-            except ApiError as error:
-                if not (error.conflict or error.not_found):
-                    raise
-        await self._refresh(record)
-        return None
-
     async def _delete(self, record: Record) -> bool:
         """False when the object is another one by now (restored), and the index knows it."""
         self.index.leaves_by_request(record)
@@ -220,26 +225,12 @@ class Store:
             await self._client.delete(RESOURCES[record.type], record.name, uid=record.uid)
         except ApiError as error:
             if error.conflict:
-                await self._refresh(record)
+                await self.writer.refresh(record)
                 return False
             if not error.not_found:  # somebody else was first: gone is gone
                 raise
         self.index.forget(record)
         return True
-
-    async def _refresh(self, record: Record) -> None:
-        try:
-            self.index.put(await self._client.get(RESOURCES[record.type], record.name))
-        except ApiError as error:
-            if not error.not_found:
-                raise
-            self.index.forget(record)
-
-    def _known(self, written: dict[str, Any]) -> Record:
-        record = self.index.put(written)
-        if record is None:
-            raise UnavailableError("the resource was deleted while it was written")
-        return record
 
     # --- deciding ------------------------------------------------------------------------------------------
 
@@ -249,13 +240,14 @@ class Store:
             raise not_found(f"no {resource_type.name} has the id {identifier!r}")
         return record
 
-    def _differ(self, record: Record, members: Mapping[str, None]) -> bool:
+    def _differ(self, record: Record, delta: Delta) -> bool:
         """Whether anybody who exists joins or leaves. Okta's PUT lacks those deleted since: no change."""
-        changed = members.keys() ^ record.members.keys()
-        return any(self.index.member(record.directory, member) for member in changed)
+        return any(self.index.member(record.directory, member) for member in delta.ids)
 
-    def _refuse_strangers(self, directory: str, members: Iterable[str]) -> None:
-        for member in members:
+    async def _refuse_strangers(self, directory: str, members: Iterable[str]) -> None:
+        for number, member in enumerate(members, 1):
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
             if not self.index.member(directory, member):
                 raise invalid_value(f"members: no user or group has the id {member!r}")
 
@@ -303,12 +295,6 @@ class Store:
         if spec is not None and resource_type.name == USER.name:
             unique.add(attribute_of(spec.subjects.user))
         return unique
-
-    def _lock(self, identifier: str) -> asyncio.Lock:
-        lock = self._locks.get(identifier)
-        if lock is None:
-            lock = self._locks[identifier] = asyncio.Lock()
-        return lock
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

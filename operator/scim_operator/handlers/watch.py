@@ -14,6 +14,7 @@ import kopf
 
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.directory.shards import SHARDS
 from scim_operator.kube.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
@@ -42,6 +43,11 @@ def register(
     async def group(event: kopf.RawEvent, **_: Any) -> None:
         """A group -> the places it opens now, and those it opened before."""
         observe(GROUPS, event["type"], event["object"])
+
+    @kopf.on.event(SHARDS.group, SHARDS.version, SHARDS.plural, registry=registry)
+    async def shard(event: kopf.RawEvent, **_: Any) -> None:
+        """Members of a large group -> the places that the group opens."""
+        observe(SHARDS, event["type"], event["object"])
 
     @kopf.on.event(DIRECTORIES.group, DIRECTORIES.version, DIRECTORIES.plural, registry=registry)
     async def directory(event: kopf.RawEvent, **_: Any) -> None:

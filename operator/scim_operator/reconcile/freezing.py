@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scim_operator.access.guard import Freeze
+from scim_operator.directory.shards import SHARDS
 from scim_operator.reconcile.absence import Absence
 from scim_operator.reconcile.holders import Holders
 from scim_operator.reconcile.world import World
@@ -15,8 +16,10 @@ def cause_of(
     directory: str, world: World, holders: Holders, absence: Absence, now: Callable[[], str]
 ) -> Freeze | None:
     """Why nobody of a directory may lose access at this moment, None when there is no reason."""
-    if absence.missing:
-        return Freeze("InputMissing", "; ".join(absence.missing.values()), now())
+    # Without shards nobody loses anything by large groups, and all else is known.
+    missing = [why for kind, why in absence.missing.items() if kind != SHARDS]
+    if missing:
+        return Freeze("InputMissing", "; ".join(missing), now())
     if directory not in holders.directories():
         return None
     if world.directories.get(directory) is None:

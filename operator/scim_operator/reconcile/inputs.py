@@ -8,11 +8,11 @@ from functools import partial
 from itertools import chain
 
 from scim_operator.access.bindings import own_place
-from scim_operator.access.grants import GroupNames
 from scim_operator.api.kinds import DIRECTORY_LABEL, POLICY_LABEL
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.feed import list_identities, take_in
-from scim_operator.directory.records import GROUPS, RESOURCES, TYPES, USERS, Record
+from scim_operator.directory.records import GROUPS, RESOURCES, TYPES, USERS
+from scim_operator.directory.shards import SHARDS
 from scim_operator.kube.cache import Cache, Key, Object, essence, key_of
 from scim_operator.kube.client import KubeClient, Listing
 from scim_operator.kube.errors import ApiError
@@ -26,6 +26,7 @@ from scim_operator.kube.resources import (
 from scim_operator.reconcile.claims import namespaces_labelled, namespaces_of_template, our_namespaces
 from scim_operator.reconcile.concerned import Concerned, merged
 from scim_operator.reconcile.granting import Granting
+from scim_operator.reconcile.identities import Identities
 from scim_operator.reconcile.locking import Locking
 from scim_operator.reconcile.resources import BINDINGS, GRANTS, HOLDS, LOCKS, OURS, POLICIES, TEMPLATES
 from scim_operator.reconcile.routes import GroupKey
@@ -41,7 +42,7 @@ LISTED = (DIRECTORIES, HOLDS, LOCKS, GRANTS, POLICIES, TEMPLATES, NAMESPACES, CL
 # helm never adds a CRD to an older release: these may be unknown to the API server.
 _MAY_BE_UNKNOWN = (TEMPLATES, LOCKS, GRANTS, HOLDS)
 # When objects of these vanish, people lose access: their CRD is looked at first.
-_TOLD_BY_CRD = (USERS, GROUPS, POLICIES, DIRECTORIES, LOCKS, GRANTS)
+_TOLD_BY_CRD = (USERS, GROUPS, SHARDS, POLICIES, DIRECTORIES, LOCKS, GRANTS)
 
 
 class Inputs:
@@ -53,6 +54,7 @@ class Inputs:
         self._world = world
         self._locking = Locking(world)
         self._granting = Granting(world)
+        self._identities = Identities(world, self._locking, self._granting)
         self._caches: Mapping[Resource, Cache] = {
             DIRECTORIES: world.directories.objects,
             POLICIES: world.policies,
@@ -81,7 +83,6 @@ class Inputs:
         }
         self._policy_planned: dict[str, tuple[str, int]] = {}
         self._template_planned: dict[str, tuple[str, int]] = {}
-        self._members: dict[GroupKey, Mapping[str, None]] = {}
 
     @property
     def missing(self) -> list[str]:
@@ -94,7 +95,9 @@ class Inputs:
         if event == _DELETED and resource in _TOLD_BY_CRD:
             self._world.vanished.add(resource)
         if resource in (USERS, GROUPS):
-            return self._observe_record(event, obj)
+            return self._identities.observe(event, obj)
+        if resource == SHARDS:
+            return self._identities.observe_shard(event, obj)
         if resource in self._world.contents:
             return self._observe_content(resource, event, obj)
         cache = self._caches[resource]
@@ -118,9 +121,10 @@ class Inputs:
         ]
         gone = take_in(self._world.index, identities)
         self._world.vanished |= {RESOURCES[record.type] for record in gone}
-        concerned = [self._record_gone(record) for record in [*gone, *self._world.index.departed()]]
+        concerned = [self._identities.gone(record) for record in [*gone, *self._world.index.departed()]]
         self._world.unlisted = {resource for resource, listing in listings if listing is None}
-        self._world.vanished |= self._world.unlisted & {HOLDS, LOCKS, GRANTS}
+        self._world.unlisted |= {SHARDS} if identities.shards is None else set()
+        self._world.vanished |= self._world.unlisted & {HOLDS, LOCKS, GRANTS, SHARDS}
         for resource, found in listings:
             listing = found or Listing([], "0")
             changed = self._caches[resource].listed(listing.items, listing.resource_version)
@@ -131,7 +135,7 @@ class Inputs:
             concerned += [self._changed[resource](key) for key in changed]
         for kind in RESOURCES:
             records = list(self._world.index.records(kind))
-            concerned += [self._record_changed(record) for record in records]
+            concerned += [self._identities.changed(record) for record in records]
         return merged(concerned)
 
     async def _listing(self, client: KubeClient, resource: Resource, selector: str = "") -> Listing | None:
@@ -173,120 +177,6 @@ class Inputs:
         renamed = set(self._world.routes.renamed)
         return Concerned(places, statuses, spaces, renamed=renamed) | self._granting.everything()
 
-    # --- users and groups ----------------------------------------------------------------------------------
-
-    def _observe_record(self, event: str | None, obj: Object) -> Concerned:
-        if event == _DELETED:
-            metadata = obj["metadata"]
-            kind = TYPES[obj["kind"]]
-            gone = self._world.index.evict(kind, metadata["name"], metadata["uid"])
-            # Our own DELETE has evicted it before this event came; what it was is in the event.
-            record = gone or self._world.index.readable(obj)
-            return self._record_gone(record) if record else Concerned()
-        known = self._world.index.put(obj)
-        former = [self._record_gone(record) for record in self._world.index.departed()]
-        return merged([*former, self._record_changed(known) if known else Concerned()])
-
-    def _record_changed(self, record: Record) -> Concerned:
-        if self._world.taken_in.get((record.type, record.uid)) == record.revision:
-            return Concerned()
-        self._world.taken_in[record.type, record.uid] = record.revision
-        if record.type == USER.name:
-            return self._user(record)
-        return self._group_changed(record)
-
-    def _group_changed(self, group: Record) -> Concerned:
-        return self._group(group, self._world.naming.policies_know(group), group.members)
-
-    def _record_gone(self, record: Record) -> Concerned:
-        self._world.taken_in.pop((record.type, record.uid), None)
-        if record.type == USER.name:
-            return self._user(record)
-        successor = self._world.group((record.directory, record.id))
-        if successor is not None:  # restored under the same id
-            return self._group_changed(successor)
-        return self._group(record, None, {})
-
-    def _user(self, user: Record) -> Concerned:
-        sharing = self._name(user)
-        locking = self._locking.person_changed(user) | self._granting.changed(user)
-        routes, people = self._world.routes, self._world.people
-        found = people.look_at(user.directory, user.id, routes.over_people(user.directory))
-        groups = people.groups_around(user.directory, user.id)
-        self._world.rosters.person_changed(user.directory, user.id, groups, found)
-        places = {place for group in groups for place in routes.of_group(group)}
-        places |= {place for policy in found for place in routes.of_policy(policy)}
-        policies = found | {policy for group in groups for policy in self._binding_groups(group)}
-        return locking | Concerned(
-            places,
-            {Subject(USERS, user.name), Subject(DIRECTORIES, user.directory)}
-            | sharing
-            | self._locking.statuses_on([user])
-            | {Subject(POLICIES, policy) for policy in policies},
-            people={(user.directory, user.id)},
-            ledgers={user.directory} if people.first_or_last(user.directory) else set(),
-        )
-
-    def _group(self, group: Record, names: GroupNames | None, members: Mapping[str, None]) -> Concerned:
-        self._name(group)
-        key = _key(group)
-        before = self._members.pop(key, {})
-        if names is not None:
-            self._members[key] = members
-        routes, rosters = self._world.routes, self._world.rosters
-        around = self._world.people.groups_around(group.directory, group.id)
-        rosters.members_changed(key, before, members)
-        for other in around if names is not None else {*around, key}:
-            rosters.forget_group(other)
-        changed = routes.names_of(key) != names
-        held = key in routes.renamed
-        policies, bound = routes.policies_of(key), self._binding_groups(key)
-        places = {place for other in around for place in routes.of_group(other)}
-        places |= self._world.limits.around(lambda: routes.set_group(key, names))
-        policies ^= routes.policies_of(key)
-        policies |= bound | self._binding_groups(key)
-        people = {
-            user
-            for member in before.keys() ^ members.keys()
-            for user in self._world.people.meant_by(group.directory, member)
-        }
-        statuses = {Subject(USERS, user.name) for user in people}
-        statuses |= {Subject(POLICIES, policy) for policy in policies}
-        if changed:
-            people.update(self._world.people.members(key))
-        statuses |= self._locking.statuses_on(people)
-        return self._granting.changed(group) | Concerned(
-            places,
-            statuses | {Subject(GROUPS, group.name), Subject(DIRECTORIES, group.directory)},
-            people={(user.directory, user.id) for user in people},
-            renamed={key} if held or key in routes.renamed else set(),
-        )
-
-    def _binding_groups(self, group: GroupKey) -> set[str]:
-        """The policies that bind a group itself: who is in it moves no binding there, but their statuses."""
-        routes = self._world.routes
-        return {policy for policy in routes.policies_of(group) if routes.subject_kind(policy) == "Group"}
-
-    def _name(self, record: Record) -> set[Subject]:
-        """Know at once who is called so now, whoever asks first.
-
-        -> the statuses of the people who share the name that somebody got or gave up.
-        """
-        naming = self._world.naming
-        before, after = naming.known(record), None
-        if (current := self._world.index.get(record.directory, record.type, record.id)) is not None:
-            name = self._world.subject(current)
-            after = name if isinstance(name, str) else None
-        else:
-            naming.forget(record)
-        if before == after:
-            return set()
-        if before is not None and record.type == GROUP.name:
-            members = (self._world.people.meant_by(record.directory, member) for member in record.members)
-            self._world.weights.sizes[before] = len({user.id for users in members for user in users})
-        names = {name for name in (before, after) if name is not None}
-        return {Subject(USERS, user.name) for name in names for user in naming.bearers(name, "User")}
-
     # --- everything else -----------------------------------------------------------------------------------
 
     def _directory(self, key: Key) -> Concerned:
@@ -305,7 +195,7 @@ class Inputs:
         people = {Subject(USERS, user.name) for user in self._world.index.all(name, USER.name)}
         for kind in TYPES.values():
             for record in self._world.index.all(name, kind):
-                people |= self._name(record)
+                people |= self._identities.name(record)
         policies = {Subject(POLICIES, policy) for policy in self._world.routes.in_directory(name)}
         spaces = namespaces_labelled(self._world, DIRECTORY_LABEL, name)
         for policy in self._world.routes.in_directory(name):
@@ -317,7 +207,7 @@ class Inputs:
         if (spec and spec.protected.groups) == (before and before.protected.groups):
             return concerned
         groups = list(self._world.index.all(name, GROUP.name))
-        return merged([concerned, *map(self._group_changed, groups)])
+        return merged([concerned, *map(self._identities.group_changed, groups)])
 
     def _policy(self, key: Key) -> Concerned:
         name = key[1]
@@ -392,7 +282,3 @@ class Inputs:
     def _group_statuses(self, groups: Iterable[GroupKey]) -> set[Subject]:
         found = (self._world.group(key) for key in groups)
         return {Subject(GROUPS, group.name) for group in found if group is not None}
-
-
-def _key(group: Record) -> GroupKey:
-    return group.directory, group.id

@@ -46,6 +46,33 @@ class People:
         user = self._index.get(directory, USER.name, member)
         return iter([user]) if user is not None else self.members((directory, member))
 
+    def unknown(self, directory: str) -> set[GroupKey]:
+        """The groups of a directory of which nobody knows who is in them."""
+        broken = {key for key in self._index.broken if key[0] == directory}
+        return broken.union(*(self.groups_around(*key) for key in broken))
+
+    def is_unknown(self, group: GroupKey) -> bool:
+        """Whether shards of a group, or of one in it, are missing, so that nobody knows who is in it."""
+        if not self._index.broken:
+            return False
+        seen, ahead = {group[1]}, [group[1]]
+        while ahead:
+            identifier = ahead.pop()
+            if (group[0], identifier) in self._index.broken:
+                return True
+            record = self._index.get(group[0], GROUP.name, identifier)
+            within = (member for member in record.members if member not in seen) if record else ()
+            found = [member for member in within if self._index.get(group[0], GROUP.name, member)]
+            seen.update(found)
+            ahead += found
+        return False
+
+    def holds_groups(self, directory: str, members: Mapping[str, None]) -> bool:
+        """Whether any of these members is a group. The fewer of both are walked over (rule 21)."""
+        if self._index.count(directory, GROUP.name) > len(members):
+            return any(self._index.get(directory, GROUP.name, member) for member in members)
+        return any(identifier in members for identifier in self._index.ids(directory, GROUP.name))
+
     def groups_around(self, directory: str, member: str) -> set[GroupKey]:
         """The groups that a user or group is in, directly or through other groups."""
         found: set[GroupKey] = set()

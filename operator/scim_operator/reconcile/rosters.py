@@ -7,7 +7,7 @@ can't be told from one person.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from scim_operator.access.subjects import Refused
 from scim_operator.directory.index import Index
@@ -78,18 +78,20 @@ class Rosters:
         for policy in policies:
             _put(self._meant.get(policy), identifier, name if policy in meaning else None)
 
-    def members_changed(self, group: GroupKey, before: Iterable[str], after: Iterable[str]) -> None:
-        """A group has other members. Those in groups in it count too, so these make it be read anew."""
+    def members_changed(self, group: GroupKey, moved: Iterable[str], members: Mapping[str, None]) -> None:
+        """A group has other members: some have `moved` in or out. Those in groups in it count too, so these
+        make it be read anew.
+        """
         roster = self._groups.get(group)
         if roster is None:
             return
-        now = set(after)
-        changed = now.symmetric_difference(before)
-        if any(self._person(group[0], member) is None for member in now | changed):
+        if self._people.holds_groups(group[0], members) or any(
+            self._person(group[0], member) is None for member in moved
+        ):
             self.forget_group(group)
             return
-        for member in changed:
-            _put(roster, member, self._name(group[0], member) if member in now else None)
+        for member in moved:
+            _put(roster, member, self._name(group[0], member) if member in members else None)
 
     def forget_group(self, group: GroupKey) -> None:
         """Who is in it is to be found out again."""

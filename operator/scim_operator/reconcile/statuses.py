@@ -18,6 +18,7 @@ from scim_operator.access.subjects import Refused
 from scim_operator.access.templates import not_allowed
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS, Record
+from scim_operator.directory.shards import why_broken
 from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.directory_status import recent, token_fields, token_problems
@@ -130,6 +131,7 @@ class Statuses:
         counts = binding_counts(self.outcomes, places)
         held = self.outcomes.rename(key)
         problems = [
+            *([] if group.is_whole else [Problem("Stalled", "ShardsMissing", why_broken(group))]),
             *([rename_held(held, key[0])] if held else []),
             *self._world.routes.problems_of_group(key),
             *self._refused_group(key, self._world.routes.policies_of(key)),

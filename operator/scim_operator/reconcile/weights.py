@@ -42,5 +42,7 @@ class Weights:
 
     def _members(self, name: str) -> set[str] | None:
         groups = list(self._naming.bearers(name, "Group"))
-        keys = ((group.directory, group.id) for group in groups)
-        return {user.id for key in keys for user in self._people.members(key)} if groups else None
+        keys = [(group.directory, group.id) for group in groups]
+        if not keys or any(map(self._people.is_unknown, keys)):
+            return None
+        return {user.id for key in keys for user in self._people.members(key)}

@@ -50,6 +50,7 @@ from scim_operator.reconcile.resources import CONTENTS, GRANTS
 from scim_operator.reconcile.rosters import Rosters
 from scim_operator.reconcile.routes import GroupKey, Routes
 from scim_operator.reconcile.timed import TimedGrants
+from scim_operator.reconcile.unknown import with_staying
 from scim_operator.reconcile.weights import Weights
 from scim_operator.scim.schemas import GROUP, USER
 
@@ -254,7 +255,7 @@ class World:
             opening=opening,
             kind=kind,
             subjects=subjects,
-            anybody=bool(place.grant)
+            anybody=bool(place.grant or subjects)
             or any(True for key in openers for _ in self.people.active(place.policy, key)),
             namespace=self.namespaces.get(place.namespace),
             role_exists=place.role in self.roles if role_exists is None else role_exists,
@@ -385,7 +386,7 @@ class World:
     def subjects_at(self, place: Place) -> frozenset[str]:
         """Who should stand in the place's bindings, as far as people, groups and locks are concerned."""
         if place.grant:
-            return self.locks.without(self.grants.subjects(place))
+            return self.locks.without(with_staying(self, place, self.grants.subjects(place)))
         kind = self.kind(place)
         found = [self._subjects_by(place, key, kind) for key in self.routes.openers(place)]
         everybody = found[0] if len(found) == 1 else frozenset().union(*found)
@@ -393,7 +394,7 @@ class World:
 
     def _subjects_by(self, place: Place, source: GroupKey, kind: SubjectKind) -> frozenset[str]:
         subjects = self.subjects_of(place.policy, source, kind)
-        if self.routes.is_settled(place.policy, source):
-            return subjects
+        subjects = with_staying(self, place, subjects, source) if kind == "User" else subjects
         # Nobody is added before the name is written; nor does anybody leave because it isn't.
-        return subjects & {name for standing, name in self.standing(place) if standing == kind}
+        settled = self.routes.is_settled(place.policy, source)
+        return subjects if settled else subjects & {who[1] for who in self.standing(place) if who[0] == kind}

@@ -51,7 +51,7 @@ class Lists:
         found = await self._found(ask, types, order)
         first = query.start - 1 if query.cursor is None else self._first(ask, found, order)
         page, total = order.page(found, first, query.count), len(found)
-        shown = self._shown(ask, types, page)
+        shown = await self._shown(ask, types, page)
         if query.cursor is None:
             return Answer(body=list_response(shown, total, start_index=query.start))
         more = first + len(page) < total
@@ -70,7 +70,9 @@ class Lists:
             )
         return await order.sorted(found) if order.keys else found
 
-    def _shown(self, ask: Ask, types: Sequence[ResourceType], page: Sequence[Record]) -> list[dict[str, Any]]:
+    async def _shown(
+        self, ask: Ask, types: Sequence[ResourceType], page: Sequence[Record]
+    ) -> list[dict[str, Any]]:
         wanted = {resource_type.name: ask.query.projection(resource_type) for resource_type in types}
         with_members = [record for record in page if wanted[record.type].wants("members")]
         if len(with_members) > 1 and sum(len(group.members) for group in with_members) > MAX_MEMBERS:
@@ -81,7 +83,7 @@ class Lists:
                 "tooMany",
             )
         renderer = Renderer(self._index, ask.base)
-        return [renderer.resource(record, wanted[record.type]) for record in page]
+        return [await renderer.whole(record, wanted[record.type]) for record in page]
 
     # --- cursors -------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scim_operator.directory.records import Record
+from scim_operator.directory.shards import raise_if_broken
 from scim_operator.directory.store import Store
 from scim_operator.scim.errors import not_found
 from scim_operator.scim.project import Projection, projection
@@ -33,16 +34,17 @@ class Resources:
         record = self._index.get(ask.target.directory, ask.resource_type.name, ask.identifier)
         if record is None:
             raise not_found(f"no {ask.resource_type.name} has the id {ask.identifier!r}")
+        raise_if_broken(record)
         wanted = ask.query.projection(ask.resource_type)
         if ask.conditions.knows(record.meta.version):
             return Answer(304, headers={"ETag": entity_tag(record.meta.version)})
-        return self._answer(ask, record, wanted)
+        return await self._answer(ask, record, wanted)
 
     async def create(self, ask: Ask) -> Answer:
         """201 with the whole resource and where it is."""
         wanted = ask.query.projection(ask.resource_type)
         record = await self._store.create(ask.target.directory, ask.resource_type, ask.body, ask.request_id)
-        return self._answer(ask, record, wanted, 201)
+        return await self._answer(ask, record, wanted, 201)
 
     async def replace(self, ask: Ask) -> Answer:
         """200 with the whole resource."""
@@ -55,7 +57,7 @@ class Resources:
             ask.request_id,
             ask.conditions,
         )
-        return self._answer(ask, record, wanted)
+        return await self._answer(ask, record, wanted)
 
     async def patch(self, ask: Ask) -> Answer:
         """200 with the resource; without members where these are many and nobody named them."""
@@ -70,16 +72,16 @@ class Resources:
         )
         if len(record.members) > _MEMBERS_IN_PATCH and ask.query.attributes is None:
             wanted = projection(ask.resource_type, None, f"members,{ask.query.excluded or ''}")
-        return self._answer(ask, record, wanted)
+        return await self._answer(ask, record, wanted)
 
     async def delete(self, ask: Ask) -> Answer:
         """204, nothing more."""
         await self._store.delete(ask.target.directory, ask.resource_type, ask.identifier, ask.conditions)
         return Answer(204)
 
-    def _answer(self, ask: Ask, record: Record, wanted: Projection, status: int = 200) -> Answer:
+    async def _answer(self, ask: Ask, record: Record, wanted: Projection, status: int = 200) -> Answer:
         renderer = Renderer(self._index, ask.base)
         headers = {"ETag": entity_tag(record.meta.version)}
         if status == 201:
             headers["Location"] = renderer.location(record)
-        return Answer(status, renderer.resource(record, wanted), headers)
+        return Answer(status, await renderer.whole(record, wanted), headers)

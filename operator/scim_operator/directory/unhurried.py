@@ -1,0 +1,28 @@
+"""Long requests are read beside the event loop, so that nobody waits for them (rule 21)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# Reading a list of as many takes milliseconds.
+_LONG = 1_000
+# Operations, an operation, its value, its members, a member.
+_DEPTH = 5
+
+
+async def unhurried(long: bool, work: Callable[[], T]) -> T:
+    """What work gives or raises. It is pure: that of a long request runs in a thread."""
+    return await asyncio.to_thread(work) if long else work()
+
+
+def is_long(value: Any, depth: int = _DEPTH) -> bool:
+    """Whether a request holds a list of thousands."""
+    if depth == 0 or not isinstance(value, (dict, list)):
+        return False
+    if isinstance(value, list) and len(value) > _LONG:
+        return True
+    return any(is_long(item, depth - 1) for item in (value.values() if isinstance(value, dict) else value))

@@ -1,0 +1,208 @@
+"""What a change of a user or group comes to in the API server: one object, or several in a safe order.
+
+`layout` says which. Every way has one write that decides (rule 7): the ScimUser or ScimGroup itself, or the
+one shard. What was written before it is in force for nobody, and swept when nothing came of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from scim_operator.directory.index import Index
+from scim_operator.directory.layout import Delta, Way, merged, shard_count, way
+from scim_operator.directory.members import NOTHING, Part, divided, part_of
+from scim_operator.directory.records import RESOURCES, Large, Meta, Object, Record, spec_of
+from scim_operator.directory.shards import SHARDS, GroupKey, Shard, shard_object, shard_spec
+from scim_operator.directory.unavailable import UnavailableError
+from scim_operator.kube.client import KubeClient
+from scim_operator.kube.errors import ApiError
+
+_TRIES = 4
+# Shards that are written at the same time.
+_AT_ONCE = 8
+# Members that are looked at before others get their turn (rule 21).
+_SLICE = 5_000
+_UNKNOWN_KIND = (
+    "a group of more than 2,000 members needs the CustomResourceDefinition scimgroupshards.scim-operator.io, "
+    "which the cluster lacks; whoever runs it types: scim-operator crds apply"
+)
+
+
+class Writer:
+    """`intended` is told of each group that has something to come to its shards."""
+
+    def __init__(self, client: KubeClient, index: Index, intended: Callable[[GroupKey], None]) -> None:
+        self._client = client
+        self._index = index
+        self._intended = intended
+        # Generations whose making began and may still be under way in the API server.
+        self._begun: dict[GroupKey, int] = {}
+
+    async def write(
+        self, record: Record, document: Mapping[str, Any], delta: Delta, meta: Meta, *, document_changes: bool
+    ) -> Record | None:
+        """The record as written; None when the object had moved on and the index knows its new state."""
+        large = record.large
+        current, pending = (large.count, large.pending) if large else (0, NOTHING)
+        after = len(record.members) + len(delta.joining) - len(delta.leaving)
+        chosen = way(
+            current=current, members=after, pending=pending, delta=delta, document_changes=document_changes
+        )
+        if large is not None and chosen is Way.SHARD:
+            return await self._write_shard(record, large, delta, meta)
+        if large is not None and chosen is Way.INTENT:
+            return await self._intend(record, large, document, delta, meta)
+        members = await self._alive(record, delta)
+        made = await self.new_shards((record.directory, record.id), members, meta, current)
+        spec = spec_of(record.directory, record.id, document, members, meta, made)
+        return await self._replace(record, spec)
+
+    async def new_shards(
+        self, group: GroupKey, members: Mapping[str, None], meta: Meta, current: int = 0
+    ) -> Large | None:
+        """Make a set of shards, in force for nobody yet; None: these members fit into the ScimGroup."""
+        count = shard_count(len(members), current)
+        if count == 0:
+            return None
+        parts = await asyncio.to_thread(divided, members, count)
+        for _ in range(_TRIES):
+            generation = 1 + max((self._begun.get(group, 0), *(of for of, _ in self._index.shards.of(group))))
+            self._begun[group] = generation
+            if await self._make(group, generation, parts, meta):
+                return Large(generation, count, NOTHING, meta)
+        raise UnavailableError("the cluster holds members of this group that nobody knows of")
+
+    async def _make(self, group: GroupKey, generation: int, parts: Sequence[Part], meta: Meta) -> bool:
+        """False when some of it was there already: left by an attempt of which nobody knows the end."""
+        own = replace(meta, created="", version=0, request=None)
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def make(number: int, part: Part) -> None:
+            body = shard_object(shard_spec(group, generation, number, part, own))
+            async with turns:
+                self._index.put_shard(await self._create_shard(body))
+
+        made = await asyncio.gather(*map(make, range(len(parts)), parts), return_exceptions=True)
+        failed = [result for result in made if isinstance(result, BaseException)]
+        for error in failed:
+            if not (isinstance(error, ApiError) and error.already_exists):
+                raise error
+        return not failed
+
+    async def rewrite_shard(self, shard: Shard, members: Iterable[str], meta: Meta) -> bool:
+        """Write a shard; False when it had moved on, or is gone, and the index knows."""
+        spec = shard_spec(shard.group, shard.generation, shard.number, members, meta)
+        metadata = {**shard.metadata, "resourceVersion": str(shard.resource_version)}
+        try:
+            self._index.put_shard(await self._client.replace(SHARDS, {"metadata": metadata, "spec": spec}))
+            return True
+        except ApiError as error:
+            if not (error.conflict or error.not_found):
+                raise
+        try:
+            self._index.put_shard(await self._client.get(SHARDS, shard.name))
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            self._index.evict_shard(shard.name, shard.uid)
+        return False
+
+    async def settled(self, record: Record, pending: Mapping[str, bool]) -> Record | None:
+        """Write that of what was to come to the shards only this is left. It changes nothing for anybody."""
+        large = record.large
+        if large is None:
+            return record
+        left = replace(large, pending=pending)
+        spec = spec_of(record.directory, record.id, record.document, {}, large.meta, left)
+        return await self._replace(record, spec)
+
+    async def refresh(self, record: Record) -> None:
+        """Read an object again that isn't as it was thought to be."""
+        try:
+            self._index.put(await self._client.get(RESOURCES[record.type], record.name))
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            self._index.forget(record)
+
+    # --- the ways ------------------------------------------------------------------------------------------
+
+    async def _write_shard(self, record: Record, large: Large, delta: Delta, meta: Meta) -> Record | None:
+        key = (record.directory, record.id)
+        number = part_of(next(iter(delta.ids)), large.count)
+        shard = self._index.shards.of(key).get((large.generation, number))
+        if shard is None:
+            return None
+        leaving = set(delta.leaving)
+        members = [
+            member
+            for member in shard.members
+            if member not in leaving and self._index.member(record.directory, member)
+        ]
+        own = replace(meta, created="", version=shard.meta.version + 1)
+        if await self.rewrite_shard(shard, [*members, *delta.joining], own):
+            return self._index.get(record.directory, record.type, record.id)
+        return None
+
+    async def _intend(
+        self, record: Record, large: Large, document: Mapping[str, Any], delta: Delta, meta: Meta
+    ) -> Record | None:
+        own = replace(meta, version=large.meta.version + 1)
+        intent = replace(large, pending=merged(large.pending, delta))
+        spec = spec_of(record.directory, record.id, document, {}, own, intent)
+        written = await self._replace(record, spec)
+        if written is not None and intent.pending:
+            self._intended((record.directory, record.id))
+        return written
+
+    async def _replace(self, record: Record, spec: Object) -> Record | None:
+        """PUT of the ScimUser or ScimGroup, again if somebody changed nothing of its spec in between."""
+        known = record
+        for _ in range(_TRIES):
+            metadata = {**known.metadata, "resourceVersion": str(known.resource_version)}
+            resource = RESOURCES[record.type]
+            try:
+                return self.known(await self._client.replace(resource, {"metadata": metadata, "spec": spec}))
+            except ApiError as error:
+                if not (error.conflict or error.not_found):
+                    raise
+            await self.refresh(known)
+            fresh = self._index.get(record.directory, record.type, record.id)
+            if fresh is None or _content(fresh) != _content(record):
+                return None
+            known = fresh
+        return None
+
+    def known(self, written: Object) -> Record:
+        """The record that the index has of what was just written."""
+        record = self._index.put(written)
+        if record is None:
+            raise UnavailableError("the resource was deleted while it was written")
+        return record
+
+    async def _create_shard(self, body: Object) -> Object:
+        try:
+            return await self._client.create(SHARDS, body)
+        except ApiError as error:
+            if error.not_found:
+                raise UnavailableError(_UNKNOWN_KIND, retry_after=60) from error
+            raise
+
+    async def _alive(self, record: Record, delta: Delta) -> dict[str, None]:
+        """Who is in it afterwards, without those who don't exist any more."""
+        leaving = set(delta.leaving)
+        alive: dict[str, None] = {}
+        for number, member in enumerate((*record.members, *delta.joining), 1):
+            if member not in leaving and self._index.member(record.directory, member):
+                alive[member] = None
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+        return alive
+
+
+def _content(record: Record) -> tuple[str, int, Meta]:
+    """Moves with all but a status and annotations."""
+    return record.uid, record.generation, record.meta
