@@ -56,8 +56,8 @@ def test_ends_at_its_second_and_for_good(operator: Installation, entra: EntraCli
     cluster, person = operator.cluster, hire(entra, space)
     assert cluster.can_list_pods(person, space) == 403
     until = grant(cluster, space, 6, userName=person)
-    # Nobody else says for whom it is.
-    lie = json.dumps({"status": {"id": "somebody-else"}})
+    # Nobody else says for whom it is; `id` the CRD would keep besides.
+    lie = json.dumps({"status": {"who": "somebody else"}})
     patch = ("patch", "accessgrant", space, "--subresource=status", "--type=merge", "-p", lie)
     assert "may not write the status of AccessGrant" in cluster.kubectl(*patch, check=False)
     _ends(cluster, person, space, until)
