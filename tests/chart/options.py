@@ -55,6 +55,12 @@ CASES: dict[str, dict[str, Any]] = {
                 "access": "Hold",
                 "guard": {"maxRemovals": 3, "maxPercent": None, "window": "1h", "maxAdditions": 50},
                 "protected": {"users": ["breakglass@example.com"], "groups": ["k8s-admins"]},
+                "limits": {
+                    "users": 500,
+                    "groups": 50,
+                    "membersPerGroup": 400,
+                    "allowedUserNames": ["*@example.com"],
+                },
             },
         ]
     },

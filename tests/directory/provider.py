@@ -22,6 +22,7 @@ from scim_operator.scim.schemas import GROUP, USER
 from tests.directory.api_server import ApiServer
 
 Object = dict[str, Any]
+_POSTS = itertools.count(1)  # of all providers
 AWAY = ApiError(503, "ServiceUnavailable", "apiserver is shutting down")
 
 
@@ -75,12 +76,16 @@ class Provider:
 
     async def user(self, name: str = "ada", directory: str = "entra", **body: Any) -> Record:
         """POST a user."""
-        return await self.store.create(directory, USER, {"userName": name, **body}, "request-post")
+        return await self._post(directory, USER, {"userName": name, **body})
 
     async def group(self, name: str = "team", *members: str, directory: str = "entra") -> Record:
         """POST a group with members by id."""
         body = {"displayName": name, "members": [{"value": member} for member in members]}
-        return await self.store.create(directory, GROUP, body, "request-post")
+        return await self._post(directory, GROUP, body)
+
+    async def _post(self, directory: str, resource_type: ResourceType, body: Object) -> Record:
+        created_by = f"post-{next(_POSTS)}"  # each is another one, by whichever request
+        return await self.store.create(directory, resource_type, body, "request-post", created_by)
 
     async def patch(self, record: Record, *operations: Object) -> Record:
         """PATCH a user or group."""

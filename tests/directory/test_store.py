@@ -33,6 +33,7 @@ async def test_created_user_is_durable_and_found_at_once(provider: Provider) -> 
             "lastModified": "2026-01-01T00:00:01Z",
             "version": 1,
             "request": "request-post",
+            "createdBy": made.meta.created_by,
         },
     }
     assert stored["metadata"]["labels"] == {"scim-operator.io/directory": "entra"}

@@ -11,6 +11,7 @@ from scim_operator.scim.schemas import ENTERPRISE_URN
 from tests.directory.provider import add, remove, replace
 from tests.web.endpoint import Endpoint
 
+_IDS_OF_REQUESTS = ("request", "createdBy")
 _NAMES = ("ada", "Ada", "bob", "", "x y")
 _IDS = [f"id-{number}" for number in range(1, 9)] + ["none", "bulkId", "é"]
 
@@ -68,7 +69,7 @@ def stored(endpoint: Endpoint) -> dict[tuple[str, str], Any]:
     for (plural, _, _), obj in endpoint.api.objects.items():
         if plural in ("scimusers", "scimgroups"):
             spec = dict(obj["spec"])
-            meta = {name: value for name, value in spec.pop("meta").items() if name != "request"}
+            meta = {name: value for name, value in spec.pop("meta").items() if name not in _IDS_OF_REQUESTS}
             found[plural, spec["id"]] = spec | {"meta": meta}
     return found
 

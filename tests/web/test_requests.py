@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from scim_operator.directory.records import GROUPS
+from scim_operator.kube.errors import ApiError
 from tests.directory.provider import add, remove, replace
 from tests.web.endpoint import NOW, TOKENS, Endpoint
 
@@ -159,6 +160,20 @@ async def test_deleted_members_are_not_shown(endpoint: Endpoint) -> None:
     await endpoint.delete(ada)
     shown = await answered(endpoint, "GET", f"/Groups/{team.id}")
     assert [member["value"] for member in shown["members"]] == [bob.id]
+
+
+async def test_deleted_members_are_not_found_and_come_back_by_no_request(endpoint: Endpoint) -> None:
+    ada = await endpoint.user("ada")
+    team = await endpoint.group("team", ada.id)
+    await endpoint.delete(ada)
+    for text in (f'members eq "{ada.id}"', f'members[value eq "{ada.id}"]', "members pr"):
+        assert (await answered(endpoint, "GET", f"/Groups?filter={quote(text)}"))["totalResults"] == 0
+    for body in (operations(add(ada.id)), operations(replace("members", [{"value": ada.id}]))):
+        assert (await answered(endpoint, "PATCH", f"/Groups/{team.id}", body, 400))[
+            "scimType"
+        ] == "invalidValue"
+    body = {"displayName": "team", "members": [{"value": ada.id}]}
+    assert (await answered(endpoint, "PUT", f"/Groups/{team.id}", body, 400))["scimType"] == "invalidValue"
 
 
 async def test_put_replaces_and_answers_the_whole(endpoint: Endpoint) -> None:
@@ -358,3 +373,59 @@ async def test_number_beyond_64_bits_under_an_unknown_urn_is_kept(endpoint: Endp
     assert ada["urn:example:ext"]["n"] == float(number)
     again = await answered(endpoint, "PUT", f"/Users/{ada['id']}", body)
     assert again["meta"]["version"] == ada["meta"]["version"]
+
+
+# --- the same request again (rule 19) ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "key"), [("/Users", "userName"), ("/Groups", "displayName")])
+async def test_post_that_comes_again_is_answered_as_the_first(
+    endpoint: Endpoint, path: str, key: str
+) -> None:
+    first = {"X-Request-Id": "r-1"}
+    made = await (await endpoint.ask("POST", path, {key: "ada"}, headers=first)).json(content_type=None)
+    again = await endpoint.ask("POST", path, {key: "ada"}, headers=first)
+    assert (again.status, await again.json(content_type=None)) == (201, made)
+    assert again.headers["Location"] == made["meta"]["location"]
+    for headers in ({"X-Request-Id": "r-2"}, {}):
+        assert (await endpoint.ask("POST", path, {key: "ADA"}, headers=headers)).status == 409
+    changed = operations(replace("externalId", "x"))
+    await endpoint.ask("PATCH", f"{path}/{made['id']}", changed, headers={"X-Request-Id": "r-3"})
+    assert (await endpoint.ask("POST", path, {key: "ada"}, headers=first)).status == 201
+    assert (await endpoint.ask("POST", path, {key: "ada"}, headers={"X-Request-Id": "r-3"})).status == 409
+    assert len(endpoint.api.writes) == 2
+
+
+async def test_post_of_another_name_with_a_known_request_id_is_another_one(endpoint: Endpoint) -> None:
+    for name in ("ada", "bob"):
+        answer = await endpoint.ask("POST", "/Users", {"userName": name}, headers={"X-Request-Id": "r-1"})
+        assert answer.status == 201
+    assert len(endpoint.names()) == 2
+
+
+async def test_post_whose_answer_was_lost_on_the_way_from_the_api_server(endpoint: Endpoint) -> None:
+    create = endpoint.api.create
+
+    async def lost(*arguments: Any, **more: Any) -> Any:
+        await create(*arguments, **more)
+        raise ApiError(0, "Unreachable", "ServerDisconnectedError")
+
+    endpoint.api.create = lost  # type: ignore[method-assign]
+    sent: dict[str, Any] = {"body": {"userName": "ada"}, "headers": {"X-Request-Id": "r-1"}}
+    assert (await endpoint.ask("POST", "/Users", **sent)).status == 503
+    endpoint.api.create = create  # type: ignore[method-assign]
+    assert (await endpoint.ask("POST", "/Users", **sent)).status == 201
+    assert len(endpoint.names()) == 1
+
+
+async def test_two_posts_of_one_name_in_a_bulk_are_no_repetition(endpoint: Endpoint) -> None:
+    posts = [
+        {"method": "POST", "path": "/Users", "bulkId": str(number), "data": {"userName": "ada"}}
+        for number in range(2)
+    ]
+    bulk = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": posts}
+    for _ in range(2):  # the whole request may come again, too
+        answer = await endpoint.ask("POST", "/Bulk", bulk, headers={"X-Request-Id": "r-1"})
+        said = await answer.json(content_type=None)
+        assert [one["status"] for one in said["Operations"]] == ["201", "409"]
+    assert len(endpoint.names()) == 1

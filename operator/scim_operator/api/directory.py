@@ -116,6 +116,24 @@ class ProtectedSpec(ApiModel):
     )
 
 
+class LimitsSpec(ApiModel):
+    """How much a provider may record; beyond it is answered 403. What is there already stays."""
+
+    users: int = Field(100_000, ge=1, description="So many users, disabled ones included.")
+    groups: int = Field(10_000, ge=1, description="So many groups.")
+    members_per_group: int = Field(100_000, ge=1, description="So many members in one group.")
+    allowed_user_names: list[Annotated[str, StringConstraints(min_length=1, max_length=256)]] = Field(
+        default_factory=lambda: ["*"],
+        min_length=1,
+        max_length=100,
+        description=(
+            'Names that new users may have, and users may be renamed to: "*@example.com". `*` stands for '
+            "anything; compared in any case."
+        ),
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+
+
 class DirectorySpec(ApiModel):
     """What an admin decides about a connection."""
 
@@ -132,6 +150,7 @@ class DirectorySpec(ApiModel):
     )
     guard: GuardSpec = Field(default_factory=lambda: GuardSpec())
     protected: ProtectedSpec = Field(default_factory=lambda: ProtectedSpec())
+    limits: LimitsSpec = Field(default_factory=lambda: LimitsSpec())
 
 
 class TokenStatus(ApiModel):

@@ -55,6 +55,9 @@ class Meta(ApiModel):
     last_modified: Timestamp
     version: int = Field(description="Counts the changes; the ETag.", ge=1)
     request: str | None = Field(None, description="The id of the request that last changed it.")
+    created_by: str | None = Field(
+        None, description="The id of the request that made it: the same one again is answered as the first."
+    )
 
 
 class Identity(ApiModel):

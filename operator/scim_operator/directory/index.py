@@ -196,7 +196,7 @@ class Index:
         if resource_type == GROUP.name and "members" in fold(text):
             self._require_whole(directory)
         candidates = self._candidates(directory, resource_type, equalities(_TYPES[resource_type], text))
-        return [record for record in candidates if matches(filterable(record), record.members)]
+        return [record for record in candidates if matches(filterable(record), _Shown(self, record))]
 
     def _require_whole(self, directory: str) -> None:
         """Who asks for somebody's groups must not take one for missing because its members are."""
@@ -331,6 +331,23 @@ class Index:
         if place not in self._orders:
             self._orders[place] = Order(lambda: map(_age, self._records[place].values()))
         return self._orders[place]
+
+
+class _Shown:
+    """A group's members as a filter sees them: as every answer shows them, without those deleted since."""
+
+    def __init__(self, index: Index, record: Record) -> None:
+        self._index = index
+        self._record = record
+
+    def __contains__(self, member: object) -> bool:
+        return member in self._record.members and self._is_there(str(member))
+
+    def __bool__(self) -> bool:
+        return any(map(self._is_there, self._record.members))
+
+    def _is_there(self, member: str) -> bool:
+        return self._index.member(self._record.directory, member) is not None
 
 
 def filterable(record: Record) -> Mapping[str, Any]:

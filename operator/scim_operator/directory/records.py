@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scim_operator.api.kinds import (
@@ -32,12 +32,20 @@ Revision = tuple[int, str | None, int]
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """When and by which request the provider's data last changed. `version` counts the changes."""
+    """When and by which request the provider's data last changed. `version` counts the changes.
+
+    `created_by`: the request that made it, None where that isn't known.
+    """
 
     created: str
     last_modified: str
     version: int
     request: str | None
+    created_by: str | None = None
+
+    def changed(self, now: str, request: str) -> Meta:
+        """After one more change."""
+        return replace(self, last_modified=now, version=self.version + 1, request=request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +152,20 @@ def _pending_of(stored: Mapping[str, Iterable[str]]) -> Pending:
 
 def meta_of(stored: Mapping[str, Any]) -> Meta:
     """The meta stored in a spec."""
-    return Meta(stored["created"], stored["lastModified"], stored["version"], stored.get("request"))
+    return Meta(
+        stored["created"],
+        stored["lastModified"],
+        stored["version"],
+        stored.get("request"),
+        stored.get("createdBy"),
+    )
 
 
 def stored_meta(meta: Meta) -> Object:
-    """The meta to store in a spec."""
+    """The meta to store in a spec. A shard has no beginning of its own."""
+    made_by = {"createdBy": meta.created_by} if meta.created_by else {}
     return {
-        **({"created": meta.created} if meta.created else {}),
+        **({"created": meta.created, **made_by} if meta.created else {}),
         "lastModified": meta.last_modified,
         "version": meta.version,
         **({"request": meta.request} if meta.request else {}),

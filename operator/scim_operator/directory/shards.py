@@ -107,7 +107,8 @@ def _summed(large: Large, shards: Sequence[Shard]) -> Meta:
     """The group's version and time of change: sum and maximum over it and its shards."""
     latest = max((large.meta, *(shard.meta for shard in shards)), key=lambda meta: meta.last_modified)
     version = large.meta.version + sum(shard.meta.version for shard in shards)
-    return replace(latest, created=large.meta.created, version=version)
+    made = large.meta
+    return replace(latest, created=made.created, created_by=made.created_by, version=version)
 
 
 def why_broken(record: Record) -> str:

@@ -20,6 +20,7 @@ from scim_operator.directory.directories import Directories
 from scim_operator.directory.ignored import tell_ignored
 from scim_operator.directory.index import Index, Key, folded, indexed
 from scim_operator.directory.layout import Delta, delta_of
+from scim_operator.directory.limits import Limits
 from scim_operator.directory.names import object_name
 from scim_operator.directory.records import RESOURCES, Meta, Record, object_of, spec_of
 from scim_operator.directory.shards import GroupKey, raise_if_broken
@@ -69,20 +70,34 @@ class Store:
         self._now = now
         self._new_id = new_id
         self._claims: set[Key] = set()
+        self._limits = Limits(directories, index)
         self.turns = Turns()
         self.writer = Writer(client, index, intended)
 
     async def create(
-        self, directory: str, resource_type: ResourceType, body: Mapping[str, Any], request: str
+        self,
+        directory: str,
+        resource_type: ResourceType,
+        body: Mapping[str, Any],
+        request: str,
+        created_by: str | None = None,
     ) -> Record:
-        """POST (RFC 7644 section 3.3). 409 uniqueness when the name is taken."""
+        """POST (RFC 7644 section 3.3). 409 uniqueness when the name is taken.
+
+        Unless this very request made it before (rule 19): its client heard no answer. `created_by` names the
+        POST among several of a request.
+        """
         made = await unhurried(is_long(body), lambda: normalise(resource_type, body))
+        if before := self._made_before(directory, resource_type, made.document, created_by or request):
+            return before
         members = made.members.apply({})
         await self._refuse_strangers(directory, members)
         now = self._now()
-        meta = Meta(now, now, 1, request)
+        meta = Meta(now, now, 1, request, created_by or request)
         identifier = self._new_id()
-        with self._claim(directory, resource_type, made.document), _api_errors():
+        claim = self._claim(directory, resource_type, made.document)
+        with claim, self._limits.room(directory, resource_type), _api_errors():
+            self._limits.check(directory, made.document, len(members))
             large = await self.writer.new_shards((directory, identifier), members, meta)
             spec = spec_of(directory, identifier, made.document, members, meta, large)
             record = await self._create_named(directory, resource_type, made.document, spec)
@@ -170,13 +185,15 @@ class Store:
                 raise_if_broken(record)
                 conditions.check(record.meta.version)
                 change, delta = await unhurried(long, partial(understood, record))
-                await self._refuse_strangers(directory, delta.joining)
+                await self._refuse_strangers(directory, change.members.added)
                 same = _same(change.document, record.document)
                 if same and not self._differ(record, delta):
                     SKIPPED.labels(RESOURCES[record.type].plural).inc()
                     written: Record | None = record
                 else:
-                    meta = Meta(record.meta.created, self._now(), record.meta.version + 1, request)
+                    members = len(record.members) + len(delta.joining) - len(delta.leaving)
+                    self._limits.check(directory, change.document, members, record)
+                    meta = record.meta.changed(self._now(), request)
                     with self._claim(directory, resource_type, change.document, held=record), _api_errors():
                         written = await self.writer.write(
                             record, change.document, delta, meta, document_changes=not same
@@ -214,6 +231,8 @@ class Store:
                     continue  # deleted in between: the name is free again
                 raise
             if holder and folded(attribute, str(holder.document.get(attribute))) == folded(attribute, key):
+                if holder.meta.created_by == spec["meta"]["createdBy"]:
+                    return holder  # written by a leader that could not answer any more
                 raise _taken(attribute, key)  # another writer was first
             attempt += 1  # held by somebody who was since renamed
         raise UnavailableError(f"no free object name for this {attribute}")
@@ -239,6 +258,16 @@ class Store:
         if record is None:
             raise not_found(f"no {resource_type.name} has the id {identifier!r}")
         return record
+
+    def _made_before(
+        self, directory: str, resource_type: ResourceType, document: Mapping[str, Any], created_by: str
+    ) -> Record | None:
+        attribute = _KEY_ATTRIBUTES[resource_type.name]
+        for holder in self.index.holders(directory, resource_type.name, attribute, str(document[attribute])):
+            record = self.index.get(directory, resource_type.name, holder)
+            if record is not None and record.meta.created_by == created_by:
+                return record
+        return None
 
     def _differ(self, record: Record, delta: Delta) -> bool:
         """Whether anybody who exists joins or leaves. Okta's PUT lacks those deleted since: no change."""

@@ -18,7 +18,10 @@ RESOURCES: Mapping[str, ResourceType] = {"users": USER, "groups": GROUP}
 
 @dataclass(frozen=True)
 class Ask:
-    """`base`: the directory's URL, no slash at the end. `body`: empty where the method has none."""
+    """`base`: the directory's URL, no slash at the end. `body`: empty where the method has none.
+
+    `part`: which operation of a Bulk this is, from 1; 0 for a request of its own.
+    """
 
     target: Target
     base: str
@@ -26,6 +29,12 @@ class Ask:
     query: Query
     body: Mapping[str, Any] = field(default_factory=dict)
     conditions: Conditions = ALWAYS
+    part: int = 0
+
+    @property
+    def created_by(self) -> str:
+        """The name of a POST by which its repetition is known."""
+        return f"{self.request_id}/{self.part}" if self.part else self.request_id
 
     @property
     def resource_type(self) -> ResourceType:

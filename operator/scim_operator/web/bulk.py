@@ -126,6 +126,7 @@ class _Run:
         ask = replace(
             self._on(asked, resolved(without(data, step.later) if step.later else data, self._ids)),
             conditions=ALWAYS if operation.method == "POST" else _version(operation),
+            part=step.operation + 1,
         )
         answer = await handlers[operation.method](ask)
         if operation.method == "POST":

@@ -43,7 +43,9 @@ class Resources:
     async def create(self, ask: Ask) -> Answer:
         """201 with the whole resource and where it is."""
         wanted = ask.query.projection(ask.resource_type)
-        record = await self._store.create(ask.target.directory, ask.resource_type, ask.body, ask.request_id)
+        record = await self._store.create(
+            ask.target.directory, ask.resource_type, ask.body, ask.request_id, ask.created_by
+        )
         return await self._answer(ask, record, wanted, 201)
 
     async def replace(self, ask: Ask) -> Answer:
