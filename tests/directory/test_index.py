@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def index(*objects: dict[str, Any], clock: Clock | None = None) -> Index:
 
 
 def found(made: Index, text: str, kind: str = "User", directory: str = "entra") -> list[str]:
-    return [record.id for record in made.find(directory, kind, text)]
+    return [record.id for record in asyncio.run(made.find(directory, kind, text))]
 
 
 def user_name(made: Index, name: str = "ada") -> str | None:
@@ -207,7 +208,7 @@ def test_all_in_the_order_of_creation() -> None:
         user("b", born="2026-01-02T00:00:00Z"),
     )
     assert [record.name for record in made.all("entra", "User")] == ["a", "b", "c"]
-    assert [record.name for record in made.find("entra", "User", "userName pr")] == ["a", "b", "c"]
+    assert found(made, "userName pr") == [record.id for record in made.all("entra", "User")]
 
 
 def test_page_is_a_slice_of_all() -> None:
@@ -242,6 +243,30 @@ def test_groups_of_somebody() -> None:
     assert [record.name for record in made.groups_of("entra", "id-ada")] == ["two"]
 
 
+async def test_others_get_their_turn_while_a_filter_looks_at_many() -> None:
+    made = index(*(user(f"u{number}") for number in range(6_000)))
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            made.put(user(f"late-{turns}"))
+            await asyncio.sleep(0)
+
+    working = asyncio.create_task(other())
+    matching = await made.find("entra", "User", "userName pr")
+    working.cancel()
+    assert turns >= 3
+    assert len(matching) == 6_000, "those of one moment"
+
+
+def test_version_can_be_asked_for() -> None:
+    made = index(user("ada"))
+    assert found(made, 'meta.version eq "W/\\"1\\""') == found(made, "userName pr")
+    assert found(made, 'meta.version eq "W/\\"2\\""') == []
+
+
 def test_two_objects_with_one_id() -> None:
     made = index(group("one", ["id-ada"], identifier="g"), group("copy", ["id-bob"], identifier="g"))
     made.evict("Group", "copy", "uid-copy")
@@ -255,7 +280,7 @@ def test_two_objects_with_one_id() -> None:
 )
 def test_bad_filter_is_refused(text: str) -> None:
     with pytest.raises(ScimError) as caught:
-        index(user()).find("entra", "User", text)
+        found(index(user()), text)
     assert caught.value.scim_type == "invalidFilter"
 
 

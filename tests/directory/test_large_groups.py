@@ -245,27 +245,27 @@ async def test_who_is_in_a_large_group_is_found(provider: Provider, small: None)
     big = await provider.group("big", *ids[:8])
     little = await provider.group("little", *ids[7:9])
 
-    def groups(member: str) -> list[str]:
+    async def groups(member: str) -> list[str]:
         found = provider.index.groups_of("entra", member)
         text = f'members.value eq "{member}"'
-        assert provider.index.find("entra", "Group", text) == found
+        assert await provider.index.find("entra", "Group", text) == found
         return [record.label for record in found]
 
-    assert [groups(member) for member in (ids[0], ids[7], ids[8], ids[9])] == [
+    assert [await groups(member) for member in (ids[0], ids[7], ids[8], ids[9])] == [
         ["big"],
         ["big", "little"],
         ["little"],
         [],
     ]
     await provider.patch(big, remove(ids[0]), add(ids[9]))
-    assert (groups(ids[0]), groups(ids[9])) == ([], ["big"])
+    assert (await groups(ids[0]), await groups(ids[9])) == ([], ["big"])
     await provider.patch(big, replace("members", [{"value": ids[1]}]))
     assert now(provider, big).large is None
-    assert (groups(ids[1]), groups(ids[7])) == (["big"], ["little"])
+    assert (await groups(ids[1]), await groups(ids[7])) == (["big"], ["little"])
     await provider.patch(little, add(*ids))
-    assert (groups(ids[1]), groups(ids[8])) == (["big", "little"], ["little"])
+    assert (await groups(ids[1]), await groups(ids[8])) == (["big", "little"], ["little"])
     await provider.delete(little)
-    assert (groups(ids[1]), groups(ids[8])) == (["big"], [])
+    assert (await groups(ids[1]), await groups(ids[8])) == (["big"], [])
     assert provider.index.groups_of("okta", ids[1]) == []
 
 
@@ -319,7 +319,7 @@ async def test_a_missing_shard_is_503_and_nobody_is_forgotten(provider: Provider
         with pytest.raises(UnavailableError, match=lost["metadata"]["name"]):
             await attempt
     with pytest.raises(UnavailableError):
-        provider.index.find("entra", "Group", f'members.value eq "{ids[0]}"')
+        await provider.index.find("entra", "Group", f'members.value eq "{ids[0]}"')
     assert set(now(provider, team).members) == {*ids}, "known last"
     again = await provider.restarted()
     assert not now(again, team).is_whole

@@ -20,7 +20,7 @@ from tests.directory.provider import AWAY, Provider, add, remove, replace, uniqu
 async def test_created_user_is_durable_and_found_at_once(provider: Provider) -> None:
     made = await provider.user("Ada@Example.com", externalId="x")
     assert made.id == "id-1"
-    assert provider.index.find("entra", "User", 'userName eq "ada@example.com"') == [made]
+    assert await provider.index.find("entra", "User", 'userName eq "ada@example.com"') == [made]
     stored = provider.stored(made)
     assert stored["spec"] == {
         "directory": "entra",
@@ -97,7 +97,9 @@ async def test_another_writer_was_first(provider: Provider) -> None:
     with pytest.raises(ScimError) as caught:
         await fresh.user("ADA")
     assert uniqueness(caught)
-    assert fresh.index.find("entra", "User", 'userName eq "ada"')[0].id == made.id, "Entra's next look-up"
+    assert (await fresh.index.find("entra", "User", 'userName eq "ada"'))[0].id == made.id, (
+        "Entra's next look-up"
+    )
     assert len(provider.names()) == 1
 
 
@@ -219,7 +221,7 @@ async def test_deleted_is_gone_at_once_and_a_second_time_404(provider: Provider)
     ada = await provider.user()
     await provider.delete(ada)
     assert provider.names() == []
-    assert provider.index.find("entra", "User", 'userName eq "ada"') == []
+    assert await provider.index.find("entra", "User", 'userName eq "ada"') == []
     with pytest.raises(ScimError) as caught:
         await provider.delete(ada)
     assert caught.value.status == 404
@@ -318,7 +320,7 @@ async def test_write_whose_answer_was_lost_is_found_by_the_retry(provider: Provi
     with pytest.raises(ScimError) as caught:
         await provider.user("ada")
     assert uniqueness(caught)
-    (found,) = provider.index.find("entra", "User", 'userName eq "ada"')
+    (found,) = await provider.index.find("entra", "User", 'userName eq "ada"')
     assert not (await provider.patch(found, replace("active", False))).active
 
 

@@ -50,8 +50,8 @@ async def test_rename_keeps_object_and_id_and_is_found(provider: Provider) -> No
     ada = await provider.user("ada")
     changed = await provider.patch(ada, replace("userName", "ADA2"))
     assert (changed.name, changed.id) == (ada.name, ada.id)
-    assert provider.index.find("entra", "User", 'userName eq "ada"') == []
-    assert provider.index.find("entra", "User", 'userName eq "ada2"') == [changed]
+    assert await provider.index.find("entra", "User", 'userName eq "ada"') == []
+    assert await provider.index.find("entra", "User", 'userName eq "ada2"') == [changed]
 
 
 async def test_rename_onto_somebody_is_refused(provider: Provider) -> None:
@@ -167,7 +167,7 @@ async def test_put_replaces_all_but_what_it_may_not(provider: Provider) -> None:
     assert (changed.id, changed.name, changed.meta.created) == (ada.id, ada.name, ada.meta.created)
     assert (changed.meta.version, changed.meta.request) == (2, "request-put")
     assert "hunter2" not in str(provider.stored(ada))
-    assert provider.index.find("entra", "User", 'userName eq "ada2"') == [changed]
+    assert await provider.index.find("entra", "User", 'userName eq "ada2"') == [changed]
 
 
 async def test_put_of_an_unknown_id_makes_nothing(provider: Provider) -> None:

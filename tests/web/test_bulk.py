@@ -91,7 +91,8 @@ async def test_references_before_and_behind(endpoint: Endpoint) -> None:
     assert [result.get("bulkId") for result in results] == ["team", "ada", None, "bob", "inner", "eve"]
     assert members(endpoint, "team") == ["ada", "bob", "inner"]
     assert members(endpoint, "inner") == ["eve"]
-    ada, bob = (endpoint.index.find("entra", "User", f'userName eq "{name}"')[0] for name in ("ada", "bob"))
+    people = {one.label: one for one in endpoint.index.all("entra", "User")}
+    ada, bob = people["ada"], people["bob"]
     assert ada.document[ENTERPRISE_URN] == {"manager": {"value": bob.id}}
 
 
@@ -106,7 +107,8 @@ async def test_circles(endpoint: Endpoint) -> None:
     )
     assert statuses(results) == ["201"] * 5, results
     assert [members(endpoint, name) for name in "abc"] == [["b", "ada"], ["c"], ["a", "c"]]
-    ada, bob = (endpoint.index.find("entra", "User", f'userName eq "{name}"')[0] for name in ("ada", "bob"))
+    people = {one.label: one for one in endpoint.index.all("entra", "User")}
+    ada, bob = people["ada"], people["bob"]
     assert ada.document[ENTERPRISE_URN] == {"department": "d", "manager": {"value": bob.id}}
     assert bob.document[ENTERPRISE_URN] == {"manager": {"value": ada.id}}
     for result, name in zip(results[:3], "abc", strict=True):

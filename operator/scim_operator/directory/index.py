@@ -7,6 +7,7 @@ would otherwise raise the dead). Isolation: every look-up takes the directory, a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,9 +21,12 @@ from scim_operator.directory.tombstones import Tombstones
 from scim_operator.scim.attributes import ResourceType, fold
 from scim_operator.scim.filters import compile_filter, equalities
 from scim_operator.scim.schemas import GROUP, USER
+from scim_operator.scim.versions import entity_tag
 
 log = logging.getLogger(__name__)
 
+# Records that a filter is asked about at a time: some milliseconds.
+_AT_ONCE = 2_000
 _TYPES: Mapping[str, ResourceType] = {USER.name: USER, GROUP.name: GROUP}
 # externalId is case-exact (RFC 7643 section 3.1); the others compare folded.
 _KEYS: Mapping[str, Callable[[str], str]] = {
@@ -190,13 +194,22 @@ class Index:
             return found
         return found | {group.id for group in large.values() if identifier in group.members}
 
-    def find(self, directory: str, resource_type: str, text: str) -> list[Record]:
-        """Those a SCIM filter matches, in the order of creation. Raises ScimError for a bad filter."""
+    async def find(self, directory: str, resource_type: str, text: str) -> list[Record]:
+        """Those a SCIM filter matches, in the order of creation. Raises ScimError for a bad filter.
+
+        They are those of one moment, though others get their turn while many are looked at (rule 21).
+        """
         matches = compile_filter(_TYPES[resource_type], text)
         if resource_type == GROUP.name and "members" in fold(text):
             self._require_whole(directory)
         candidates = self._candidates(directory, resource_type, equalities(_TYPES[resource_type], text))
-        return [record for record in candidates if matches(filterable(record), _Shown(self, record))]
+        found: list[Record] = []
+        for number, record in enumerate(candidates, 1):
+            if matches(filterable(record), _Shown(self, record)):
+                found.append(record)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return found
 
     def _require_whole(self, directory: str) -> None:
         """Who asks for somebody's groups must not take one for missing because its members are."""
@@ -356,6 +369,7 @@ def filterable(record: Record) -> Mapping[str, Any]:
         "resourceType": record.type,
         "created": record.meta.created,
         "lastModified": record.meta.last_modified,
+        "version": entity_tag(record.meta.version),
     }
     return {**record.document, "id": record.id, "meta": meta}
 

@@ -24,7 +24,7 @@ SortBy = Callable[[Mapping[str, Any]], SortKey]
 
 MISSING: SortKey = (1, 0, 0)
 _NANOSECONDS = 10**9
-_MADE_FOR_ANSWERS = ("meta.location", "meta.version")
+_MADE_FOR_ANSWERS = "meta.location"
 
 
 def sort_by(resource_type: ResourceType, name: str) -> SortBy | None:
@@ -44,7 +44,7 @@ def sort_by(resource_type: ResourceType, name: str) -> SortBy | None:
 def _declared(path: AttributePath) -> SortBy:
     attribute, urn, holder = path.attribute, path.urn, path.attribute.name
     sub = path.sub or (attribute.sub("value") if attribute.type == "complex" else None)
-    if not is_stored(path) or attribute.spec.keyed or path.name in _MADE_FOR_ANSWERS:
+    if not is_stored(path) or attribute.spec.keyed or path.name == _MADE_FOR_ANSWERS:
         raise invalid_value(
             f"sortBy: {path.name} can't be sorted by, since it isn't stored with the resource"
         )

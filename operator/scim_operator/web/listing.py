@@ -66,7 +66,9 @@ class Lists:
         found: list[Record] = []
         for name in (resource_type.name for resource_type in types):
             found += (
-                self._index.all(directory, name) if text is None else self._index.find(directory, name, text)
+                self._index.all(directory, name)
+                if text is None
+                else await self._index.find(directory, name, text)
             )
         return await order.sorted(found) if order.keys else found
 
