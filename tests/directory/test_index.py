@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scim_operator.directory.index import Index, filterable
+from scim_operator.directory.index import Index
+from scim_operator.directory.records import filterable
 from scim_operator.scim.errors import ScimError
 from scim_operator.scim.filters import compile_filter
 from scim_operator.scim.schemas import ENTERPRISE_URN, GROUP, USER

@@ -162,6 +162,21 @@ async def test_what_cannot_be_taken_back_is_told(endpoint: Endpoint) -> None:
     assert "location" in results[1]
 
 
+async def test_request_that_comes_again_completes_a_circle(endpoint: Endpoint) -> None:
+    body = {"Operations": [group("a", "b"), group("b", "a"), user("ada")]}
+    cut_off = {("replace", "scimgroups"): AWAY, ("delete", "scimgroups"): AWAY}
+    endpoint.api.refuse.update(cut_off)
+    seen = []
+    for expected in (["201", "503", "201"], ["201", "201", "201"]):
+        answer = await endpoint.ask("POST", "/Bulk", body, headers={"X-Request-Id": "again"})
+        results = (await answer.json(content_type=None))["Operations"]
+        assert statuses(results) == expected, results
+        seen.append([result["location"] for result in results])
+        endpoint.api.refuse.clear()
+    assert seen[0] == seen[1], "nothing is made twice"
+    assert (members(endpoint, "a"), members(endpoint, "b")) == (["b"], ["a"])
+
+
 async def test_what_depends_on_a_failure_is_not_tried(endpoint: Endpoint) -> None:
     await endpoint.user("ada")
     results = await bulk(

@@ -15,13 +15,12 @@ from typing import Any
 
 from scim_operator.directory.members import NOBODY, difference
 from scim_operator.directory.order import Age, Order
-from scim_operator.directory.records import Record, record_of
+from scim_operator.directory.records import Record, filterable, record_of
 from scim_operator.directory.shards import GroupKey, ShardBook, assembled, raise_if_broken, why_broken
 from scim_operator.directory.tombstones import Tombstones
 from scim_operator.scim.attributes import ResourceType, fold
 from scim_operator.scim.filters import compile_filter, equalities
 from scim_operator.scim.schemas import GROUP, USER
-from scim_operator.scim.versions import entity_tag
 
 log = logging.getLogger(__name__)
 
@@ -361,17 +360,6 @@ class _Shown:
 
     def _is_there(self, member: str) -> bool:
         return self._index.member(self._record.directory, member) is not None
-
-
-def filterable(record: Record) -> Mapping[str, Any]:
-    """The document with what filters may also ask for: id and meta."""
-    meta = {
-        "resourceType": record.type,
-        "created": record.meta.created,
-        "lastModified": record.meta.last_modified,
-        "version": entity_tag(record.meta.version),
-    }
-    return {**record.document, "id": record.id, "meta": meta}
 
 
 def indexed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

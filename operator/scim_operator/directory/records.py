@@ -19,6 +19,7 @@ from scim_operator.directory.members import NOTHING, Pending
 from scim_operator.kube.resources import Resource
 from scim_operator.scim.schemas import GROUP as GROUP_TYPE
 from scim_operator.scim.schemas import USER as USER_TYPE
+from scim_operator.scim.versions import entity_tag
 
 USERS = Resource(GROUP, VERSION, SCIM_USER.plural, SCIM_USER.kind)
 GROUPS = Resource(GROUP, VERSION, SCIM_GROUP.plural, SCIM_GROUP.kind)
@@ -170,6 +171,17 @@ def stored_meta(meta: Meta) -> Object:
         "version": meta.version,
         **({"request": meta.request} if meta.request else {}),
     }
+
+
+def filterable(record: Record) -> Mapping[str, Any]:
+    """The document with what filters may also ask for: id and meta."""
+    meta = {
+        "resourceType": record.type,
+        "created": record.meta.created,
+        "lastModified": record.meta.last_modified,
+        "version": entity_tag(record.meta.version),
+    }
+    return {**record.document, "id": record.id, "meta": meta}
 
 
 def spec_of(

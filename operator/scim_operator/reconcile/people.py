@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from scim_operator.api.policy import PolicySpec
-from scim_operator.directory.index import Index, filterable
-from scim_operator.directory.records import Record
+from scim_operator.directory.index import Index
+from scim_operator.directory.records import Record, filterable
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.scim.filters import compile_filter
 from scim_operator.scim.predicates import Predicate

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar, overload
 
-from scim_operator.directory.index import Index, filterable
-from scim_operator.directory.records import Record
+from scim_operator.directory.index import Index
+from scim_operator.directory.records import Record, filterable
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.cursors import Place
 from scim_operator.scim.errors import invalid_value
