@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import bare, comparing, engine, leaving
+from benchmarks import bare, comparing, crowd, engine, leaving
 from benchmarks.report import Report
 from benchmarks.scim import ScimSide
 from tests.cluster.build import build, say
@@ -52,14 +52,14 @@ def _run(options: argparse.Namespace) -> None:
         state = installation.cluster.state
         left = executor.submit(leaving.measure, state, connection.url, connection.token, leavers).result()
         say("requests beside the bare API server")
-        compared = comparing.compare(
-            executor,
-            ScimSide(connection.url, connection.token),
-            bare.BareSide(bare.install(installation.cluster)),
-            requests,
-            say,
-        )
-        report = Report(installation.cluster.versions, compared, left, budgets, time.monotonic() - began)
+        scim, beside = ScimSide(connection.url, connection.token), bare.install(installation.cluster)
+        compared = comparing.compare(executor, scim, bare.BareSide(beside), requests, say)
+        say("members come to a large group and go")
+        large = crowd.Plan(options.members, options.changes)
+        crowd.fill(installation.cluster, "entra", large)
+        crowded = executor.submit(crowd.measure, scim, beside, large).result()
+        versions, seconds = installation.cluster.versions, time.monotonic() - began
+        report = Report(versions, compared, left, crowded, budgets, seconds)
     print(report.table())
     path: Path = options.json or _RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
     report.write(path)
@@ -77,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--groups", type=int, default=100)
     parser.add_argument("--leavers", type=int, default=100)
+    parser.add_argument("--members", type=int, default=50_000, help="of a large group (default: 50000)")
+    parser.add_argument("--changes", type=int, default=200, help="of its members (default: 200)")
     return parser
 
 
@@ -92,7 +94,7 @@ def _system() -> Iterator[Installation]:
         # Tied: should this process be killed, everything ends with it.
         cluster = Cluster.start(folder / "cluster", durable=True, tied=True)
         try:
-            installation = Installation.install(cluster, ["entra"])
+            installation = Installation.install(cluster, ["entra"], values=["identityEditors={admin}"])
             installation.start()
             say(f"control plane and operator up: {cluster.server}")
             yield installation

@@ -1,4 +1,4 @@
-"""The same users straight into the API server, by the operator's own client, as a kind it does not watch."""
+"""The same objects straight into the API server, by the operator's own client, as kinds it does not watch."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ from scim_operator.kube.resources import Resource
 from tests.cluster.cluster import Cluster
 
 USERS = Resource("bench.scim-operator.io", "v1alpha1", "scimusers", "ScimUser")
-_CRD = Path(__file__).parents[1] / "crds" / "scim-operator.io_scimusers.yaml"
+GROUPS = Resource("bench.scim-operator.io", "v1alpha1", "scimgroups", "ScimGroup")
+_KINDS = (USERS, GROUPS)
+_CRDS = Path(__file__).parents[1] / "crds"
 _META = Meta("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z", 1, str(UUID(int=0)))
 _WHO = "bench"
 
 
 def install(cluster: Cluster) -> Path:
-    """The kind, and somebody with rights on it by RBAC as the operator has. -> their kubeconfig."""
-    definition = yaml.safe_load(_CRD.read_text())
-    definition["metadata"] = {"name": f"{USERS.plural}.{USERS.group}"}
-    definition["spec"]["group"] = USERS.group
-    definition["spec"]["names"] = {"plural": USERS.plural, "kind": USERS.kind}
-    cluster.kubectl("apply", "-f", "-", input=json.dumps(definition))
-    cluster.kubectl("wait", "--for=condition=Established", f"crd/{definition['metadata']['name']}")
-    rule = f"--resource={USERS.plural}.{USERS.group}"
+    """The kinds, and somebody with rights on them by RBAC as the operator has. -> their kubeconfig."""
+    for kind in _KINDS:
+        definition = yaml.safe_load((_CRDS / f"scim-operator.io_{kind.plural}.yaml").read_text())
+        definition["metadata"] = {"name": f"{kind.plural}.{kind.group}"}
+        definition["spec"]["group"] = kind.group
+        definition["spec"]["names"] = {"plural": kind.plural, "kind": kind.kind}
+        cluster.kubectl("apply", "-f", "-", input=json.dumps(definition))
+        cluster.kubectl("wait", "--for=condition=Established", f"crd/{definition['metadata']['name']}")
+    rule = "--resource=" + ",".join(f"{kind.plural}.{kind.group}" for kind in _KINDS)
     cluster.kubectl("create", "serviceaccount", _WHO)
     cluster.kubectl("create", "clusterrole", _WHO, "--verb=get,list,create,update", rule)
     cluster.kubectl(

@@ -12,6 +12,8 @@ import orjson
 
 from benchmarks.figures import Spread
 from scim_operator.directory.index import Index
+from scim_operator.directory.layout import delta_of, merged, shard_count
+from scim_operator.directory.members import Members, divided
 from scim_operator.directory.records import Meta, object_of, spec_of
 from scim_operator.scim.messages import list_response
 from scim_operator.scim.normalise import normalise
@@ -63,15 +65,17 @@ def _operations() -> Iterator[tuple[str, float, Callable[[], object]]]:
     )
     yield "filter without index, of 10,000", 25.0, lambda: some.find(_DIRECTORY, "User", 'title co "no such"')
 
-    members = {f"id-{number}": None for number in range(_MANY)}
+    parts = divided((f"id-{number}" for number in range(_MANY)), shard_count(_MANY, 0))
+    members = Members(parts)
     yield "add 100 members, to 50,000", 1.0, partial(_change, members, "Add", _MANY)
     yield "remove 100 members, of 50,000", 1.0, partial(_change, members, "Remove", 1000)
 
 
-def _change(members: dict[str, None], op: str, first: int) -> dict[str, None]:
+def _change(members: Members, op: str, first: int) -> Members:
     value = [{"value": f"id-{number}"} for number in range(first, first + _CHANGED)]
     message = {"Operations": [{"op": op, "path": "members", "value": value}]}
-    return patch(GROUP, {"displayName": "g"}, message).members.apply(members)
+    delta = delta_of(patch(GROUP, {"displayName": "g"}, message).members, members)
+    return Members(members.parts, merged(members.pending, delta))
 
 
 def _timed(work: Callable[[], object]) -> Spread:

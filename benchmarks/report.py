@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import leaving
+from benchmarks import crowd, leaving
 from benchmarks.engine import Budget
 from benchmarks.figures import Comparison, Spread
 
@@ -27,6 +27,7 @@ class Report:
     versions: dict[str, str]
     requests: Sequence[Comparison]
     leaver: leaving.Figures
+    crowd: crowd.Figures
     engine: Sequence[Budget]
     seconds: float
 
@@ -37,7 +38,13 @@ class Report:
 
     def table(self) -> str:
         """For a terminal, 100 columns."""
-        parts = [_heading(self.versions), _rows(self.requests), _leaver(self.leaver), _engine(self.engine)]
+        parts = [
+            _heading(self.versions),
+            _rows(self.requests),
+            _leaver(self.leaver),
+            _crowd(self.crowd),
+            _engine(self.engine),
+        ]
         return "\n\n".join("\n".join(part) for part in parts)
 
     def _document(self) -> dict[str, Any]:
@@ -49,6 +56,7 @@ class Report:
             "versions": {"scim-operator": version("scim-operator"), "commit": _commit(), **self.versions},
             "requests": [{**asdict(row), "ratio": row.ratio} for row in self.requests],
             "leaver": asdict(self.leaver),
+            "crowd": asdict(self.crowd),
             "engine": [asdict(row) for row in self.engine],
         }
 
@@ -96,6 +104,14 @@ def _leaver(figures: leaving.Figures) -> list[str]:
         f"leaver, until the first 403 with their own token, {figures.from_answer.count} times:",
         f"  from the answer   {_spread(figures.from_answer)}",
         f"  from the request  {_spread(figures.from_request)}",
+    ]
+
+
+def _crowd(figures: crowd.Figures) -> list[str]:
+    return [
+        f"{figures.changed} members to or from a group of {figures.members}, {figures.scim.count} times:",
+        f"  PATCH by SCIM           {_spread(figures.scim)}",
+        f"  PUT, bare API server    {_spread(figures.bare)}",
     ]
 
 

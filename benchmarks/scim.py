@@ -56,16 +56,16 @@ class ScimRequests:
 
     async def created(self, number: int) -> str:
         """POST. -> the id."""
-        return str((await self._call("POST", "/Users", 201, user_body(number)))["id"])
+        return str((await self.call("POST", "/Users", 201, user_body(number)))["id"])
 
     async def get(self, number: int) -> None:
         """By id."""
-        await self._call("GET", f"/Users/{self._id(number)}", 200)
+        await self.call("GET", f"/Users/{self._id(number)}", 200)
 
     async def filter(self, number: int) -> None:
         """Entra's look-up; exactly one must be found."""
         query = {"filter": f'userName eq "{user_name(number % POPULATION)}"'}
-        found = await self._call("GET", "/Users", 200, query=query)
+        found = await self.call("GET", "/Users", 200, query=query)
         if found["totalResults"] != 1:
             raise AssertionError(f"{query}: {found['totalResults']} found")
 
@@ -73,12 +73,12 @@ class ScimRequests:
         """A name that it didn't have before."""
         operation = {"op": "replace", "value": {"displayName": f"Bench {number}"}}
         body = {"schemas": [PATCH_OP], "Operations": [operation]}
-        await self._call("PATCH", f"/Users/{self._id(number)}", 200, body)
+        await self.call("PATCH", f"/Users/{self._id(number)}", 200, body)
 
     def _id(self, number: int) -> str:
         return self._side.ids[number % POPULATION]
 
-    async def _call(
+    async def call(
         self,
         method: str,
         path: str,
@@ -86,6 +86,7 @@ class ScimRequests:
         body: dict[str, Any] | None = None,
         query: dict[str, str] | None = None,
     ) -> dict[str, Any]:
+        """One request, whose status must be the one wanted. -> the answer."""
         async with self._session.request(method, self._side.url + path, json=body, params=query) as response:
             answer: dict[str, Any] = await response.json(content_type=None)
             if response.status != wanted:

@@ -17,7 +17,10 @@ from tests.cluster.build import build
 from tests.leftovers import processes_that_know
 
 ROOT = Path(__file__).parents[1]
-SMALL = ("--seconds=0.3", "--rounds=2", "--clients=1,3", "--users=6", "--groups=3", "--leavers=2")
+SMALL = (
+    *("--seconds=0.3", "--rounds=2", "--clients=1,3", "--users=6", "--groups=3", "--leavers=2"),
+    *("--members=3000", "--changes=6"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
 
 def test_json_says_what_was_measured_where(run: tuple[str, dict[str, Any]]) -> None:
     _, found = run
-    assert set(found) == {"format", "date", "seconds", "machine", "versions", "requests", "leaver"}
+    sections = {"requests", "leaver", "crowd", "engine"}
+    assert set(found) == {"format", "date", "seconds", "machine", "versions", *sections}
     assert found["machine"]["cores"] > 0
     assert {"scim-operator", "kube-apiserver", "etcd"} <= set(found["versions"])
     rows = {(row["operation"], row["clients"]) for row in found["requests"]}
@@ -55,6 +59,9 @@ def test_json_says_what_was_measured_where(run: tuple[str, dict[str, Any]]) -> N
             assert 0 < side["p50_ms"] <= side["p99_ms"]
             assert math.isclose(side["per_second"], side["requests"] / side["seconds"], rel_tol=0.05)
         assert math.isclose(row["ratio"], row["scim"]["per_second"] / row["bare"]["per_second"], abs_tol=0.01)
+    crowd = found["crowd"]
+    assert (crowd["members"], crowd["scim"]["count"], crowd["bare"]["count"]) == (3000, 6, 6)
+    assert 0 < crowd["scim"]["p50_ms"] <= crowd["scim"]["p99_ms"]
     leaver = found["leaver"]
     assert (leaver["users"], leaver["groups"], leaver["from_answer"]["count"]) == (6, 3, 2)
     assert 0 < leaver["from_answer"]["p50_ms"] < leaver["from_request"]["max_ms"]
