@@ -84,15 +84,16 @@ def _user(number: int) -> Object:
 
 @pytest.fixture(scope="module", params=SIZES)
 def crowd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
-    """A cluster of its own, filled before the operator starts."""
+    """A cluster of its own, filled as by a restore."""
     cluster = Cluster.start(tmp_path_factory.mktemp("crowd") / "state", tied=True)
     installation = Installation.install(cluster, ["crowd"], values=["identityEditors={admin}"])
+    installation.start()
+    entra = installation.client("crowd")
     asyncio.run(restore(cluster, ((USERS, _user(number)) for number in range(request.param))))
     apply(cluster, policy("crowd", "crowd", "crowd-{team}-{role}", namespace="crowd-{team}"))
-    installation.start()
-    url = ("get", "scimdirectory", "crowd", "-o", "jsonpath={.status.url}")
-    eventually(lambda: cluster.kubectl(*url), bool, 60)
-    yield Crowd(installation, installation.client("crowd"), request.param)
+    everybody = {"count": "0"}
+    becomes(lambda: entra.call("GET", "/Users", query=everybody).answer["totalResults"], request.param, 60)
+    yield Crowd(installation, entra, request.param)
     installation.process.terminate()
     cluster.stop()
 
