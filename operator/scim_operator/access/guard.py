@@ -122,7 +122,8 @@ class Ledger:
 class Setting:
     """What decides besides the ledger. `holders`: how many people have access now; `lingering`: how many of
     them were let go in the window, and are counted there; `now`: RFC 3339; `moving`: the subjects' template
-    differs from the one last applied; `unlocked`: locks may be missing, so that nobody comes unasked.
+    differs from the one last applied; `unlocked`: locks may be missing, so that nobody comes unasked;
+    `members`: who would lose what a protected group gives them.
     """
 
     spec: GuardSpec
@@ -131,6 +132,7 @@ class Setting:
     moving: bool = False
     unlocked: bool = False
     lingering: int = 0
+    members: frozenset[Who] = frozenset()
 
 
 def limit_of(spec: GuardSpec, people: int) -> float:
@@ -212,7 +214,7 @@ def admitting(ledger: Ledger, asked: Iterable[Who], setting: Setting) -> Verdict
 
 
 def _reason(ledger: Ledger, who: Who, setting: Setting) -> str:
-    if ledger.is_protected(who):
+    if who in setting.members or ledger.is_protected(who):
         return "Protected"
     if ledger.frozen:
         return "Frozen"

@@ -159,7 +159,8 @@ class Guard:
         if not losses and not elsewhere and not gains:
             return _Answer(barred=unknown)
         try:
-            step = await self._keeper.ask(directory, losses | elsewhere, gains)
+            protected = self._keeper.protected_at(directory, place, losses)
+            step = await self._keeper.ask(directory, losses | elsewhere, gains, protected)
         except ApiError as error:
             told = {"place": place._asdict(), "directory": directory, "error": str(error)}
             log.warning(

@@ -13,6 +13,7 @@ from scim_operator.access.tally import who_key
 from scim_operator.api.directory import SubjectTemplate
 from scim_operator.kube.cache import Object
 from scim_operator.reconcile.additions import Additions
+from scim_operator.reconcile.protection import Members
 from scim_operator.reconcile.routes import GroupKey
 
 _NOBODY: frozenset[Who] = frozenset()
@@ -24,6 +25,8 @@ class Step:
 
     losses: dict[Who, int | None] = field(default_factory=dict)
     gains: set[Who] = field(default_factory=set)
+    # Those of `losses` who leave what a protected group gives them.
+    protected: set[Who] = field(default_factory=set)
     taking: asyncio.Task[None] | None = None
     kept: frozenset[Who] = _NOBODY
     barred: frozenset[Who] = _NOBODY
@@ -38,7 +41,7 @@ class Guarded:
     `slow`: somebody waited for too long until the ledger was stored. `wake`: something was approved, and
     those who waited are to be told. `renamed`: groups whose new names may wait. `inherits`: people had access
     before anything was known of their ledger. `released`: who was let go in the window, by their keys, as far
-    as they are known; None: they don't stand anywhere.
+    as they are known; None: they don't stand anywhere. `members`: the people in protected groups.
     """
 
     def __init__(self, directory: str, renamed: set[GroupKey]) -> None:
@@ -54,6 +57,7 @@ class Guarded:
         self.slow = False
         self.inherits = False
         self.released: dict[str, Who | None] = {}
+        self.members: Members = {}
         self.unseen: set[Place] = set()
         self._losses: dict[Place, frozenset[Who]] = {}
         self._waiting: dict[Who, set[Place]] = defaultdict(set)

@@ -25,7 +25,7 @@ from scim_operator.reconcile.guarded import Guarded, Step
 from scim_operator.reconcile.hold_status import hold_status
 from scim_operator.reconcile.holders import Holders
 from scim_operator.reconcile.ledgers import Ledgers
-from scim_operator.reconcile.protection import protected_names
+from scim_operator.reconcile.protection import members_at, protected_members, protected_names
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.resources import LOCKS
 from scim_operator.reconcile.routes import GroupKey
@@ -98,9 +98,16 @@ class Keeper:
         if over or settled is bool(guarded.unseen):
             self.queue.add_later(directory, _TIDY_SECONDS)
 
-    async def ask(self, directory: str, asked: frozenset[Who], gains: frozenset[Who]) -> Step:
-        """Who of them may not leave now, and who of `gains` may not come. Those who ask while a ledger is
-        stored come into the next step. Nobody waits for long: other places, and locks, need a worker as well.
+    def protected_at(self, directory: str, place: Place, losses: frozenset[Who]) -> frozenset[Who]:
+        """Who of those who leave a place has it by a protected group."""
+        return members_at(place, losses, self.guarded(directory).members, self._world)
+
+    async def ask(
+        self, directory: str, asked: frozenset[Who], gains: frozenset[Who], protected: frozenset[Who]
+    ) -> Step:
+        """Who of them may not leave now (the `protected` ones never unasked), and who of `gains` may not come.
+        Those who ask while a ledger is stored come into the next step. Nobody waits for long: other places,
+        and locks, need a worker as well.
 
         Raises ApiError when the ledger can't be stored, or not yet, AgainError when it has to be read again.
         """
@@ -108,6 +115,7 @@ class Keeper:
         step = guarded.step
         step.losses.update({who: self._world.weights.of(who) for who in asked})
         step.gains |= gains
+        step.protected |= protected
         if step.taking is None:
             step.taking = asyncio.create_task(self._take(guarded, step))
             self._taking.add(step.taking)
@@ -132,7 +140,7 @@ class Keeper:
                 await self.absence.look()
                 ledger = await self._open(guarded)
                 self.judge(guarded)
-                await decide_on(step, guarded, ledger, await self._setting(guarded, ledger))
+                await decide_on(step, guarded, ledger, await self._setting(guarded, ledger, step))
                 await self._store(guarded, ledger)
             except Exception as error:
                 step.error = error
@@ -314,6 +322,7 @@ class Keeper:
     def judge(self, guarded: Guarded) -> None:
         """Notice what freezes a directory, when that has ended, and other subjects. Costs next to nothing."""
         ledger, spec = guarded.ledger, self._world.directories.get(guarded.directory)
+        guarded.members = protected_members(guarded.directory, guarded.members, self._world)
         if ledger is None:
             return
         if spec is not None:
@@ -342,7 +351,7 @@ class Keeper:
         self._look_at(guarded.unseen)
         self.queue.add_later(guarded.directory, _TIDY_SECONDS)
 
-    async def _setting(self, guarded: Guarded, ledger: Ledger) -> Setting:
+    async def _setting(self, guarded: Guarded, ledger: Ledger, step: Step) -> Setting:
         released = await lingering(guarded, ledger, self.holders)
         spec = self._world.directories.get(guarded.directory)
         return Setting(
@@ -352,6 +361,7 @@ class Keeper:
             moving=spec is not None and ledger.subjects != spec.subjects,
             unlocked=self._world.is_unrestored(LOCKS),
             lingering=released,
+            members=frozenset(step.protected),
         )
 
     async def _as_stored(self, directory: str, obj: Object, ledger: Ledger, error: Exception) -> Ledger:
