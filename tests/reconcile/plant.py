@@ -60,15 +60,17 @@ class Plant:
             now=lambda: self.now.timestamp(),
         )
         client = cast(KubeClient, self.api)
+        statuses = Statuses(
+            self.world,
+            now=lambda: "2026-01-01T00:00:00Z",
+            url=lambda name: f"https://h/{name}",
+            tokens=Tokens(lambda: datetime.now(UTC)),
+        )
+        self.outcomes = statuses.outcomes
         self.reconciler = Reconciler(
             client,
             self.world,
-            Statuses(
-                self.world,
-                now=lambda: "2026-01-01T00:00:00Z",
-                url=lambda name: f"https://h/{name}",
-                tokens=Tokens(lambda: datetime.now(UTC)),
-            ),
+            statuses,
             Recorder(client, lambda: "2026-01-01T00:00:00.000000Z", "pod", time.monotonic),
             monotonic=time.monotonic,
             now=lambda: self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -12,24 +12,32 @@ from hypothesis import strategies as st
 
 from scim_operator.access.bindings import Who
 from scim_operator.access.foreseen import Foreseen, Spot
+from scim_operator.api.kinds import GRANTED_AS_ANNOTATION
+from scim_operator.cli import preview
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.resources import CLUSTER_ROLES, NAMESPACES
+from scim_operator.reconcile.inputs import Inputs
+from scim_operator.reconcile.outlook import held_names
 from scim_operator.reconcile.previews import foresee
-from scim_operator.reconcile.resources import BINDINGS, POLICIES, TEMPLATES
+from scim_operator.reconcile.rehearsal import Rehearsal
+from scim_operator.reconcile.resources import BINDINGS, HOLDS, POLICIES, TEMPLATES
 from tests.reconcile.plant import Plant
 from tests.reconcile.test_incremental import (
+    DIRECTORY_NAMES,
     GROUP_CHANGES,
+    GROUP_NUMBERS,
     OTHERS,
     PEOPLE,
     POLICY_CHANGES,
     POLICY_SPECS,
+    TEAMS,
     Step,
     changed,
     put,
 )
-from tests.reconcile.worlds import NOW, UNGUARDED, begun, group, policy, user
+from tests.reconcile.worlds import NOW, UNGUARDED, Event, Universe, begun, group, policy, user
 
 Object = dict[str, Any]
 _IDLE_CHECKS, _CHECK_SECONDS = 6, 0.01
@@ -49,6 +57,9 @@ def put_in(plant: Plant, events: list[Any]) -> None:
             plant.api.drop(resource, metadata["name"], metadata.get("namespace", ""))
             continue
         kept = {key: metadata[key] for key in ("name", "labels", "annotations") if key in metadata}
+        known = plant.api.objects.get((resource.plural, "", metadata["name"]))
+        if resource == GROUPS and "annotations" not in metadata and known is not None:
+            kept["annotations"] = known["metadata"].get("annotations") or {}
         plant.api.put(resource, {**fields, "metadata": kept}, metadata.get("namespace", ""))
 
 
@@ -61,6 +72,11 @@ async def settled(plant: Plant) -> None:
             await asyncio.sleep(_CHECK_SECONDS)
             queues = plant.reconciler.queues
             quiet = 0 if any(len(queues[name]) for name in names) else quiet + 1
+
+
+def goes_by(plant: Plant) -> object:
+    """The name that the usual group's access goes by."""
+    return plant.api.objects["scimgroups", "", "g"]["metadata"]["annotations"].get(GRANTED_AS_ANNOTATION)
 
 
 def access(plant: Plant) -> dict[Spot, frozenset[Who]]:
@@ -114,7 +130,29 @@ def lacking(
     return {spot: names for spot, names in found.items() if names}
 
 
-STEPS = PEOPLE | GROUP_CHANGES | OTHERS | POLICY_CHANGES
+def renamed(name: str, display: str) -> Step:
+    """By SCIM: the name that the group's access goes by is left to the operator."""
+
+    def change(universe: Universe) -> list[Event]:
+        spec, kept = universe.spec(GROUPS, name), universe.annotations(GROUPS, name)
+        events = (
+            universe.put(GROUPS, name, spec={**spec, "displayName": display}, annotations=kept)
+            if spec
+            else []
+        )
+        for _, _, obj in events:
+            obj["metadata"].pop("annotations")
+        return events
+
+    return f"{name} is renamed to {display}", change
+
+
+RENAMES = st.builds(
+    renamed,
+    st.builds(lambda number, directory: f"g{number}-{directory}", GROUP_NUMBERS, DIRECTORY_NAMES),
+    TEAMS,
+)
+STEPS = PEOPLE | GROUP_CHANGES | OTHERS | POLICY_CHANGES | RENAMES
 # Most of what random policies can mean is there, so that most of them would do something.
 USUAL = (
     put(CLUSTER_ROLES, "view"),
@@ -146,7 +184,8 @@ async def preview_and_enforce(steps: list[Step], spec: Object, later: list[Step]
         for kind, name, directory, _ in once - held_by(plant, "teams"):
             called = plant.world.naming.called(name, kind)
             assert plant.world.locks.denies(name) or not any(who.directory == directory for who in called)
-        foreseen = await foresee(cast(KubeClient, plant.api), plant.world, "teams", NOW)
+        held = dict(plant.outcomes.renames())
+        foreseen = await foresee(cast(KubeClient, plant.api), plant.world, "teams", NOW, held)
         plant.put(POLICIES, "teams", spec={**spec, "enforcement": "Enforce"})
         await settled(plant)
         after, written, kept = access(plant), subjects_by_binding(plant), spaces(plant)
@@ -166,7 +205,11 @@ async def preview_and_enforce(steps: list[Step], spec: Object, later: list[Step]
     return foreseen
 
 
-CASES = (st.lists(STEPS, max_size=6), POLICY_SPECS, st.lists(PEOPLE | GROUP_CHANGES | OTHERS, max_size=4))
+CASES = (
+    st.lists(STEPS, max_size=6),
+    POLICY_SPECS,
+    st.lists(PEOPLE | GROUP_CHANGES | RENAMES | OTHERS, max_size=4),
+)
 
 
 # Beyond its limit, where one right begins in a namespace as the other one there ends.
@@ -210,3 +253,35 @@ async def test_a_policy_over_a_directory_that_is_not_there_comes_to_rest(plant: 
         await settled(plant)
         await plant.until(lambda: plant.condition(POLICIES, "more", "Stalled") != {})
         await settled(plant)
+
+
+@pytest.mark.parametrize("way", ["file", "status"])
+async def test_a_name_that_waits_moves_by_the_policy_that_is_previewed(way: str) -> None:
+    """k8s-red-edit is called k8s-red-view now, which waits. The policy gives both names `view`: the new name
+    gives nothing new any more, so the group moves to it at once and loses `edit`."""
+    plant = Plant.usual_one()
+    spec = policy({"clusterRole": "view", "namespaces": {"name": "team-{team}"}}, pattern="k8s-{team}-*")
+    client = cast(KubeClient, plant.api)
+    both = {("User", "person0"), ("User", "person1")}
+    async with plant.running():
+        await plant.until(lambda: plant.subjects() == {"person0", "person1"})
+        plant.put(GROUPS, "g", spec=group("k8s-red-view", [0, 1]))
+        await plant.until(lambda: plant.status(HOLDS, "entra").get("additionsWaiting") == 1)
+        if way == "file":
+            world = Plant().world
+            await Inputs(world).list_all(client)
+            held = held_names(world)
+            assert held == dict(plant.outcomes.renames())
+            foreseen = await Rehearsal(client, world, NOW, held).of(
+                preview.changed_by(world, {"all": spec}, [])
+            )
+        else:
+            plant.put(POLICIES, "all", spec={**spec, "enforcement": "Preview"})
+            await settled(plant)
+            foreseen = await foresee(client, plant.world, "all", NOW, dict(plant.outcomes.renames()))
+            assert goes_by(plant) == "k8s-red-edit", "a preview moves nothing"
+        assert foreseen.removed == {Spot("team-red", "edit", "ClusterRole"): both}
+        assert foreseen.added == {Spot("team-red", "view", "ClusterRole"): both}
+        plant.put(POLICIES, "all", spec=spec)
+        await plant.until(lambda: goes_by(plant) == "k8s-red-view")
+        await plant.until(lambda: plant.subjects() is None)

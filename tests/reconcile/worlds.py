@@ -99,6 +99,11 @@ class Universe:
         found = self._objects.get((resource, "", name))
         return dict(found["spec"]) if found else {}
 
+    def annotations(self, resource: Resource, name: str) -> Object:
+        """Those of an object."""
+        found = self._objects.get((resource, "", name))
+        return dict(found["metadata"].get("annotations") or {}) if found else {}
+
     async def list(self, resource: Resource, **_: Any) -> Listing:
         """All objects of a kind, as `KubeClient.list` gives them."""
         found = [copy.deepcopy(obj) for key, obj in self._objects.items() if key[0] is resource]

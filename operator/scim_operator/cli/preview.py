@@ -29,6 +29,7 @@ from scim_operator.kube.credentials import context_namespace, load_credentials
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import DEPLOYMENTS, Resource
 from scim_operator.reconcile.inputs import Inputs
+from scim_operator.reconcile.outlook import held_names
 from scim_operator.reconcile.rehearsal import Rehearsal
 from scim_operator.reconcile.world import World
 
@@ -79,8 +80,9 @@ async def _preview(arguments: argparse.Namespace) -> int:
         try:
             options, notes = await _options(client, namespace)
             world = await _world(client, options)
-            changed = _change(world, specs, arguments.delete)
-            foreseen = await Rehearsal(client, world, _now()).of(changed)
+            held = held_names(world)
+            changed = changed_by(world, specs, arguments.delete)
+            foreseen = await Rehearsal(client, world, _now(), held).of(changed)
         except ApiError as error:
             if error.status != 403:
                 raise
@@ -133,7 +135,7 @@ async def _world(client: KubeClient, options: app.Options) -> World:
     return world
 
 
-def _change(world: World, specs: dict[str, Object], gone: Iterable[str]) -> set[Any]:
+def changed_by(world: World, specs: dict[str, Object], gone: Iterable[str]) -> set[Any]:
     """Take in the policies as they would be. -> the places that are concerned."""
     places = set()
     for name in gone:

@@ -105,7 +105,7 @@ class Keeper:
     async def ask(
         self, directory: str, asked: frozenset[Who], gains: frozenset[Who], protected: frozenset[Who]
     ) -> Step:
-        """Who of them may not leave now (the `protected` ones never unasked), and who of `gains` may not come.
+        """Who of them may not leave now, the `protected` ones never unasked, and who of `gains` may not come.
         Those who ask while a ledger is stored come into the next step. Nobody waits for long: other places,
         and locks, need a worker as well.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Literal
 
 from scim_operator.access.bindings import is_ours
 from scim_operator.access.grants import GroupNames
 from scim_operator.access.places import LITERAL, Opened, Opening, Place, widest
 from scim_operator.access.plan import Facts, is_reached
-from scim_operator.access.renames import Outlook, Right, Rights
+from scim_operator.access.renames import Held, Outlook, Right, Rights, decide
 from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.world import World
 
@@ -24,6 +26,22 @@ def outlook_of(world: World, group: GroupKey, names: GroupNames) -> Outlook:
         new=_opened(world, group, names.display_name),
         granted=frozenset(map(Right.of, world.grants.waiting_for(group[0], names.display_name))),
     )
+
+
+def decide_name(
+    world: World, group: GroupKey, before: Held | None = None, listed: bool = False
+) -> Literal["stays", "moves"] | Held:
+    """What becomes of a group's displayName; it stays while nobody knows which names are protected."""
+    names = world.routes.names_of(group)
+    if names is None or world.directories.get(group[0]) is None:
+        return "stays"
+    return decide(names, partial(outlook_of, world, group, names), before, listed)
+
+
+def held_names(world: World) -> dict[GroupKey, Held]:
+    """The new names that wait, as far as that can be told without the ledger."""
+    decisions = ((group, decide_name(world, group)) for group in world.routes.renamed)
+    return {group: decision for group, decision in decisions if isinstance(decision, Held)}
 
 
 def _given(world: World, group: GroupKey) -> tuple[frozenset[Right], frozenset[Right]]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from scim_operator.access.foreseen import Foreseen
+from scim_operator.access.renames import Held
 from scim_operator.kube.client import KubeClient
 from scim_operator.reconcile.outcomes import Outcomes
 from scim_operator.reconcile.queue import KeyedQueue
 from scim_operator.reconcile.rehearsal import Rehearsal
 from scim_operator.reconcile.resources import POLICIES
+from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.serving import serve
 from scim_operator.reconcile.statuses import Subject
 from scim_operator.reconcile.world import World
@@ -60,7 +62,8 @@ class Previews:
         began = time.monotonic()
         try:
             if policy in self._world.previewed:
-                found = await foresee(self._client, self._world, policy, self._now())
+                held = dict(self._outcomes.renames())
+                found = await foresee(self._client, self._world, policy, self._now(), held)
                 self._outcomes.foreseen[policy] = found
                 self._mark([Subject(POLICIES, policy)])
         finally:
@@ -71,8 +74,10 @@ def _identity(policy: str) -> dict[str, str]:
     return {"policy": policy}
 
 
-async def foresee(client: KubeClient, world: World, policy: str, now: str) -> Foreseen:
-    """What a policy would do if it were in force."""
+async def foresee(
+    client: KubeClient, world: World, policy: str, now: str, held: Mapping[GroupKey, Held]
+) -> Foreseen:
+    """What a policy would do if it were in force. `held`: the groups' new names that wait."""
     shadow = world.shadow(frozenset({policy}))
     places = shadow.routes.of_policy(policy) | shadow.bound_by(policy)
-    return await Rehearsal(client, shadow, now).of(places)
+    return await Rehearsal(client, shadow, now, held).of(places)

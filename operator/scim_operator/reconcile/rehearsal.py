@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from scim_operator.access.bindings import SubjectKind, Who
@@ -20,11 +20,14 @@ from scim_operator.access.namespaces import NamespacePlan, plan_namespace
 from scim_operator.access.places import Place
 from scim_operator.access.plan import plan
 from scim_operator.access.problems import Problem
+from scim_operator.access.renames import Held
 from scim_operator.access.shards import Contents, spread
 from scim_operator.api.kinds import UNUSED_ANNOTATION
 from scim_operator.kube.client import KubeClient
 from scim_operator.reconcile.claims import namespace_facts
+from scim_operator.reconcile.outlook import decide_name
 from scim_operator.reconcile.roles import role_exists
+from scim_operator.reconcile.routes import GroupKey
 from scim_operator.reconcile.world import World
 
 # What follows from what follows; a circle between policies ends somewhere.
@@ -34,12 +37,15 @@ _SLICE_SECONDS, _PAUSE_SECONDS = 0.01, 0.01
 
 
 class Rehearsal:
-    """One rehearsal, on a shadow of its own. `client` is asked for namespaced Roles; `now`: RFC 3339."""
+    """One rehearsal, on a shadow of its own. `client` is asked for namespaced Roles; `now`: RFC 3339; `held`:
+    the groups' new names that wait as things are.
+    """
 
-    def __init__(self, client: KubeClient, shadow: World, now: str) -> None:
+    def __init__(self, client: KubeClient, shadow: World, now: str, held: Mapping[GroupKey, Held]) -> None:
         self._client = client
         self._world = shadow
         self._now = now
+        self._held = dict(held)
         self._ends: dict[Place, frozenset[Who]] = {}
         self._bindings: dict[Place, BindingChanges] = {}
         self._namespaces: dict[str, NamespaceChange] = {}
@@ -48,11 +54,12 @@ class Rehearsal:
 
     async def of(self, places: Iterable[Place]) -> Foreseen:
         """What would come of planning these places, and all that follows."""
-        due = set(places)
+        due = set(places) | await self._settle_names()
         for _ in range(_MOST_ROUNDS):
             if not due:
                 break
             due = await self._round(due)
+            due |= await self._settle_names()
         return await self._foreseen()
 
     async def _round(self, places: set[Place]) -> set[Place]:
@@ -72,6 +79,19 @@ class Rehearsal:
         if time.monotonic() - self._since > _SLICE_SECONDS:
             await asyncio.sleep(_PAUSE_SECONDS)
             self._since = time.monotonic()
+
+    async def _settle_names(self) -> set[Place]:
+        """A name that gives nothing new any more moves. -> the places that are concerned by that"""
+        concerned: set[Place] = set()
+        for group in sorted(self._world.routes.renamed):
+            decision = decide_name(self._world, group, self._held.get(group))
+            if isinstance(decision, Held):
+                self._held[group] = decision
+            elif decision == "moves":
+                move = partial(self._world.routes.go_by_its_name, group)
+                concerned |= self._world.limits.around(move)
+            await self._breathe()
+        return concerned
 
     # --- namespaces ----------------------------------------------------------------------------------------
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Any
 
 from scim_operator.access.places import Place
-from scim_operator.access.renames import Held, decide
+from scim_operator.access.renames import Held
 from scim_operator.api.kinds import GRANTED_AS_ANNOTATION
 from scim_operator.directory.records import GROUPS, Record
 from scim_operator.kube.client import KubeClient
@@ -23,7 +22,7 @@ from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.keeper import Keeper
 from scim_operator.reconcile.outcomes import Outcomes
-from scim_operator.reconcile.outlook import outlook_of
+from scim_operator.reconcile.outlook import decide_name
 from scim_operator.reconcile.queue import AgainError, KeyedQueue
 from scim_operator.reconcile.resources import POLICIES
 from scim_operator.reconcile.routes import GroupKey
@@ -98,7 +97,7 @@ class Renames:
             self.queue.add_later(key, _LOOK_AGAIN_SECONDS)
             return
         before = self._outcomes.rename(key)
-        decision = decide(names, partial(outlook_of, self._world, key, names), before, listed)
+        decision = decide_name(self._world, key, before, listed)
         if isinstance(decision, Held) and not self._keeper.may_be_called(key, decision):
             self._conclude(key, group, decision)
             return

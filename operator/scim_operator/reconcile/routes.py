@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from copy import copy
+from dataclasses import replace
 from typing import TypeVar
 
 from scim_operator.access.bindings import SubjectKind
@@ -35,13 +36,15 @@ class Routes:
         self._labels: dict[str, Mapping[str, str]] = {}
         self._opened: dict[tuple[str, GroupKey], Opened] = {}
         self._openers: dict[Place, dict[GroupKey, Opening]] = defaultdict(dict)
+        # Whose openers are another one's, to be copied before they are changed.
+        self._lent: set[Place] = set()
         self._in_namespace: dict[str, set[Place]] = defaultdict(set)
         self._with_role: dict[tuple[str, str], set[Place]] = defaultdict(set)
         self._spaces: dict[str, Counter[str]] = defaultdict(Counter)
         self._space_versions: Counter[str] = Counter()
 
     def copy(self) -> Routes:
-        """The same, whose namespaces can be changed apart: groups and policies can't."""
+        """The same, whose namespaces and names of groups can be changed apart: policies can't."""
         made = copy(self)
         for name, held in vars(self).items():
             if isinstance(held, dict):
@@ -49,10 +52,8 @@ class Routes:
         made._in_namespace.update((key, set(places)) for key, places in self._in_namespace.items())
         made._with_role.update((key, set(places)) for key, places in self._with_role.items())
         made._spaces.update((policy, Counter(spaces)) for policy, spaces in self._spaces.items())
-        selecting = {policy for policy, spec in self._policies.items() if _selectors(spec)}
-        for place, openers in self._openers.items():
-            if place.policy in selecting:
-                made._openers[place] = dict(openers)
+        made._renamed = set(self._renamed)
+        made._lent = set(self._openers)
         return made
 
     # --- changes -------------------------------------------------------------------------------------------
@@ -84,6 +85,11 @@ class Routes:
         for policy in list(self._policies):
             self._reopen(policy, group)
         return concerned | self.of_group(group)
+
+    def go_by_its_name(self, group: GroupKey) -> set[Place]:
+        """A group's access goes by its displayName from now on. -> the places concerned."""
+        names = self._names.get(group)
+        return self.set_group(group, replace(names, granted_as=names.display_name)) if names else set()
 
     def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> set[Place]:
         """A namespace is new, relabelled, or gone (None). -> the places concerned."""
@@ -251,7 +257,7 @@ class Routes:
                 if not place.cluster_wide:
                     self._spaces[policy][place.namespace] += 1
                     self._space_versions[policy] += 1
-            self._openers[place][source] = opening
+            self._own(place)[source] = opening
 
     def _open(self, policy: str, source: GroupKey) -> Opened:
         spec, names = self._policies.get(policy), self._names.get(source)
@@ -263,11 +269,17 @@ class Routes:
             return _NOTHING
         return places_of_group(policy, spec, names, self._settings, self._select)
 
+    def _own(self, place: Place) -> dict[GroupKey, Opening]:
+        if place in self._lent:
+            self._lent.discard(place)
+            self._openers[place] = dict(self._openers[place])
+        return self._openers[place]
+
     def _select(self, selector: NamespaceSelector) -> list[str]:
         return [name for name, labels in self._labels.items() if selects(selector, labels)]
 
     def _close(self, place: Place, source: GroupKey) -> None:
-        openers = self._openers[place]
+        openers = self._own(place)
         openers.pop(source, None)
         if openers:
             return
