@@ -174,6 +174,20 @@ async def test_nor_for_members_what_a_refused_group_never_had(plant: Plant) -> N
         assert plant.subjects(binding_name(Place("u-mode", "edit", "prod")), "prod") is None
 
 
+async def test_nor_for_members_what_their_group_has(plant: Plant) -> None:
+    """Whether they have it by that is what their tokens say."""
+    plant.put(NAMESPACES, "prod")
+    plant.put(POLICIES, "g-mode", spec=naming("edit", "prod", "by-group", subjects="Group"))
+    plant.put(POLICIES, "u-mode", spec=naming("edit", "prod", "by-users"))
+    by_group = binding_name(Place("g-mode", "edit", "prod"))
+    second(plant, "by-group")
+    async with plant.running():
+        await plant.until(lambda: plant.subjects(by_group, "prod") == {"oid-group-2"})
+        second(plant, "by-users")
+        await plant.until(lambda: waiting(plant) == ["by-users"])
+        assert plant.subjects(binding_name(Place("u-mode", "edit", "prod")), "prod") is None
+
+
 async def test_what_is_selected_later_is_gained_as_well(plant: Plant) -> None:
     selecting = {"clusterRole": "edit", "namespaces": {"selector": {"matchLabels": {"env": "prod"}}}}
     plant.put(POLICIES, "prod", spec=policy(selecting, pattern="prod-{team}"))

@@ -62,11 +62,13 @@ def _given_by(world: World, policy: str, group: GroupKey) -> Iterator[Right]:
         return
     if subject == "Group" and not world.subjects_of(policy, group, subject):
         return
-    for place, _ in opened.places:
-        if _is_given(world, place):
-            yield Right.of(place, subject)
-    if not routes.is_crowded(policy):
-        yield from _selected(opened, subject)
+    # What its people have, the group may have as well; the other way round that's something new.
+    for kind in ("User", "Group") if subject == "User" else ("Group",):
+        for place, _ in opened.places:
+            if _is_given(world, place):
+                yield Right.of(place, kind)
+        if not routes.is_crowded(policy):
+            yield from _selected(opened, kind)
 
 
 def _opened(world: World, group: GroupKey, name: str) -> Rights:
