@@ -14,6 +14,6 @@ from tests.web.endpoint import Endpoint
 async def endpoint() -> AsyncIterator[Endpoint]:
     """With the directories entra and okta, which have tokens; and a token of a directory that is missing."""
     made = Endpoint()
-    await made.server.start_server(max_line_size=MAX_LINE)  # as the operator does
+    await made.server.start_server(max_line_size=MAX_LINE, auto_decompress=False)  # as the operator does
     async with made.http:
         yield made

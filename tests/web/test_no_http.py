@@ -32,7 +32,7 @@ GARBAGE = {
     "length of letters": USERS + b"Content-Length: two\r\n\r\n{}",
     "length and chunks": USERS + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "broken chunk": USERS + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
-    "unknown coding": USERS + b"Content-Length: 2\r\nContent-Encoding: br\r\n\r\n{}",
+    "unknown coding": USERS + b"Connection: close\r\nContent-Length: 2\r\nContent-Encoding: br\r\n\r\n{}",
 }
 
 

@@ -25,6 +25,7 @@ _MOST_NAMES = 100
 _NAME = re.compile(r"[\w:.$-]{1,120}", re.ASCII)
 _BRACKETS = re.compile(r"\[.*\]", re.DOTALL)
 _SHOWN = 10
+_LONGEST_NAME = 1000
 
 # The names that have series, by directory.
 _counted: dict[str, set[str]] = {}
@@ -52,5 +53,7 @@ def forget_ignored(directory: str) -> None:
 
 def _shown(name: str) -> str:
     """The name without what a filter in it compares with; anything odd isn't shown."""
+    if len(name) > _LONGEST_NAME:
+        return OTHER
     plain = _BRACKETS.sub("", name)
     return plain if _NAME.fullmatch(plain) else OTHER

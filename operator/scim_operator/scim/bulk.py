@@ -34,7 +34,7 @@ class BulkOperation:
     method: str
     path: str
     bulk_id: str
-    version: str
+    version: Any
     data: Any
 
     def check(self) -> None:
@@ -167,5 +167,5 @@ def _operation(given: Mapping[str, Any]) -> BulkOperation:
         return value if isinstance(value, str) else ""
 
     return BulkOperation(
-        text("method").upper(), text("path"), text("bulkid"), text("version"), given.get("data")
+        text("method").upper(), text("path"), text("bulkid"), given.get("version"), given.get("data")
     )

@@ -16,9 +16,10 @@ class ScimError(Exception):
     """A refusal: HTTP status, human detail, and the scimType of RFC 7644 table 9 where one fits."""
 
     def __init__(self, status: int, detail: str, scim_type: str | None = None) -> None:
-        super().__init__(detail)
+        # What a client sent may be quoted in it, bytes that are no text included.
+        self.detail = detail.encode("utf-8", "replace").decode()
+        super().__init__(self.detail)
         self.status = status
-        self.detail = detail
         self.scim_type = scim_type
 
     def body(self) -> dict[str, Any]:

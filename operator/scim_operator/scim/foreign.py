@@ -58,6 +58,8 @@ def with_value(document: Mapping[str, Any], text: str, value: Any) -> dict[str, 
     elif is_empty(value):
         extension = {}
     elif isinstance(value, dict):
+        if len(value) > MAX_ATTRIBUTES:
+            raise invalid_value(f"{urn} has more than {MAX_ATTRIBUTES} attributes")
         for name, item in value.items():
             _set(extension, (name,), item, text)
     else:

@@ -53,6 +53,8 @@ def read_message(resource_type: ResourceType, body: Mapping[str, Any]) -> Iterat
 
 def flatten(resource_type: ResourceType, kind: Kind, value: Mapping[str, Any]) -> Iterator[Operation]:
     """A value without path as single operations, without what is read-only or never kept."""
+    if len(value) > MAX_OPERATIONS:
+        raise ScimError(413, f"an object has {len(value)} attributes, expected at most {MAX_OPERATIONS}")
     for key, item in value.items():
         path = path_of_key(resource_type, key)
         if isinstance(path, SchemaPath) and isinstance(item, dict):

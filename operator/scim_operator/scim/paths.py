@@ -16,6 +16,8 @@ from scim_operator.scim.errors import invalid_path
 from scim_operator.scim.filter_nodes import Node
 from scim_operator.scim.filter_parser import is_attribute_name, parse_value_path
 
+_LONGEST_NAME = 256
+
 
 @dataclass(frozen=True)
 class AttributePath:
@@ -75,9 +77,14 @@ def path_of_key(resource_type: ResourceType, key: str) -> Path:
     return path_of_operation(resource_type, key) if "[" in key else resolve(resource_type, key)
 
 
-@lru_cache(maxsize=4096)
 def resolve(resource_type: ResourceType, name: str) -> Path:
     """What an attribute path without brackets leads to."""
+    # Remembered, but not whatever a client makes up.
+    return _resolve(resource_type, name) if len(name) <= _LONGEST_NAME else UnknownPath(name)
+
+
+@lru_cache(maxsize=4096)
+def _resolve(resource_type: ResourceType, name: str) -> Path:
     if not is_attribute_name(name):
         return UnknownPath(name)
     core, extensions = resource_type.core, tuple(resource_type.extensions.values())

@@ -19,7 +19,9 @@ from scim_operator.scim.paths import AttributePath, ForeignPath, SchemaPath, res
 # A tree of folded names; an empty one means the whole of it.
 Names = dict[str, "Names"]
 
-_BRACKETS = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[^\]"])*\]')
+# Possessive, and no bracket within: whatever is sent, each character is looked at once.
+_BRACKETS = re.compile(r'\[(?:"(?:[^"\\]|\\.)*+"|[^\[\]"])*+\]')
+_LONGEST = 8192
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ def projection(resource_type: ResourceType, attributes: str | None, excluded: st
     """
     if (attributes or "").strip() and (excluded or "").strip():
         raise invalid_value("attributes and excludedAttributes: expected one of them, got both")
+    if len(attributes or excluded or "") > _LONGEST:
+        raise invalid_value(f"attributes and excludedAttributes: expected at most {_LONGEST} characters")
     tables = (resource_type.common, resource_type.core)
     by_returned = [
         (fold(attribute.name), attribute.spec.returned)

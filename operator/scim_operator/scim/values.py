@@ -69,6 +69,8 @@ def read_changes(attribute: Attribute, value: Any, where: str, dropped: Dropped)
         value = {"value": value}
     if not isinstance(value, dict):
         raise invalid_value(f"{where} expects an object, got {_kind(value)}")
+    if len(value) > MAX_VALUES:
+        raise invalid_value(f"{where} has {len(value)} sub-attributes, expected at most {MAX_VALUES}")
     changes: dict[str, Any] = {}
     for name, item in value.items():
         sub = attribute.sub(name)

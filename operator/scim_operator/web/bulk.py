@@ -199,4 +199,8 @@ class _Run:
 
 
 def _version(operation: BulkOperation) -> Conditions:
-    return Conditions(if_match=read_tags("version", operation.version)) if operation.version else ALWAYS
+    if operation.version is None:
+        return ALWAYS
+    if not isinstance(operation.version, str):
+        raise invalid_value('version expects a string such as "W/\\"3\\""')
+    return Conditions(if_match=read_tags("version", operation.version))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,10 @@ from scim_operator.web.targets import BULK, CONFIG, OTHER_VERSIONS, PREFIX, SEAR
 # A whole group of 20,000, each member with $ref, type and display, is about 5 MiB.
 MAX_BODY = MAX_PAYLOAD
 _WITH_BODY = ("POST", "PUT", "PATCH")
+_HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
+# By its commas; 100,000 members with all that is said of them are 400,000. More make the parser take memory
+# by the hundred megabytes.
+_MOST_VALUES = 600_000
 # What can be answered before users and groups were listed.
 _KNOWN_AT_ONCE = (discovery.answer_config, discovery.answer_resource_types, discovery.answer_schemas)
 
@@ -131,6 +136,8 @@ class ScimApi:
         raise not_found("no such endpoint")
 
     async def _ask(self, request: web.Request, asked: Target) -> Ask:
+        if not self._external_url and not _HOST.fullmatch(request.host):
+            raise invalid_syntax("the header Host expects a host's name, and a port after a colon")
         root = self._external_url or f"{request.scheme}://{request.host}"
         query = query_of(request.query.items())
         conditions = Conditions(_tags(request, "If-Match"), _tags(request, "If-None-Match"))
@@ -159,8 +166,13 @@ def _tags(request: web.Request, name: str) -> Tags | None:
 
 async def _json(request: web.Request) -> dict[str, Any]:
     """The body as an object, whatever Content-Type it claims (Entra, Okta and curl differ)."""
+    if (coding := request.headers.get("Content-Encoding", "")).lower() not in ("", "identity"):
+        raise invalid_syntax(f"the body is compressed (Content-Encoding {coding[:20]!r}); send it as it is")
     try:
-        body = orjson.loads(await request.read())
+        sent = await request.read()
+        if sent.count(b",") > _MOST_VALUES:
+            raise ScimError(413, f"the body has more than {_MOST_VALUES} values; send it in several requests")
+        body = orjson.loads(sent)
     except web.HTTPRequestEntityTooLarge as error:
         raise ScimError(
             413, f"the body is larger than {MAX_BODY} bytes (maxPayloadSize); send it in several requests"

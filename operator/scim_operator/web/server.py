@@ -46,6 +46,8 @@ class _Served:
             shutdown_timeout=_CLOSE_SECONDS,
             handle_signals=False,
             max_line_size=MAX_LINE,
+            # A small body may unpack to a large one, and would be before anybody asked for a token.
+            auto_decompress=False,
         )
 
     async def start(self, taken: socket.socket) -> None:
