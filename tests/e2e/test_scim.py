@@ -218,16 +218,36 @@ def test_errors_are_scim(entra: EntraClient) -> None:
         assert headers["X-Request-Id"]
 
 
-def test_every_write_is_seen_by_the_next_request(entra: EntraClient) -> None:
-    for i in range(50):
+@pytest.mark.parametrize(("first", "last"), [(0, 100), pytest.param(100, 1_100, marks=pytest.mark.long)])
+def test_every_write_is_seen_by_the_next_request(entra: EntraClient, first: int, last: int) -> None:
+    """By GET, by filter and in the list, whichever comes first."""
+    team = entra.provision_group(f"ryw {first}", [])
+    begin = entra.call("GET", "/Users", query={"count": "0"}).answer["totalResults"]
+
+    def seen(made: Any, there: int) -> None:
+        assert entra.find("Users", "externalId", made["externalId"]) == (made if there else None)
+        shown = entra.call("GET", f"/Users/{made['id']}")
+        assert (shown.answer if there else shown.status) == (made if there else 404)
+        page = {"startIndex": str(begin + 1), "count": "5"}
+        listed = entra.call("GET", "/Users", query=page).answer
+        assert (listed["Resources"], listed["totalResults"]) == ([made] * there, begin + there)
+
+    for i in range(first, last):
         name = f"ryw{i}@scim.example.com"
         made = entra.call("POST", "/Users", {"userName": name, "externalId": f"ryw-{i}"}).answer
-        assert entra.find("Users", "externalId", f"ryw-{i}") == {**made}
         entra.ids[name] = made["id"]
-        entra.set_active(name, False)
-        assert entra.get("Users", name)["active"] is False
+        seen(made, 1)
+        changed = entra.set_active(name, False).answer
+        assert changed["active"] is False
+        seen(changed, 1)
+        if i % 10 == 0:
+            entra.add_members(f"ryw {first}", [name])
+            (group,) = entra.call("GET", "/Groups", query={"filter": f'members eq "{made["id"]}"'}).answer[
+                "Resources"
+            ]
+            assert (group["id"], [one["value"] for one in group["members"]]) == (team, [made["id"]])
         entra.delete("Users", name)
-        assert entra.find("Users", "userName", name) is None
+        seen(made, 0)
 
 
 def test_a_deleted_secret_revokes_its_token(operator: Installation) -> None:
