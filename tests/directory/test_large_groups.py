@@ -305,7 +305,9 @@ async def test_a_status_in_between_makes_no_second_generation(provider: Provider
     assert len(provider.api.all(SHARDS)) == grown.large.count
 
 
-async def test_a_missing_shard_is_503_and_nobody_is_forgotten(provider: Provider, small: None) -> None:
+async def test_a_missing_shard_is_503_and_nobody_is_forgotten(
+    provider: Provider, small: None, caplog: pytest.LogCaptureFixture
+) -> None:
     ids = people(provider, 10)
     team = await provider.group("team", *ids)
     lost = provider.api.all(SHARDS)[0]
@@ -321,7 +323,11 @@ async def test_a_missing_shard_is_503_and_nobody_is_forgotten(provider: Provider
     with pytest.raises(UnavailableError):
         await provider.index.find("entra", "Group", f'members.value eq "{ids[0]}"')
     assert set(now(provider, team).members) == {*ids}, "known last"
+    caplog.clear()
     again = await provider.restarted()
+    assert [record.message for record in caplog.records] == [
+        "shards of a group aren't known; it keeps its access"
+    ]
     assert not now(again, team).is_whole
     assert again.index.broken == {("entra", team.id)}
     provider.api.put(SHARDS, {**lost, "metadata": {"name": lost["metadata"]["name"]}})

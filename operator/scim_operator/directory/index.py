@@ -13,10 +13,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from scim_operator.directory.broken import BrokenGroups
 from scim_operator.directory.members import NOBODY, difference
 from scim_operator.directory.order import Age, Order
 from scim_operator.directory.records import Record, filterable, record_of
-from scim_operator.directory.shards import GroupKey, ShardBook, assembled, raise_if_broken, why_broken
+from scim_operator.directory.shards import GroupKey, ShardBook, assembled, raise_if_broken
 from scim_operator.directory.tombstones import Tombstones
 from scim_operator.scim.attributes import ResourceType, fold
 from scim_operator.scim.filters import compile_filter, equalities
@@ -45,8 +46,7 @@ class Index:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self.shards = ShardBook(monotonic)
-        # Groups of which shards are missing: nobody knows who is in them.
-        self.broken: set[GroupKey] = set()
+        self.broken = BrokenGroups()
         self._records: dict[Place, dict[str, Record]] = defaultdict(dict)
         self._orders: dict[Place, Order] = {}
         self._by_name: dict[tuple[str, str], Record] = {}
@@ -84,6 +84,9 @@ class Index:
         }
         for record in gone:
             self._remove(record)
+        if resource_type == GROUP.name:
+            for directory, identifier in self.broken:
+                self.broken.tell(self._records[directory, resource_type][identifier])
         self._listed.add(resource_type)
         return gone
 
@@ -278,7 +281,7 @@ class Index:
         holder = records.get(record.id)
         if record.type == GROUP.name:
             record = assembled(record, self.shards.of(key), former=known or holder)
-            self._note_broken(record)
+            self.broken.note(record, listed=self.shards.listed_once)
         if known is not None and holder is known:
             self._leave(known)
         self._enter(record)
@@ -302,15 +305,6 @@ class Index:
             self._large[record.directory][record.id] = record
         elif known and known.large:
             self._large[record.directory].pop(record.id, None)
-
-    def _note_broken(self, record: Record) -> None:
-        key = (record.directory, record.id)
-        if record.is_whole:
-            self.broken.discard(key)
-        elif key not in self.broken:
-            self.broken.add(key)
-            missing = {"directory": record.directory, "group": record.name, "missing": why_broken(record)}
-            log.warning("shards of a group aren't known; it keeps its access", extra=missing)
 
     def _remove(self, record: Record) -> None:
         del self._by_name[record.type, record.name]

@@ -137,6 +137,7 @@ class ShardBook:
         self._tombstones = Tombstones(monotonic)
         self._by_name: dict[str, Shard] = {}
         self._of_group: dict[GroupKey, dict[tuple[int, int], Shard]] = defaultdict(dict)
+        self.listed_once = False
 
     def listed(self, items: Iterable[Mapping[str, Any]], resource_version: str) -> set[GroupKey]:
         """Take in a whole listing. -> the groups whose shards changed."""
@@ -148,6 +149,7 @@ class ShardBook:
             if shard.uid not in present and shard.resource_version <= newest:
                 self._remove(shard)
                 changed.add(shard.group)
+        self.listed_once = True
         return changed
 
     def put(self, obj: Mapping[str, Any]) -> Shard | None:
