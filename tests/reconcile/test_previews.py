@@ -37,7 +37,7 @@ from tests.reconcile.test_incremental import (
     changed,
     put,
 )
-from tests.reconcile.worlds import NOW, UNGUARDED, Event, Universe, begun, group, policy, user
+from tests.reconcile.worlds import NOW, UNGUARDED, Event, Universe, begun, group, over_people, policy, user
 
 Object = dict[str, Any]
 _IDLE_CHECKS, _CHECK_SECONDS = 6, 0.01
@@ -228,6 +228,14 @@ CROWDED = {
     [changed("g2-entra", 2, "k8s-red-edit", [], "entra", "k8s-red-edit")],
     CROWDED,
     [put(NAMESPACES, "team-red")],
+)
+# Given to people of a directory that isn't there.
+@example(
+    [],
+    over_people(
+        {"clusterRole": "edit", "namespaces": {"name": "team-red"}}, text="active eq true", directory="okta"
+    ),
+    [],
 )
 async def test_preview_tells_what_enforce_then_does(
     steps: list[Step], spec: Object, later: list[Step]

@@ -83,7 +83,9 @@ class Guard:
                 planned = replace(planned, problems=(*planned.problems, on_hold(directory)))
             return Restraint(planned, True, self._owner(place, facts, planned))
         for name in {directory, former}:
-            self._keeper.judge(self._keeper.guarded(name))
+            # One that is gone with all of its people has nothing to guard, and would be forgotten at once.
+            if not self._keeper.is_over(name):
+                self._keeper.judge(self._keeper.guarded(name))
         change = self._change(place, facts, planned)
         if locked and (change.losses or change.gains):
             # They go first, whatever all the others have to wait for.
