@@ -42,18 +42,20 @@ DELETE = {"method": "DELETE", "path": "/Users/1"}
     [
         ([post("a"), DELETE, post("b")], [(0, set()), (1, set()), (2, set())]),
         ([post("a"), post("b", "a")], [(0, set()), (1, set())]),
-        # Who is named goes first, all else keeps its place.
-        ([post("a", "c"), DELETE, post("b"), post("c")], [(3, set()), (0, set()), (1, set()), (2, set())]),
+        # Who names somebody waits, all else keeps its place: who is made may need the name of who is deleted.
+        ([post("a", "c"), DELETE, post("b"), post("c")], [(1, set()), (2, set()), (3, set()), (0, set())]),
         ([post("a", "b"), post("b", "c"), post("c")], [(2, set()), (1, set()), (0, set())]),
         # Circles.
         ([post("a", "a")], [(0, {"a"})]),
         ([post("a", "b"), post("b", "a")], [(1, {"a"}), (0, set())]),
         ([post("a", "b"), post("b", "c"), post("c", "a", "d"), post("d")],
          [(3, set()), (2, {"a"}), (1, set()), (0, set())]),
+        # Who waits for a circle isn't in it.
+        ([post("x", "a"), post("a", "b"), post("b", "a")], [(2, {"a"}), (1, set()), (0, set())]),
         # What a path names.
         ([{"method": "DELETE", "path": "/Groups/bulkId:a"}, post("a")], [(1, set()), (0, set())]),
         ([{"method": "PUT", "path": "/Groups/bulkId:b?x", "data": {"y": ["bulkId:a"]}}, post("a"), post("b")],
-         [(2, set()), (1, set()), (0, set())]),
+         [(1, set()), (2, set()), (0, set())]),
         # What nothing makes is no reason to wait.
         ([post("a", "x"), {"method": "PUT", "path": "/Users/1", "bulkId": "x"}], [(0, set()), (1, set())]),
     ],

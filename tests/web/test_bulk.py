@@ -205,7 +205,11 @@ async def test_fail_on_errors(endpoint: Endpoint, limit: int | None, tried: int)
 
 async def test_circle_that_is_cut_off_leaves_nothing(endpoint: Endpoint) -> None:
     results = await bulk(
-        endpoint, group("a", "b", "bad"), group("b", "a"), post("/Groups", "bad"), failOnErrors=1
+        endpoint,
+        group("a", "b", "bad"),
+        group("b", "a"),
+        post("/Groups", "bad", members=[{"value": "bulkId:b"}]),
+        failOnErrors=1,
     )
     assert {result.get("bulkId"): result["status"] for result in results} == {"b": "409", "bad": "400"}
     assert endpoint.names("scimgroups") == []
@@ -343,3 +347,17 @@ async def test_log_tells_the_counts(endpoint: Endpoint, caplog: pytest.LogCaptur
     assert "secret-name" not in str([vars(record) for record in caplog.records])
     (asked,) = (vars(record) for record in caplog.records if record.message == "request")
     assert asked["operation"] == "bulk"
+
+
+async def test_it_comes_to_the_same_as_in_order(endpoint: Endpoint) -> None:
+    """Who is named later needs the name of who is deleted, or renamed, before (section 3.7)."""
+    old, team = await endpoint.user("ada"), await endpoint.group("team")
+    results = await bulk(
+        endpoint,
+        {"method": "PATCH", "path": f"/Groups/{team.id}", "data": {"Operations": [add("bulkId:new")]}},
+        {"method": "DELETE", "path": f"/Users/{old.id}"},
+        post("/Users", "new", userName="ada"),
+        {"method": "PATCH", "path": "/Users/bulkId:new/", "data": {"Operations": [replace("title", "Dr")]}},
+    )
+    assert statuses(results) == ["200", "204", "201", "200"]
+    assert members(endpoint, "team") == ["ada"]

@@ -7,9 +7,13 @@ circle somebody must be first: it is made without what is made only after it, an
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from heapq import heappop, heappush
 from typing import Any
+from urllib.parse import unquote
 
 from scim_operator.scim.attributes import fold
 from scim_operator.scim.errors import ScimError, invalid_syntax, invalid_value
@@ -48,10 +52,10 @@ class BulkOperation:
         if self.method != "DELETE" and not isinstance(self.data, dict):
             raise invalid_syntax(f"data expects an object: the body of the {self.method}")
 
-    @property
+    @cached_property
     def references(self) -> Sequence[str]:
         """The bulkIds that it names, in order."""
-        name = self.path.rpartition("/")[2].partition("?")[0]
+        name = unquote(self.path.partition("?")[0]).rstrip("/").rpartition("/")[2]
         return tuple(dict.fromkeys([*references_in(name), *references_in(self.data)]))
 
 
@@ -88,32 +92,68 @@ def read_bulk(body: Mapping[str, Any]) -> tuple[list[BulkOperation], int | None]
 
 
 def plan(operations: Sequence[BulkOperation]) -> list[Step]:
-    """The order in which to carry them out."""
+    """The order in which to carry them out: what names something waits until that is made, all else keeps its
+    place (section 3.7: the same stateful result). In a circle one is made without what isn't there yet.
+    """
     makers = {item.bulk_id: n for n, item in enumerate(operations) if item.method == "POST" and item.bulk_id}
-    steps: list[Step] = []
-    begun: set[int] = set()
-    done: set[int] = set()
-    for root in range(len(operations)):
-        if root in begun:
-            continue
-        begun.add(root)
-        way: list[tuple[int, Iterator[str], set[str]]] = [(root, iter(operations[root].references), set())]
-        while way:
-            number, references, later = way[-1]
-            maker = None
-            for name in references:
-                maker = makers.get(name)
-                if maker is not None and maker not in begun:
-                    begun.add(maker)
-                    way.append((maker, iter(operations[maker].references), set()))
-                    break
-                if maker is not None and maker not in done:
-                    later.add(name)
-            else:
-                way.pop()
-                done.add(number)
-                steps.append(Step(number, frozenset(later)))
-    return steps
+    order = _Order(operations)
+    for number, operation in enumerate(operations):
+        named = {makers[name] for name in operation.references if name in makers}
+        order.come(number, named)
+    order.break_circles()
+    return order.steps
+
+
+class _Order:
+    def __init__(self, operations: Sequence[BulkOperation]) -> None:
+        self.steps: list[Step] = []
+        self._operations = operations
+        self._done: set[int] = set()
+        # Operation -> what it waits for, and the other way round.
+        self._missing: dict[int, set[int]] = {}
+        self._waiting: dict[int, list[int]] = defaultdict(list)
+
+    def come(self, number: int, named: set[int]) -> None:
+        """The next operation, and those that it names."""
+        missing = named - self._done
+        if not missing:
+            self._run(number)
+            return
+        self._missing[number] = missing
+        for maker in missing:
+            self._waiting[maker].append(number)
+
+    def break_circles(self) -> None:
+        """Whoever waits now waits for themselves, or for somebody who does."""
+        while self._missing:
+            number = self._end_of_circle()
+            self._run(
+                number, frozenset(self._operations[maker].bulk_id for maker in self._missing.pop(number))
+            )
+
+    def _run(self, number: int, later: frozenset[str] = frozenset()) -> None:
+        ready = [number]
+        while ready:
+            number = heappop(ready)
+            self.steps.append(Step(number, later))
+            self._done.add(number)
+            later = frozenset()
+            for waiting in self._waiting.pop(number, ()):
+                missing = self._missing.get(waiting)
+                if missing is None:
+                    continue
+                missing.discard(number)
+                if not missing:
+                    del self._missing[waiting]
+                    heappush(ready, waiting)
+
+    def _end_of_circle(self) -> int:
+        way: list[int] = []
+        number = min(self._missing)
+        while number not in way:
+            way.append(number)
+            number = min(self._missing[number])
+        return way[-1]
 
 
 def references_in(value: Any) -> Iterator[str]:
