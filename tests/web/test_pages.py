@@ -238,3 +238,18 @@ async def test_order_holds_when_somebody_is_renamed(endpoint: Endpoint) -> None:
     await endpoint.patch(people[1], replace("userName", "u9"))
     rest = await answered(endpoint, f"/Users?sortBy=userName&cursor={first['nextCursor']}")
     assert names(first) + names(rest) == ["u0", "u1", "u2", "u3", "u9"]
+
+
+async def test_large_pages_show_members_by_their_ids(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Okta imports 100 groups at a time, however many members they have."""
+    ada, ben = await endpoint.user("ada"), await endpoint.user("ben")
+    for name in ("one", "two"):
+        await endpoint.group(name, ada.id, ben.id)
+    monkeypatch.setattr(listing, "DETAILED_MEMBERS", 3)
+    page = await (await endpoint.ask("GET", "/Groups?startIndex=1&count=100")).json()
+    assert [group["members"] for group in page["Resources"]] == [[{"value": ada.id}, {"value": ben.id}]] * 2
+    monkeypatch.setattr(listing, "DETAILED_MEMBERS", 4)
+    page = await (await endpoint.ask("GET", "/Groups?startIndex=1&count=100")).json()
+    assert all(member["type"] == "User" for group in page["Resources"] for member in group["members"])

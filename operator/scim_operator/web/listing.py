@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,8 +22,9 @@ from scim_operator.web.ordering import Everybody, Ordering, ordering
 from scim_operator.web.queries import query_of
 from scim_operator.web.rendering import Renderer
 
-# Members in one answer, unless they are of one group: some 25 MiB of JSON.
-MAX_MEMBERS = 100_000
+# Members in one answer, unless they are of one group: some 25 MiB of JSON, either way. Okta asks for 100
+# groups at a time, whatever their size.
+DETAILED_MEMBERS, MAX_MEMBERS = 100_000, 500_000
 
 
 class Lists:
@@ -77,15 +79,20 @@ class Lists:
     ) -> list[dict[str, Any]]:
         wanted = {resource_type.name: ask.query.projection(resource_type) for resource_type in types}
         with_members = [record for record in page if wanted[record.type].wants("members")]
-        if len(with_members) > 1 and sum(len(group.members) for group in with_members) > MAX_MEMBERS:
+        members = sum(len(group.members) for group in with_members)
+        if len(with_members) > 1 and members > MAX_MEMBERS:
             raise ScimError(
                 400,
                 f"this page has more than {MAX_MEMBERS} members: ask with excludedAttributes=members, or with"
                 " a smaller count",
                 "tooMany",
             )
-        renderer = Renderer(self._index, ask.base)
-        return [await renderer.whole(record, wanted[record.type]) for record in page]
+        renderer = Renderer(self._index, ask.base, bare=len(with_members) > 1 and members > DETAILED_MEMBERS)
+        shown = []
+        for record in page:
+            shown.append(await renderer.whole(record, wanted[record.type]))
+            await asyncio.sleep(0)
+        return shown
 
     # --- cursors -------------------------------------------------------------------------------------------
 

@@ -21,14 +21,17 @@ from scim_operator.scim.versions import entity_tag
 TYPES = {USER.name: USER, GROUP.name: GROUP}
 # Members that are encoded before others get their turn.
 _SLICE = 2_000
+# So many needn't be encoded before the others.
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
 class Renderer:
-    """`base`: the directory's URL, no slash at the end."""
+    """`base`: the directory's URL, no slash at the end. `bare`: of members their ids alone."""
 
     index: Index
     base: str
+    bare: bool = False
 
     def location(self, record: Record) -> str:
         """The resource's URL."""
@@ -47,7 +50,7 @@ class Renderer:
 
     async def whole(self, record: Record, projection: Projection) -> dict[str, Any]:
         """The same, to be encoded by orjson: others get their turn while a large group is (rule 21)."""
-        if record.large is None or not projection.wants("members"):
+        if len(record.members) <= _AT_ONCE or not projection.wants("members"):
             return self.resource(record, projection)
         raise_if_broken(record)
         parts = []
@@ -82,6 +85,8 @@ class Renderer:
 
     def _members(self, record: Record, projection: Projection, ids: Iterable[str]) -> list[dict[str, Any]]:
         found = (self.index.member(record.directory, member) for member in ids)
+        if self.bare:
+            return [{"value": member.id} for member in found if member is not None]
         named = projection.asks_for("members", "display")
         return [
             {
