@@ -14,6 +14,7 @@ ALLOWED = {
     "collections",
     "dataclasses",
     "functools",
+    "heapq",
     "hashlib",
     "hmac",
     "json",

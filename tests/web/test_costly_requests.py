@@ -34,6 +34,25 @@ async def test_it_costs_little(endpoint: Endpoint, name: str) -> None:
     assert time.monotonic() - since < LOOSE_SECONDS
 
 
+ADDRESSES = [{"value": f"m{number}@x", "type": f"t{number}"} for number in range(200)]
+TERMS = " or ".join(f'value co "zz{number}"' for number in range(200))
+COSTLY: dict[str, dict[str, Any]] = {
+    "filters": {"op": "remove", "path": f"emails[{TERMS}]"},
+    "values": {"op": "add", "path": "emails", "value": ADDRESSES},
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+async def test_patch_costs_little(endpoint: Endpoint, name: str) -> None:
+    ada = await endpoint.user("ada", emails=ADDRESSES)
+    since = time.monotonic()
+    sent = json.dumps({"Operations": [COSTLY[name]] * 200})
+    assert (await endpoint.ask("PATCH", f"/Users/{ada.id}", sent)).status == 413
+    assert time.monotonic() - since < LOOSE_SECONDS
+    few = json.dumps({"Operations": [COSTLY[name]] * 2})
+    assert (await endpoint.ask("PATCH", f"/Users/{ada.id}", few)).status == 200
+
+
 @pytest.mark.parametrize("token", [TOKENS["entra"], "none"])
 async def test_nothing_is_unpacked(endpoint: Endpoint, token: str) -> None:
     packed = gzip.compress(b"[" + b"0," * 5_000_000 + b"0]")

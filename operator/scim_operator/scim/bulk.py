@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
 from typing import Any
-from urllib.parse import unquote
 
 from scim_operator.scim.attributes import fold
 from scim_operator.scim.errors import ScimError, invalid_syntax, invalid_value
@@ -55,7 +54,7 @@ class BulkOperation:
     @cached_property
     def references(self) -> Sequence[str]:
         """The bulkIds that it names, in order."""
-        name = unquote(self.path.partition("?")[0]).rstrip("/").rpartition("/")[2]
+        name = self.path.partition("?")[0].rstrip("/").rpartition("/")[2]
         return tuple(dict.fromkeys([*references_in(name), *references_in(self.data)]))
 
 

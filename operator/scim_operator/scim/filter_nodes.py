@@ -70,3 +70,10 @@ class ValuePath:
 
 
 Node = Comparison | Present | Not | And | Or | ValuePath
+
+
+def terms_of(node: Node) -> int:
+    """How many comparisons it takes, at the most, to say whether it holds."""
+    if isinstance(node, And | Or):
+        return sum(map(terms_of, node.nodes))
+    return terms_of(node.node) if isinstance(node, Not | ValuePath) else 1
