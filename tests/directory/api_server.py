@@ -82,7 +82,9 @@ class ApiServer:
         await self._arrive("get", resource)
         return copy.deepcopy(self._existing(resource, namespace, name))
 
-    async def create(self, resource: Resource, body: Object, *, namespace: str | None = None) -> Object:
+    async def create(
+        self, resource: Resource, body: Object, *, namespace: str | None = None, strict: bool = False
+    ) -> Object:
         await self._arrive("create", resource)
         name = body["metadata"].get("name") or f"{body['metadata']['generateName']}{self._version()}"
         key = (resource.plural, namespace or "", name)
@@ -94,7 +96,9 @@ class ApiServer:
         body = {**body, "metadata": {**body["metadata"], "name": name}}
         return self._store(resource, key, body, None)
 
-    async def replace(self, resource: Resource, body: Object, *, namespace: str | None = None) -> Object:
+    async def replace(
+        self, resource: Resource, body: Object, *, namespace: str | None = None, strict: bool = False
+    ) -> Object:
         await self._arrive("replace", resource)
         metadata = body["metadata"]
         known = self._existing(resource, namespace, metadata["name"])

@@ -13,7 +13,7 @@ from scim_operator.directory.shards import SHARDS, shard_name
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import CRDS, ROLE_BINDINGS
 from scim_operator.reconcile.resources import HOLDS
-from tests.reconcile.plant import Plant
+from tests.reconcile.plant import NAME, Plant
 from tests.reconcile.worlds import group, user
 
 GROUP_ID = group("k8s-red-edit", [])["id"]
@@ -146,3 +146,16 @@ async def test_a_cluster_without_the_kind_freezes_nobody(plant: Plant) -> None:
         again.put(USERS, "u0", spec=user(0, active=False))
         await again.until(lambda: again.subjects() == named(PEOPLE) - {"person0"})
         assert again.condition(HOLDS, "entra", "Frozen") == {}
+
+
+async def test_a_stranger_put_in_by_hand_while_a_shard_is_missing(plant: Plant) -> None:
+    """person9 is a user of the directory and in no group. Rule 14: goes at once."""
+    plant.put(USERS, "u9", spec=user(9))
+    async with plant.running():
+        await plant.until(lambda: plant.subjects() == named(PEOPLE))
+        plant.api.drop(SHARDS, shard_name(GROUP_ID, 1, 0))
+        await plant.until(lambda: plant.condition(GROUPS, "g", "Stalled").get("reason") == "ShardsMissing")
+        binding = plant.api.objects[ROLE_BINDINGS.plural, "team-red", NAME]
+        stranger = {**binding["subjects"][0], "name": "person9"}
+        plant.api.put(ROLE_BINDINGS, {**binding, "subjects": [*binding["subjects"], stranger]}, "team-red")
+        await plant.until(lambda: plant.subjects() == named(PEOPLE))

@@ -278,11 +278,11 @@ async def test_changed_template_while_one_shard_fails(plant: Watched) -> None:
         plant.moments.clear()
         failing, replace = [2], plant.api.replace
 
-        async def flaky(resource: Any, body: Any, *, namespace: Any = None) -> Any:
+        async def flaky(resource: Any, body: Any, *, namespace: Any = None, strict: bool = False) -> Any:
             if body["metadata"]["name"] == binding_name(PLACE, 1) and failing[0]:
                 failing[0] -= 1
                 raise TIMED_OUT
-            return await replace(resource, body, namespace=namespace)
+            return await replace(resource, body, namespace=namespace, strict=strict)
 
         plant.api.replace = flaky  # type: ignore[method-assign]
         plant.put(DIRECTORIES, "entra", spec={**UNGUARDED, "subjects": {"user": "entra:{userName}"}})

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _PAUSE = 1.0
 # How often all groups are looked at: for what a failure has left.
 _LOOK_AGAIN = 30.0
-_ORPHAN_SECONDS = 3600.0
+_ORPHAN_SECONDS, _VANISHED_SECONDS = 3600.0, 7 * 86400.0
 _AT_ONCE = 4
 _TRIES = 8
 
@@ -120,7 +120,7 @@ class Settler:
         orphans = {shard.uid: shard for shard in self._index.shards if self._is_orphan(shard)}
         self._orphans = {uid: self._orphans.get(uid, now) for uid in orphans}
         for uid, since in self._orphans.items():
-            if now - since >= _ORPHAN_SECONDS:
+            if now - since >= self._patience(orphans[uid]):
                 await self._delete(orphans[uid])
 
     # --- inside --------------------------------------------------------------------------------------------
@@ -137,7 +137,15 @@ class Settler:
             shard = self._index.shards.of(group).get((large.generation, number))
             if shard is None:
                 return False
-            members = with_pending(shard.members, pending)
+            record = self._record(group)
+            now = record.large if record is not None else None
+            if now is None or now.generation != large.generation:
+                return False
+            # What was settled before, of which the answer was lost, has no say about what came after it.
+            due = {member: joins for member, joins in pending.items() if now.pending.get(member) is joins}
+            if not due:
+                return True
+            members = with_pending(shard.members, due)
             if await self._writer.rewrite_shard(shard, members, shard.meta):
                 return True
         raise ApiError(409, "Conflict", f"shard {number} of group {group[1]} is being changed by others")
@@ -151,12 +159,21 @@ class Settler:
             if await self._writer.settled(record, left_over(now.pending, done)) is not None:
                 return
 
+    def _patience(self, shard: Shard) -> float:
+        """How long a shard of nobody is kept, in seconds. A ScimGroup that vanished may be restored."""
+        vanished = self._record(shard.group) is None and shard.group not in self._writer.gone
+        return _VANISHED_SECONDS if vanished else _ORPHAN_SECONDS
+
     def _is_orphan(self, shard: Shard) -> bool:
         record = self._record(shard.group)
         large = record.large if record is not None else None
         return large is None or large.generation != shard.generation or shard.number >= large.count
 
     async def _delete(self, shard: Shard) -> None:
+        if (record := self._record(shard.group)) is not None:
+            await self._writer.refresh(record)  # nothing is deleted by what we only believe
+            if not self._is_orphan(shard):
+                return
         try:
             await self._client.delete(SHARDS, shard.name, uid=shard.uid)
         except ApiError as error:

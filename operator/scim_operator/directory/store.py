@@ -27,7 +27,7 @@ from scim_operator.directory.shards import GroupKey, raise_if_broken
 from scim_operator.directory.turns import Turns
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.directory.unhurried import is_long, unhurried
-from scim_operator.directory.writer import Writer
+from scim_operator.directory.writer import Writer, needs_shards
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
@@ -100,7 +100,11 @@ class Store:
             self._limits.check(directory, made.document, len(members))
             large = await self.writer.new_shards((directory, identifier), members, meta)
             spec = spec_of(directory, identifier, made.document, members, meta, large)
-            record = await self._create_named(directory, resource_type, made.document, spec)
+            try:
+                record = await self._create_named(directory, resource_type, made.document, spec)
+            except BaseException:
+                self.writer.gone |= {(directory, identifier)} if large else set()
+                raise
         tell_ignored(directory, made.dropped, request)
         return record
 
@@ -181,6 +185,8 @@ class Store:
 
         async with self.turns.of(identifier):
             for _ in range(_TRIES):
+                with _api_errors():
+                    await self.writer.make_sure(self._existing(directory, resource_type, identifier))
                 record = self._existing(directory, resource_type, identifier)
                 raise_if_broken(record)
                 conditions.check(record.meta.version)
@@ -218,9 +224,11 @@ class Store:
         for _ in range(_TRIES):
             name = object_name(directory, resource_type.name, key, attempt)
             try:
-                return self.writer.known(
-                    await self._client.create(resource, object_of(name, spec, granted_as))
-                )
+                with needs_shards(spec) as strict:
+                    made = await self._client.create(
+                        resource, object_of(name, spec, granted_as), strict=strict
+                    )
+                return self.writer.known(made)
             except ApiError as error:
                 if not error.already_exists:
                     raise
@@ -249,6 +257,9 @@ class Store:
             if not error.not_found:  # somebody else was first: gone is gone
                 raise
         self.index.forget(record)
+        self.writer.is_sure(record)
+        if record.large is not None:
+            self.writer.gone.add((record.directory, record.id))
         return True
 
     # --- deciding ------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ one shard. What was written before it is in force for nobody, and swept when not
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,9 +27,21 @@ _AT_ONCE = 8
 # Members that are looked at before others get their turn (rule 21).
 _SLICE = 5_000
 _UNKNOWN_KIND = (
-    "a group of more than 2,000 members needs the CustomResourceDefinition scimgroupshards.scim-operator.io, "
-    "which the cluster lacks; whoever runs it types: scim-operator crds apply"
+    "a group of more than 2,000 members needs the CustomResourceDefinitions scimgroups and "
+    "scimgroupshards.scim-operator.io of this release, which the cluster lacks; whoever runs it types: "
+    "scim-operator crds apply"
 )
+
+
+@contextlib.contextmanager
+def needs_shards(spec: Object) -> Iterator[bool]:
+    """Whether a ScimGroup must be stored to the letter: an older CRD would drop its shards, and empty it."""
+    try:
+        yield "shards" in spec
+    except ApiError as error:
+        if "shards" in spec and error.status == 400:
+            raise UnavailableError(_UNKNOWN_KIND, retry_after=60) from error
+        raise
 
 
 class Writer:
@@ -40,6 +53,10 @@ class Writer:
         self._intended = intended
         # Generations whose making began and may still be under way in the API server.
         self._begun: dict[GroupKey, int] = {}
+        # What nobody knows of whether it was written: SCIM id -> the shard, or "" for the object itself.
+        self._unsure: dict[str, set[str]] = {}
+        # Groups that are gone by our own doing, or never came to be: their shards are nobody's.
+        self.gone: set[GroupKey] = set()
 
     async def write(
         self, record: Record, document: Mapping[str, Any], delta: Delta, meta: Meta, *, document_changes: bool
@@ -51,6 +68,9 @@ class Writer:
         chosen = way(
             current=current, members=after, pending=pending, delta=delta, document_changes=document_changes
         )
+        # A set that is in force no longer, or a change to come to it: only a write of the ScimGroup tells.
+        if chosen is Way.SHARD and record.id in self._unsure:
+            chosen = Way.INTENT
         if large is not None and chosen is Way.SHARD:
             return await self._write_shard(record, large, delta, meta)
         if large is not None and chosen is Way.INTENT:
@@ -74,6 +94,21 @@ class Writer:
             if await self._make(group, generation, parts, meta):
                 return Large(generation, count, NOTHING, meta)
         raise UnavailableError("the cluster holds members of this group that nobody knows of")
+
+    async def make_sure(self, record: Record) -> None:
+        """Read what a write may have changed whose answer was lost. Raises ApiError."""
+        if record.id not in self._unsure:
+            return
+        for shard in self._index.shards.of((record.directory, record.id)).values():
+            if shard.name in self._unsure[record.id]:
+                await self._refresh_shard(shard)
+        await self.refresh(record)
+        if record.large is None:
+            self.is_sure(record)
+
+    def is_sure(self, record: Record) -> None:
+        """It was read or written whole, or deleted."""
+        self._unsure.pop(record.id, None)
 
     async def _make(self, group: GroupKey, generation: int, parts: Sequence[Part], meta: Meta) -> bool:
         """False when some of it was there already: left by an attempt of which nobody knows the end."""
@@ -101,14 +136,19 @@ class Writer:
             return True
         except ApiError as error:
             if not (error.conflict or error.not_found):
+                if error.unavailable:
+                    self._unsure.setdefault(shard.group[1], set()).add(shard.name)
                 raise
+        await self._refresh_shard(shard)
+        return False
+
+    async def _refresh_shard(self, shard: Shard) -> None:
         try:
             self._index.put_shard(await self._client.get(SHARDS, shard.name))
         except ApiError as error:
             if not error.not_found:
                 raise
             self._index.evict_shard(shard.name, shard.uid)
-        return False
 
     async def settled(self, record: Record, pending: Mapping[str, bool]) -> Record | None:
         """Write that of what was to come to the shards only this is left. It changes nothing for anybody."""
@@ -165,9 +205,15 @@ class Writer:
             metadata = {**known.metadata, "resourceVersion": str(known.resource_version)}
             resource = RESOURCES[record.type]
             try:
-                return self.known(await self._client.replace(resource, {"metadata": metadata, "spec": spec}))
+                with needs_shards(spec) as strict:
+                    body = {"metadata": metadata, "spec": spec}
+                    written = await self._client.replace(resource, body, strict=strict)
+                self.is_sure(record)
+                return self.known(written)
             except ApiError as error:
                 if not (error.conflict or error.not_found):
+                    if error.unavailable:
+                        self._unsure.setdefault(record.id, set()).add("")
                     raise
             await self.refresh(known)
             fresh = self._index.get(record.directory, record.type, record.id)

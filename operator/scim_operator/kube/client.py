@@ -28,6 +28,7 @@ _WATCH_SECONDS = 290
 _WATCH_TIMEOUT = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, connect=5, sock_read=75)
 _JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_STRICT = {"fieldValidation": "Strict"}
 _MERGE_PATCH = "application/merge-patch+json"
 _APPLY_PATCH = "application/apply-patch+yaml"
 _LONGEST_LINE = 8 * 1024 * 1024
@@ -118,14 +119,23 @@ class KubeClient:
         """One object as it is now (a quorum read)."""
         return await self._call("GET", resource.path(namespace, name))
 
-    async def create(self, resource: Resource, body: Object, *, namespace: str | None = None) -> Object:
-        """POST. The answer is the object as stored."""
-        return await self._write("create", resource, "POST", resource.path(namespace), _typed(resource, body))
+    async def create(
+        self, resource: Resource, body: Object, *, namespace: str | None = None, strict: bool = False
+    ) -> Object:
+        """POST. The answer is the object as stored. `strict`: 400 for a field that the schema doesn't know,
+        which else isn't stored.
+        """
+        path, typed = resource.path(namespace), _typed(resource, body)
+        return await self._write("create", resource, "POST", path, typed, query=_STRICT if strict else None)
 
-    async def replace(self, resource: Resource, body: Object, *, namespace: str | None = None) -> Object:
-        """PUT; `body.metadata.resourceVersion` makes it fail with 409 when the object moved on."""
-        path = resource.path(namespace, body["metadata"]["name"])
-        return await self._write("update", resource, "PUT", path, _typed(resource, body))
+    async def replace(
+        self, resource: Resource, body: Object, *, namespace: str | None = None, strict: bool = False
+    ) -> Object:
+        """PUT; `body.metadata.resourceVersion` makes it fail with 409 when the object moved on. `strict`: as
+        for POST.
+        """
+        path, typed = resource.path(namespace, body["metadata"]["name"]), _typed(resource, body)
+        return await self._write("update", resource, "PUT", path, typed, query=_STRICT if strict else None)
 
     async def merge_patch(
         self,

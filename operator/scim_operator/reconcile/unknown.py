@@ -22,7 +22,8 @@ def with_staying(
         group = world.grants.group_of(place)
     if group is None or not world.people.is_unknown(group):
         return subjects
-    standing = (name for kind, name in world.standing(place) if kind == "User")
+    ours = frozenset().union(*world.written(place).values())  # a stranger isn't kept by it
+    standing = (name for kind, name in ours if kind == "User")
     return subjects | {
         name
         for name in standing
