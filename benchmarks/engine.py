@@ -58,17 +58,23 @@ def _operations() -> Iterator[tuple[str, float, Callable[[], object]]]:
 
     some, many = _index(_SOME), _index(_MANY)
     yield "list of 100 users", 3.0, lambda: _listed(some)
-    yield (
-        "userName eq, of 50,000 users",
-        0.1,
-        lambda: many.find(_DIRECTORY, "User", 'userName eq "P777@X.ORG"'),
-    )
-    yield "filter without index, of 10,000", 25.0, lambda: some.find(_DIRECTORY, "User", 'title co "no such"')
+    yield "userName eq, of 50,000 users", 0.1, partial(_found, many, 'userName eq "P777@X.ORG"', 1)
+    yield "filter without index, of 10,000", 25.0, partial(_found, some, 'title co "no such"', 0)
 
     parts = divided((f"id-{number}" for number in range(_MANY)), shard_count(_MANY, 0))
     members = Members(parts)
     yield "add 100 members, to 50,000", 1.0, partial(_change, members, "Add", _MANY)
     yield "remove 100 members, of 50,000", 1.0, partial(_change, members, "Remove", 1000)
+
+
+def _found(index: Index, text: str, count: int) -> None:
+    """A look-up lets others work now and then, of whom there are none here."""
+    looking = index.find(_DIRECTORY, "User", text)
+    try:
+        while True:
+            looking.send(None)
+    except StopIteration as done:
+        assert len(done.value) == count
 
 
 def _change(members: Members, op: str, first: int) -> Members:
