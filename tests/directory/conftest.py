@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scim_operator.directory import layout
 from tests.directory.provider import Provider
 
 
@@ -11,3 +12,11 @@ from tests.directory.provider import Provider
 def provider() -> Provider:
     """An empty cluster."""
     return Provider()
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of nothing: four members fit into a ScimGroup, two to four into a shard, six into an intent."""
+    for name, value in {"MOST_INLINE": 4, "_INLINE_AGAIN": 2, "_AIM": 2, "_MOST": 4, "_FEWEST": 1}.items():
+        monkeypatch.setattr(layout, name, value)
+    monkeypatch.setattr(layout, "MAX_PENDING", 6)

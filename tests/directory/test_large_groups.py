@@ -8,39 +8,16 @@ from typing import Any
 
 import pytest
 
-from scim_operator.directory import layout
 from scim_operator.directory.members import difference
 from scim_operator.directory.records import GROUPS, Record
 from scim_operator.directory.shards import SHARDS
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.kube.errors import ApiError
 from tests.directory.dying import DyingApiServer
-from tests.directory.people import user
+from tests.directory.large import now, people
 from tests.directory.provider import Provider, add, remove, replace
 
 PLURAL = SHARDS.plural
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tenth of nothing: four members fit into a ScimGroup, two to four into a shard, six into an intent."""
-    for name, value in {"MOST_INLINE": 4, "_INLINE_AGAIN": 2, "_AIM": 2, "_MOST": 4, "_FEWEST": 1}.items():
-        monkeypatch.setattr(layout, name, value)
-    monkeypatch.setattr(layout, "MAX_PENDING", 6)
-
-
-def people(provider: Provider, count: int, start: int = 0) -> list[str]:
-    """The ids of so many users, which lie in the index alone: the groups are what is looked at."""
-    names = [f"p{number}" for number in range(start, start + count)]
-    for name in names:
-        provider.index.put(user(name))
-    return [f"id-{name}" for name in names]
-
-
-def now(provider: Provider, group: Record) -> Record:
-    record = provider.index.get("entra", "Group", group.id)
-    assert record is not None
-    return record
 
 
 def shards_of(provider: Provider, group: Record) -> list[dict[str, Any]]:

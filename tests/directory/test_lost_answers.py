@@ -6,37 +6,17 @@ from typing import Any
 
 import pytest
 
-from scim_operator.directory import layout
 from scim_operator.directory.records import GROUPS, Record
 from scim_operator.directory.shards import SHARDS
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.kube.errors import ApiError
 from tests.directory.api_server import ApiServer
-from tests.directory.people import user
+from tests.directory.large import now, people
 from tests.directory.provider import Provider, add, remove
 
 PLURAL = SHARDS.plural
 CUT = ApiError(0, "Unreachable", "ServerDisconnectedError")
 UNKNOWN_FIELD = ApiError(400, "BadRequest", 'strict decoding error: unknown field "spec.shards"')
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"MOST_INLINE": 4, "_INLINE_AGAIN": 2, "_AIM": 2, "_MOST": 4, "_FEWEST": 1}.items():
-        monkeypatch.setattr(layout, name, value)
-    monkeypatch.setattr(layout, "MAX_PENDING", 6)
-
-
-def people(provider: Provider, count: int) -> list[str]:
-    for number in range(count):
-        provider.index.put(user(f"p{number}"))
-    return [f"id-p{number}" for number in range(count)]
-
-
-def now(provider: Provider, group: Record) -> Record:
-    record = provider.index.get("entra", "Group", group.id)
-    assert record is not None
-    return record
 
 
 class CutApiServer(ApiServer):
@@ -50,6 +30,14 @@ class CutApiServer(ApiServer):
             self.cut = ""
             raise CUT
         return done
+
+
+async def team_of(count: int) -> tuple[CutApiServer, Provider, list[str], Record]:
+    """The API server, the provider, 40 people's ids, and a group of the first of them."""
+    api = CutApiServer()
+    provider = Provider(api)
+    ids = people(provider, 40)
+    return api, provider, ids, await provider.group("team", *ids[:count])
 
 
 class OldCrd(ApiServer):
@@ -82,10 +70,7 @@ async def test_older_crd_empties_no_group(small: None) -> None:
 
 
 async def test_small_change_after_a_new_set_whose_answer_was_lost(small: None) -> None:
-    api = CutApiServer()
-    provider = Provider(api)
-    ids = people(provider, 40)
-    team = await provider.group("team", *ids[:8])
+    api, provider, ids, team = await team_of(8)
     api.cut = "scimgroups"
     with pytest.raises(UnavailableError):
         await provider.patch(team, add(*ids[8:30]))  # a new generation
@@ -96,10 +81,7 @@ async def test_small_change_after_a_new_set_whose_answer_was_lost(small: None) -
 
 
 async def test_small_change_after_moving_into_the_group_whose_answer_was_lost(small: None) -> None:
-    api = CutApiServer()
-    provider = Provider(api)
-    ids = people(provider, 40)
-    team = await provider.group("team", *ids[:8])
+    api, provider, ids, team = await team_of(8)
     api.cut = "scimgroups"
     with pytest.raises(UnavailableError):
         await provider.put(team, displayName="team", members=[{"value": i} for i in ids[:2]])
@@ -109,10 +91,7 @@ async def test_small_change_after_moving_into_the_group_whose_answer_was_lost(sm
 
 
 async def test_opposite_changes_after_an_intent_whose_answer_was_lost(small: None) -> None:
-    api = CutApiServer()
-    provider = Provider(api)
-    ids = people(provider, 40)
-    team = await provider.group("team", *ids[:8])
+    api, provider, ids, team = await team_of(8)
     api.cut = "scimgroups"
     with pytest.raises(UnavailableError):
         await provider.patch(team, add(*ids[8:11]))  # an intent
@@ -124,10 +103,7 @@ async def test_opposite_changes_after_an_intent_whose_answer_was_lost(small: Non
 
 async def test_nothing_is_without_effect_while_nobody_knows(small: None) -> None:
     """The same for groups of any size and for users: 'no effect, no write' on what may be stale."""
-    api = CutApiServer()
-    provider = Provider(api)
-    ids = people(provider, 40)
-    team = await provider.group("team", *ids[:2])
+    api, provider, ids, team = await team_of(2)
     api.cut = "scimgroups"
     with pytest.raises(UnavailableError):
         await provider.patch(team, remove(ids[0]))
@@ -137,10 +113,7 @@ async def test_nothing_is_without_effect_while_nobody_knows(small: None) -> None
 
 
 async def test_settling_again_undoes_no_later_change(small: None) -> None:
-    api = CutApiServer()
-    provider = Provider(api)
-    ids = people(provider, 40)
-    team = await provider.group("team", *ids[:8])
+    api, provider, ids, team = await team_of(8)
     await provider.patch(team, add(*ids[8:11]))
     api.cut = "scimgroups"
     with pytest.raises(ApiError):

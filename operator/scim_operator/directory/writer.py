@@ -110,6 +110,11 @@ class Writer:
         """It was read or written whole, or deleted."""
         self._unsure.pop(record.id, None)
 
+    def _doubt(self, error: ApiError, identifier: str, name: str) -> None:
+        """It may have been written all the same."""
+        if error.unavailable:
+            self._unsure.setdefault(identifier, set()).add(name)
+
     async def _make(self, group: GroupKey, generation: int, parts: Sequence[Part], meta: Meta) -> bool:
         """False when some of it was there already: left by an attempt of which nobody knows the end."""
         own = replace(meta, created="", version=0, request=None)
@@ -136,8 +141,7 @@ class Writer:
             return True
         except ApiError as error:
             if not (error.conflict or error.not_found):
-                if error.unavailable:
-                    self._unsure.setdefault(shard.group[1], set()).add(shard.name)
+                self._doubt(error, shard.group[1], shard.name)
                 raise
         await self._refresh_shard(shard)
         return False
@@ -212,8 +216,7 @@ class Writer:
                 return self.known(written)
             except ApiError as error:
                 if not (error.conflict or error.not_found):
-                    if error.unavailable:
-                        self._unsure.setdefault(record.id, set()).add("")
+                    self._doubt(error, record.id, "")
                     raise
             await self.refresh(known)
             fresh = self._index.get(record.directory, record.type, record.id)
