@@ -111,8 +111,13 @@ class FaultProxy:
         self._strike = _Strike(len(self._writes) + number, moment, act)
 
     def spare(self) -> None:
-        """Don't strike any more."""
-        self._strike = None
+        """Don't strike any more; a strike that has begun is over afterwards."""
+
+        async def forget() -> None:
+            self._strike = None
+
+        # In the proxy's thread, where a strike holds up all else until who it hits is dead.
+        self._run(forget())
 
     def _run(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(30)

@@ -71,7 +71,7 @@ class Departure:
             self.system.approve(tag)
             becomes(partial(self.holding, tag), 0, SECONDS)
             becomes(partial(self.waiting, tag), 0, SECONDS)
-            return self.proxy.struck.is_set()
+        return self.proxy.struck.is_set()
 
 
 @pytest.fixture(scope="module")

@@ -229,6 +229,18 @@ CROWDED = {
     CROWDED,
     [put(NAMESPACES, "team-red")],
 )
+# Its namespace goes by hand, which makes room for the one that is left.
+@example(
+    [],
+    {
+        **policy(
+            {"clusterRole": "{role}", "namespaces": {"name": "team-{team}", "create": {}}},
+            {"clusterRole": "edit", "namespaces": {"name": "shared"}},
+        ),
+        "maxNamespaces": 2,
+    },
+    [put(NAMESPACES, "team-red", deletionTimestamp="2026-01-01T00:00:00Z")],
+)
 # Given to people of a directory that isn't there.
 @example(
     [],

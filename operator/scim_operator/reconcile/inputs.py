@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain
 
 from scim_operator.access.bindings import own_place
+from scim_operator.access.places import Place
 from scim_operator.api.kinds import DIRECTORY_LABEL, POLICY_LABEL
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.feed import list_identities, take_in
@@ -105,9 +106,9 @@ class Inputs:
         former = cache.get(key_of(obj)[1], key_of(obj)[0]) if resource in BINDINGS else None
         before = self._binding_itself(former) if former else Concerned()
         if event == _DELETED:
-            cache.remove(obj)
-            # A namespace may be unused without it.
-            left = Concerned(unhurried={key_of(obj)[0]} - {""} if resource in BINDINGS else set())
+            # A namespace may be unused without it, and there may be room for another one.
+            turned = self._world.limits.around(partial(_remove, cache, obj))
+            left = Concerned(turned, unhurried={key_of(obj)[0]} - {""} if resource in BINDINGS else set())
             return before | left | self._changed[resource](key_of(obj))
         return before | self._changed[resource](key_of(obj)) if cache.put(obj) else Concerned()
 
@@ -282,3 +283,8 @@ class Inputs:
     def _group_statuses(self, groups: Iterable[GroupKey]) -> set[Subject]:
         found = (self._world.group(key) for key in groups)
         return {Subject(GROUPS, group.name) for group in found if group is not None}
+
+
+def _remove(cache: Cache, obj: Object) -> set[Place]:
+    cache.remove(obj)
+    return set()

@@ -7,6 +7,7 @@ until something changes it: groups by the thousand under such a policy must not 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 
 from scim_operator.access.places import Place
 from scim_operator.reconcile.routes import Routes
@@ -28,33 +29,35 @@ class Limits:
 
     def refused(self, place: Place) -> int | None:
         """The policy's maxNamespaces when the place's namespace is beyond it."""
-        allowed = self._allowed(place.policy)
+        allowed = self.allowed(place.policy)
         if allowed is None or place.cluster_wide or place.namespace in allowed:
             return None
         return self._routes.limit(place.policy)
 
     def around(self, change: Callable[[], set[Place]]) -> set[Place]:
         """Carry out a change of the routes. -> the places concerned, by a turn got or lost as well."""
-        before = self._crowded()
+        before = {policy: self.allowed(policy) for policy in self._routes.crowded()}
         concerned = change()
-        after = self._crowded()
-        for policy in before.keys() | after.keys():
-            every = frozenset(self._routes.namespaces_of(policy))
-            for namespace in before.get(policy, every) ^ after.get(policy, every):
-                places = self._routes.in_namespace(namespace)
-                concerned |= {place for place in places if place.policy == policy}
+        for policy in before.keys() | set(self._routes.crowded()):
+            concerned |= self.turned(policy, before.get(policy))
         return concerned
+
+    def turned(self, policy: str, before: frozenset[str] | None) -> set[Place]:
+        """The places whose turn came or went. `before`: what was `allowed` before something changed."""
+        after = self.allowed(policy)
+        if before == after:
+            return set()
+        every = frozenset(self._routes.namespaces_of(policy))
+        changed = (every if before is None else before) ^ (every if after is None else after)
+        places = chain.from_iterable(map(self._routes.in_namespace, changed))
+        return {place for place in places if place.policy == policy}
 
     def forget(self) -> None:
         """What was chosen: what `bound` says is something else now, though the population is the same."""
         self._known.clear()
 
-    def _crowded(self) -> dict[str, frozenset[str]]:
-        found = {policy: self._allowed(policy) for policy in self._routes.crowded()}
-        return {policy: allowed for policy, allowed in found.items() if allowed is not None}
-
-    def _allowed(self, policy: str) -> frozenset[str] | None:
-        """None: all of them."""
+    def allowed(self, policy: str) -> frozenset[str] | None:
+        """The namespaces in which a policy gives access; None: all that it opens."""
         if not self._routes.is_crowded(policy):
             self._known.pop(policy, None)
             return None

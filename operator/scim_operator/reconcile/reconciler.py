@@ -238,6 +238,7 @@ class Reconciler:
         facts = self._world.facts(place, asked)
         facts = replace(facts, moving=await self._moving_from(place, facts))
         request = self._causes.pop(place, None)
+        allowed = self._world.limits.allowed(place.policy)
         await asyncio.sleep(0)  # rule 21: a place of 20,000 people takes some time
         try:
             problems, refused, sure = await self._carry_out(place, facts, request)
@@ -245,6 +246,8 @@ class Reconciler:
             if request:
                 self._causes.setdefault(place, request)
             raise
+        # A binding that went makes room under maxNamespaces.
+        self._look_at_places(self._world.limits.turned(place.policy, allowed))
         if refused:
             self._places.add_later(place, _REFUSED_AGAIN_SECONDS)
         for shard in facts.bindings.keys() - facts.ours.keys():
