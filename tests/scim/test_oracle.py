@@ -102,11 +102,11 @@ def check_sequences(count: int) -> int:
     return compared.sequences
 
 
-@pytest.mark.parametrize("count", [150, pytest.param(5_500, marks=pytest.mark.long)])
-def test_filters_match_the_same(count: int) -> None:
-    assert check_filters(count) >= count * 0.9
+@pytest.mark.parametrize(("count", "least"), [(150, 135), pytest.param(5_500, 5_000, marks=pytest.mark.long)])
+def test_filters_match_the_same(count: int, least: int) -> None:
+    assert check_filters(count) >= least
 
 
-@pytest.mark.parametrize("count", [150, pytest.param(6_000, marks=pytest.mark.long)])
-def test_patches_do_the_same(count: int) -> None:
-    assert check_sequences(count) >= count / 2
+@pytest.mark.parametrize(("count", "least"), [(150, 75), pytest.param(6_000, 3_000, marks=pytest.mark.long)])
+def test_patches_do_the_same(count: int, least: int) -> None:
+    assert check_sequences(count) >= least

@@ -1,7 +1,6 @@
 """Bad requests by the thousand: each is good but for something that no server may pass over.
 
-By number, the same each time: number 4711 of one run is that of every other. What is bad about it is known,
-so a write among them that isn't refused is a finding.
+What is bad about it is known, so a write among them that isn't refused is a finding.
 """
 
 from __future__ import annotations
@@ -45,12 +44,6 @@ class Bad:
         return self.method != "GET"
 
 
-def bad_request(number: int, known: Known) -> Bad:
-    """Number so-and-so."""
-    random = Random(number)
-    return random.choice(KINDS)(random, known)
-
-
 def _text(random: Random) -> str:
     return "".join(random.choices(WORDS, k=random.randint(1, 4)))
 
@@ -81,6 +74,15 @@ def _write(random: Random, known: Known) -> tuple[str, str, Json]:
     return random.choice(writes)
 
 
+def _any_write(random: Random, known: Known) -> tuple[str, str, Json]:
+    """One of these, or a Bulk of one."""
+    method, path, body = _write(random, known)
+    if random.random() < 0.8:
+        return method, path, body
+    operation = {"method": method, "path": path, "bulkId": "x", "data": body}
+    return "POST", "/Bulk", {"Operations": [operation]}
+
+
 def _patch(random: Random, known: Known, bad: Json, kind: str = "") -> Bad:
     """Among good operations a bad one: none of them may have an effect."""
     kind = kind or random.choice(["Users", "Groups"])
@@ -105,7 +107,7 @@ def _patch(random: Random, known: Known, bad: Json, kind: str = "") -> Bad:
 
 
 def stranger(random: Random, known: Known) -> Bad:
-    method, path, body = _write(random, known)
+    method, path, body = _any_write(random, known)
     token = random.choice(
         ["", "Bearer", "Bearer x", f"Basic {random.random()}", "bearer \xe9", "Bearer a b c"]
     )
@@ -114,7 +116,7 @@ def stranger(random: Random, known: Known) -> Bad:
 
 
 def malformed(random: Random, known: Known) -> Bad:
-    method, path, body = _write(random, known)
+    method, path, body = _any_write(random, known)
     while True:
         sent = bytearray(_json(body))
         for _ in range(random.randint(1, 3)):
@@ -129,7 +131,7 @@ def malformed(random: Random, known: Known) -> Bad:
 
 
 def no_object(random: Random, known: Known) -> Bad:
-    method, path, _ = _write(random, known)
+    method, path, _ = _any_write(random, known)
     sent = random.choice([value for value in SCALARS if not isinstance(value, dict)])
     return Bad("no object", method, path, _json(sent))
 
@@ -247,6 +249,7 @@ def wrong_method(random: Random, known: Known) -> Bad:
                 ("OPTIONS", f"/Groups/{known.group}"),
                 ("DELETE", "/.search"),
             ),
+            *(("GET", "/Bulk"), ("PATCH", "/Bulk"), ("POST", "/Bulk/x")),
         ]
     )
     return Bad("method", method, path, b"{}")
