@@ -34,14 +34,15 @@ def no_message(random: Random, known: Known) -> Bad:
         {"Operations": [good] * random.choice([2, MAX_OPERATIONS + 1])},
         {"Operations": [good], "failOnErrors": random.choice(NO_COUNTS)},
     ]
-    return _bulk("Bulk message", random.choice(wrong))
+    return Bad("Bulk message", "POST", "/Bulk", json.dumps(random.choice(wrong)).encode())
 
 
 def no_operations(random: Random, known: Known) -> Bad:
     """Answered one by one; none may have an effect."""
     some = [random.choice(OPERATIONS)(random, known) for _ in range(random.randint(1, 4))]
     stop = {"failOnErrors": random.randint(1, 3)} if random.random() < 0.3 else {}
-    return _bulk("Bulk operations", {"Operations": [one for ones in some for one in ones], **stop})
+    message = {"Operations": [one for ones in some for one in ones], **stop}
+    return Bad("Bulk operations", "POST", "/Bulk", json.dumps(message).encode(), one_by_one=True)
 
 
 # --- operations --------------------------------------------------------------------------------------------
@@ -93,10 +94,6 @@ def named_in_vain(random: Random, known: Known) -> list[Json]:
     ]
     both = [random.choice(naming), *random.choice([[], [lost]])]
     return random.sample(both, len(both))
-
-
-def _bulk(why: str, message: Json) -> Bad:
-    return Bad(why, "POST", "/Bulk", json.dumps(message).encode())
 
 
 def _name(random: Random) -> str:

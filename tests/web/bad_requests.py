@@ -29,7 +29,9 @@ class Known:
 
 @dataclass(frozen=True)
 class Bad:
-    """A request below the directory's URL. `why`: the kind, for who reads a failure."""
+    """A request below the directory's URL. `why`: the kind, for who reads a failure; `one_by_one`: a Bulk
+    whose operations are refused, not itself.
+    """
 
     why: str
     method: str
@@ -37,6 +39,7 @@ class Bad:
     body: bytes | None = None
     authorized: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
+    one_by_one: bool = False
 
     @property
     def is_write(self) -> bool:
