@@ -145,6 +145,28 @@ def test_a_group_of_thousands(crowd: Crowd) -> None:
         becomes(partial(crowd.cluster.can_list_pods, _name(number), "crowd-all"), allowed, 60)
 
 
+def test_every_write_is_seen_by_the_next_request(crowd: Crowd) -> None:
+    """In Entra's check of a reference, the user, the whole group: a thousand rounds in the larger crowd."""
+    entra, rounds = crowd.entra, 20 if crowd.size < 20_000 else 1_000
+    wanted = set(range(3_000))
+    members = [{"value": _id(number)} for number in wanted]
+    made = entra.call("POST", "/Groups", {"displayName": "seen", "members": members}).answer
+    for number in range(rounds):
+        for kind in ("Remove", "Add"):
+            operation = {"op": kind, "path": "members", "value": [{"value": _id(number)}]}
+            patched = entra.call("PATCH", f"/Groups/{made['id']}", {"Operations": [operation]})
+            assert (patched.status, _count(patched.answer)) == (200, 2 + 2 * number + (kind == "Add"))
+            check = {"filter": f'id eq "{made["id"]}" and members eq "{_id(number)}"', "attributes": "id"}
+            assert entra.call("GET", "/Groups", query=check).answer["totalResults"] == (kind == "Add")
+            groups = entra.call("GET", f"/Users/{_id(number)}").answer.get("groups", ())
+            assert (made["id"] in {group["value"] for group in groups}) is (kind == "Add")
+            if number % 10 == 0:
+                shown = entra.call("GET", f"/Groups/{made['id']}").answer["members"]
+                there = wanted - ({number} if kind == "Remove" else set())
+                assert {member["value"] for member in shown} == {_id(one) for one in there}
+    assert entra.call("DELETE", f"/Groups/{made['id']}").status == 204
+
+
 def _count(answer: Object) -> int:
     return int(answer["meta"]["version"].split('"')[1])
 

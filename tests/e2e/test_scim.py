@@ -232,9 +232,29 @@ def test_every_write_is_seen_by_the_next_request(entra: EntraClient, first: int,
         listed = entra.call("GET", "/Users", query=page).answer
         assert (listed["Resources"], listed["totalResults"]) == ([made] * there, begin + there)
 
+    def by_bulk(body: Any) -> Any:
+        """With a group that they are in; it is gone again when the user is shown."""
+        group = {"displayName": "ryw bulk", "members": [{"value": "bulkId:1"}]}
+        operations = [
+            {"method": "POST", "path": "/Users", "bulkId": "1", "data": body},
+            {"method": "POST", "path": "/Groups", "bulkId": "2", "data": group},
+        ]
+        results = entra.call("POST", "/Bulk", {"Operations": operations}).answer["Operations"]
+        assert [result["status"] for result in results] == ["201", "201"]
+        user, team = (result["location"].rpartition("/")[2] for result in results)
+        shown = entra.call("GET", f"/Users/{user}").answer
+        assert [one["value"] for one in shown["groups"]] == [team]
+        members = entra.call("GET", "/Groups", query={"filter": f'members eq "{user}"'}).answer["Resources"]
+        assert [one["id"] for one in members] == [team]
+        delete = {"method": "DELETE", "path": f"/Groups/{team}"}
+        entra.call("POST", "/Bulk", {"Operations": [delete]})
+        assert entra.call("GET", f"/Groups/{team}").status == 404
+        return entra.call("GET", f"/Users/{user}").answer
+
     for i in range(first, last):
         name = f"ryw{i}@scim.example.com"
-        made = entra.call("POST", "/Users", {"userName": name, "externalId": f"ryw-{i}"}).answer
+        body = {"userName": name, "externalId": f"ryw-{i}"}
+        made = entra.call("POST", "/Users", body).answer if i % 10 != 5 else by_bulk(body)
         entra.ids[name] = made["id"]
         seen(made, 1)
         changed = entra.set_active(name, False).answer

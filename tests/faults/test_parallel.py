@@ -5,6 +5,7 @@ No client ever sees a conflict of Kubernetes, nobody's change is lost, and what 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
@@ -12,21 +13,26 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.error import HTTPError
+from uuid import UUID
 
 import pytest
 
+from scim_operator.directory.records import USERS, Meta, object_of, spec_of
+from tests.e2e.restoring import restore
 from tests.entra import PATCH_OP, EntraClient
 from tests.eventually import becomes
 from tests.faults.calls import Call
 from tests.faults.faults import Fault, Kind
 from tests.faults.killing import restarting
 from tests.faults.proxy import FaultProxy, Moment
-from tests.faults.system import System
+from tests.faults.system import OURS, System
 
 Json = dict[str, Any]
 AT_ONCE = 20
+_META = Meta("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z", 1, None)
 
 
 @dataclass
@@ -41,7 +47,7 @@ class Disturbed:
 @pytest.fixture(scope="module")
 def disturbed(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disturbed]:
     with (
-        System.running(tmp_path_factory.mktemp("parallel")) as system,
+        System.running(tmp_path_factory.mktemp("parallel"), values=["identityEditors={admin}"]) as system,
         FaultProxy(system.cluster) as proxy,
     ):
         system.installation.process.endpoint = proxy.endpoint
@@ -51,7 +57,7 @@ def disturbed(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def writes_a_group(call: Call) -> bool:
     """By us: the SCIM side replaces objects, statuses are patched."""
-    return call.method == "PUT" and "/scimgroups/" in call.path
+    return call.method == "PUT" and ("/scimgroups/" in call.path or "/scimgroupshards/" in call.path)
 
 
 @pytest.fixture
@@ -60,6 +66,21 @@ def conflicts(disturbed: Disturbed) -> Iterator[None]:
     disturbed.proxy.faults = [Fault(Kind.STATUS, percent=20, status=409, only=writes_a_group)]
     yield
     disturbed.proxy.faults = ()
+
+
+@pytest.fixture(scope="module", params=[0, pytest.param(2_100, marks=pytest.mark.long, id="sharded")])
+def crowd(disturbed: Disturbed, request: pytest.FixtureRequest) -> list[str]:
+    """Ids of people who are in the group already: with so many it is in shards."""
+    users = {str(UUID(int=number)): f"crowd{number}@parallel.example.com" for number in range(request.param)}
+    specs = (
+        spec_of("parallel", id_, {"userName": name, "active": True}, {}, _META) for id_, name in users.items()
+    )
+    objects = ((USERS, object_of(f"crowd-{spec['id']}", spec)) for spec in specs)
+    asyncio.run(restore(disturbed.system.cluster, objects))
+    everybody = {"count": "0", "filter": 'userName sw "crowd"'}
+    found = partial(disturbed.entra.call, "GET", "/Users", query=everybody)
+    becomes(lambda: found().answer["totalResults"], request.param, 60)
+    return list(users)
 
 
 def people(entra: EntraClient, name: str, count: int) -> list[str]:
@@ -102,21 +123,41 @@ def members(entra: EntraClient, path: str) -> list[str]:
     return [member["value"] for member in entra.call("GET", path).answer.get("members", ())]
 
 
+def kept(system: System, name: str) -> list[str]:
+    """The members of a group as the API server has them: in it, or in its shards once these have them all."""
+
+    def group() -> Json:
+        (found,) = [one for one in system.list(f"{OURS}/scimgroups") if one["spec"]["displayName"] == name]
+        return found["spec"]  # type: ignore[no-any-return]
+
+    becomes(lambda: "pending" in group(), False, 30)
+    spec = group()
+    if "shards" not in spec:
+        return list(spec["members"])
+    used = (spec["id"], spec["shards"]["generation"])
+    shards = [one["spec"] for one in system.list(f"{OURS}/scimgroupshards")]
+    return [
+        member for one in shards if (one["group"], one["generation"]) == used for member in one["members"]
+    ]
+
+
 @pytest.mark.usefixtures("conflicts")
-def test_twenty_who_join_at_once_are_all_in(disturbed: Disturbed) -> None:
-    entra = disturbed.entra
-    everybody = people(entra, "joins", 20)
-    path = f"/Groups/{group(entra, 'twenty')}"
+def test_twenty_who_join_at_once_are_all_in(disturbed: Disturbed, crowd: list[str]) -> None:
+    entra, name = disturbed.entra, f"twenty {len(crowd)}"
+    everybody = people(entra, name, 20)
+    path = f"/Groups/{group(entra, name, crowd)}"
     at_once(entra, path, [joins(one) for one in everybody])
-    assert sorted(members(entra, path)) == sorted(everybody)
+    assert sorted(members(entra, path)) == sorted(crowd + everybody)
+    assert sorted(kept(disturbed.system, name)) == sorted(crowd + everybody)
 
 
 @pytest.mark.usefixtures("conflicts")
-def test_two_hundred_mixed_writes_lose_nothing(disturbed: Disturbed) -> None:
-    entra = disturbed.entra
-    everybody = people(entra, "mixed", 150)
+def test_two_hundred_mixed_writes_lose_nothing(disturbed: Disturbed, crowd: list[str]) -> None:
+    entra, name = disturbed.entra, f"mixed {len(crowd)}"
+    everybody = people(entra, name, 150)
     staying, leaving, joining = everybody[:10], everybody[10:80], everybody[80:]
-    path = f"/Groups/{group(entra, 'mixed', staying + leaving)}"
+    staying += crowd
+    path = f"/Groups/{group(entra, name, staying + leaving)}"
     legacy = [{"op": "Remove", "path": "members", "value": [{"value": one}]} for one in leaving[:35]]
     modern = [{"op": "remove", "path": f'members[value eq "{one}"]'} for one in leaving[35:]]
     others = [{"op": "replace", "path": f"urn:example:2.0:Group:n{n}", "value": n} for n in range(60)]
@@ -129,9 +170,7 @@ def test_two_hundred_mixed_writes_lose_nothing(disturbed: Disturbed) -> None:
     assert shown["urn:example:2.0:Group"] == {f"n{n}": n for n in range(60)}
     version = int(shown["meta"]["version"].split('"')[1])
     assert version == 201, "each had an effect, each once"
-    stored = disturbed.system.list("/apis/scim-operator.io/v1alpha1/scimgroups")
-    (kept,) = [one["spec"]["members"] for one in stored if one["spec"]["displayName"] == "mixed"]
-    assert sorted(kept) == sorted(staying + joining)
+    assert sorted(kept(disturbed.system, name)) == sorted(staying + joining)
 
 
 def post(entra: EntraClient, path: str, body: Json, request_id: str) -> tuple[int, Json]:
@@ -158,7 +197,7 @@ def test_post_comes_again_after_a_kill_before_its_answer(
     entra, operator = disturbed.entra, disturbed.system.installation.process
     body = {key: f"again {path[1:]} {moment.value}"}
     kill: Callable[[], None] = operator.kill
-    becomes(lambda: _is_quiet(disturbed.proxy), True, 15)
+    becomes(lambda: _is_quiet(disturbed.proxy), True, 60)
     with restarting(operator, disturbed.proxy):
         disturbed.proxy.strike_at(1, moment, kill)
         with pytest.raises(OSError):  # the connection breaks
