@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scim_operator.directory.records import GROUPS, USERS
-from scim_operator.directory.unavailable import UnavailableError
+from scim_operator.directory.unavailable import RefusedError, UnavailableError
 from scim_operator.kube.errors import ApiError
 from scim_operator.scim.errors import ScimError
 from scim_operator.scim.schemas import USER
@@ -301,7 +301,7 @@ async def test_too_large_is_no_outage(provider: Provider, error: ApiError) -> No
 
 async def test_refusal_that_is_ours_to_mend_is_not_the_provider_s(provider: Provider) -> None:
     provider.api.refuse["create", "scimusers"] = ApiError(403, "Forbidden", "no create")
-    with pytest.raises(ApiError):
+    with pytest.raises(RefusedError, match="ScimUser: 403 Forbidden"):
         await provider.user()
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from scim_operator.scim.bulk import (
     MAX_OPERATIONS,
+    BulkOperation,
     Step,
     plan,
     read_bulk,
@@ -99,11 +100,52 @@ def test_references() -> None:
     assert what_names(value, frozenset("xz")) == {"a": value["a"], "c": "bulkId:z"}
 
 
-def test_reference_to_nothing() -> None:
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("/Groups", {"members": [{"value": "bulkId:x"}]}),
+        ("/Groups", {"Members": "bulkId:x"}),
+        ("/Users", {"urn:example:2.0:User:manager": "bulkId:x"}),
+        ("/Users", {"urn:example:2.0:User": {"manager": {"value": "bulkId:x"}}}),
+        (
+            "/Users/1",
+            {"Operations": [{"op": "add", "path": "urn:e:User:manager.value", "value": "bulkId:x"}]},
+        ),
+        ("/Groups/1", {"Operations": [{"op": "add", "Path": "members", "value": [{"value": "bulkId:x"}]}]}),
+        ("/Groups/1", {"Operations": [{"op": "add", "value": {"members": [{"value": "bulkId:x"}]}}]}),
+        ("/Groups/bulkId:x", {}),
+        ("/Groups/bulkId%3Ax/", {}),
+    ],
+)
+def test_reference_to_nothing(path: str, data: dict[str, Any]) -> None:
+    operation = BulkOperation("PUT", path, "", None, data)
+    assert list(operation.references) == ["x"]
+    operation.check_names({"x"})
     with pytest.raises(ScimError) as caught:
-        resolved({"members": [{"value": "bulkId:x"}]}, {})
+        operation.check_names({"y"})
     assert caught.value.scim_type == "invalidValue"
     assert "bulkId:x" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"title": "bulkId: how it works"},
+        {"emails": [{"value": "bulkId:x"}]},
+        {"Operations": [{"op": "add", "path": "title", "value": "bulkId: how it works"}]},
+        {"Operations": [{"op": "add", "path": 'members[value eq "y"].display', "value": 1}]},
+    ],
+)
+def test_text_that_looks_like_a_reference(data: dict[str, Any]) -> None:
+    BulkOperation("PUT", "/Users/1", "", None, data).check_names({"y"})
+    assert resolved(data, {"y": "1"}) == data
+
+
+def test_reference_in_a_filter() -> None:
+    data = {"Operations": [{"op": "remove", "PATH": 'members[value eq "bulkId:x"]'}]}
+    with pytest.raises(ScimError, match="can't stand in a filter") as caught:
+        BulkOperation("PATCH", "/Groups/1", "", None, data).check_names({"x"})
+    assert caught.value.scim_type == "invalidPath"
 
 
 def test_depth_has_a_limit() -> None:

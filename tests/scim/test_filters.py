@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from scim_operator.scim.errors import ScimError
-from scim_operator.scim.filter_parser import MAX_DEPTH, MAX_LENGTH
+from scim_operator.scim.filter_parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS
 from scim_operator.scim.filters import compile_filter, equalities, parse
 from scim_operator.scim.schemas import ENTERPRISE_URN, GROUP, USER
 from tests.scim.tables import CUSTOM_URN, TYPES, load
@@ -120,7 +120,16 @@ def test_length_is_limited() -> None:
 
 
 def test_long_chains_are_no_depth() -> None:
-    assert matches("User", "title pr or " * (MAX_LENGTH // 12 - 1) + "title pr") == ["u2"]
+    assert matches("User", "title pr or " * (MAX_TERMS - 1) + "title pr") == ["u2"]
+
+
+@pytest.mark.parametrize("text", ["title pr or {}", "not ({})", "emails[{}]", "emails[type pr] or {}"])
+def test_terms_are_limited(text: str) -> None:
+    own = text.count("pr")
+    parse(text.format(" and ".join(["value pr"] * (MAX_TERMS - own))))
+    with pytest.raises(ScimError, match="more than 50 comparisons") as caught:
+        parse(text.format(" and ".join(["value pr"] * (MAX_TERMS - own + 1))))
+    assert (caught.value.status, caught.value.scim_type) == (400, "invalidFilter")
 
 
 @pytest.mark.parametrize("opening", ["(", "not ("])

@@ -56,9 +56,9 @@ def test_conditions_of_a_change(match: str | None, none_match: str | None, holds
         None if none_match is None else read_tags("If-None-Match", none_match),
     )
     if holds:
-        conditions.check(3)
+        conditions.check("3")
         return
     with pytest.raises(ScimError) as caught:
-        conditions.check(3)
+        conditions.check("3")
     assert caught.value.status == 412
-    assert entity_tag(3) in caught.value.detail
+    assert entity_tag("3") in caught.value.detail

@@ -35,7 +35,7 @@ async def test_it_costs_little(endpoint: Endpoint, name: str) -> None:
 
 
 ADDRESSES = [{"value": f"m{number}@x", "type": f"t{number}"} for number in range(200)]
-TERMS = " or ".join(f'value co "zz{number}"' for number in range(200))
+TERMS = " or ".join(f'value co "zz{number}"' for number in range(50))
 COSTLY: dict[str, dict[str, Any]] = {
     "filters": {"op": "remove", "path": f"emails[{TERMS}]"},
     "values": {"op": "add", "path": "emails", "value": ADDRESSES},

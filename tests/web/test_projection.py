@@ -115,3 +115,19 @@ async def test_members_are_not_built_when_excluded(
     await answered(
         endpoint, "GET" if method == "LIST" else method, f"{path}?excludedAttributes=members", body
     )
+
+
+async def test_lists_in_parts(endpoint: Endpoint) -> None:
+    await endpoint.user("ada", title="Dr", nickName="A")
+    shown = await answered(endpoint, "GET", "/Users?attributes=userName&ATTRIBUTES=title,nickName")
+    assert shown["Resources"][0].keys() == ALWAYS | {"userName", "title", "nickName"}
+    shown = await answered(endpoint, "GET", "/Users?excludedAttributes=title&excludedAttributes=meta")
+    assert not {"title", "meta"} & shown["Resources"][0].keys()
+
+
+@pytest.mark.parametrize("name", ["filter", "sortBy", "sortOrder", "startIndex", "count", "cursor"])
+async def test_parameter_with_two_values_is_refused(endpoint: Endpoint, name: str) -> None:
+    refused = await endpoint.ask("GET", f"/Users?{name}=a&{name.upper()}=b")
+    error = await refused.json(content_type=None)
+    assert (refused.status, error["scimType"]) == (400, "invalidValue")
+    assert error["detail"].startswith(f"{name} is given twice")

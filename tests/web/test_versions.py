@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scim_operator.directory.records import USERS
 from tests.directory.provider import add, replace
 from tests.web.endpoint import Endpoint
 
@@ -21,7 +22,7 @@ async def answered(endpoint: Endpoint, method: str, path: str, body: Any, **head
 
 async def test_get_of_a_version_that_is_known(endpoint: Endpoint) -> None:
     ada = await endpoint.user()
-    path = f"/Users/{ada.id}"
+    path = f"/Users/{ada.id}?excludedAttributes=groups"
     shown = await endpoint.ask("GET", path)
     tag = shown.headers["ETag"]
     assert tag == (await shown.json(content_type=None))["meta"]["version"] == 'W/"1"'
@@ -87,3 +88,62 @@ async def test_change_that_comes_in_between_is_seen(endpoint: Endpoint) -> None:
     )
     assert status == 412, error
     assert endpoint.stored(team)["spec"]["members"] == [ada.id]
+
+
+@pytest.mark.parametrize("tag", ["3", "W/3", "", '"\xff'])
+async def test_condition_that_is_none_is_passed_over_by_a_read_alone(endpoint: Endpoint, tag: str) -> None:
+    ada = await endpoint.user()
+    path = f"/Users/{ada.id}"
+    for header in ("If_None_Match", "If_Match"):
+        assert (await answered(endpoint, "GET", path, None, **{header: tag}))[0] == 200
+        assert (await answered(endpoint, "DELETE", path, None, **{header: tag}))[0] == 400
+
+
+async def test_edit_in_kubernetes_is_another_version(endpoint: Endpoint) -> None:
+    ada = await endpoint.user(title="Dr")
+    path, first = f"/Users/{ada.id}?excludedAttributes=groups", 'W/"1"'
+    seen = {first}
+    for edited in ("Prof", "Dr"):
+        obj = endpoint.stored(ada)
+        endpoint.index.put(endpoint.api.put(USERS, {**obj, "spec": {**obj["spec"], "title": edited}}))
+        status, shown = await answered(endpoint, "GET", path, None, If_None_Match=", ".join(seen))
+        assert (status, shown["title"]) == (200, edited)
+        assert (await answered(endpoint, "PATCH", path, RENAME, If_Match=", ".join(seen)))[0] == 412
+        seen.add(shown["meta"]["version"])
+    status, changed = await answered(endpoint, "PATCH", path, {"Operations": [replace("title", "x")]})
+    assert status == 200
+    assert changed["meta"]["version"] not in seen
+    # No effect, no write, no other version.
+    same, _ = await answered(endpoint, "PATCH", path, {"Operations": [replace("title", "x")]})
+    tag = changed["meta"]["version"]
+    assert (same, (await answered(endpoint, "GET", path, None, If_None_Match=tag))[0]) == (200, 304)
+
+
+async def test_what_is_brought_back_from_a_backup_is_another_version(endpoint: Endpoint) -> None:
+    ada = await endpoint.user()
+    for title in ("Dr", "Prof"):
+        ada = await endpoint.patch(ada, replace("title", title))
+    obj = endpoint.stored(ada)
+    endpoint.index.evict("User", ada.name, ada.uid)
+    endpoint.api.drop(USERS, ada.name)
+    metadata = {"name": ada.name}
+    endpoint.index.put(endpoint.api.put(USERS, {"metadata": metadata, "spec": obj["spec"]}))
+    path = f"/Users/{ada.id}?excludedAttributes=groups"
+    assert (await answered(endpoint, "GET", path, None, If_None_Match='W/"1", W/"2", W/"3"'))[0] == 200
+
+
+async def test_what_is_derived_is_never_taken_for_known(endpoint: Endpoint) -> None:
+    ada, bob = await endpoint.user("ada"), await endpoint.user("bob")
+    team = await endpoint.group("team", ada.id, bob.id)
+    user, group, tag = f"/Users/{ada.id}", f"/Groups/{team.id}", 'W/"1"'
+
+    async def known(path: str) -> bool:
+        return (await answered(endpoint, "GET", path, None, If_None_Match=tag))[0] == 304
+
+    assert [await known(path) for path in (group, f"{group}?attributes=members")] == [True, True]
+    assert not await known(f"{group}?attributes=members.display")
+    assert not await known(user), "another group may have come"
+    assert await known(f"{user}?attributes=userName")
+    await endpoint.delete(bob)
+    assert not await known(group), "a copy of it holds a leaver"
+    assert await known(f"{group}?excludedAttributes=members")

@@ -22,13 +22,16 @@ IGNORED = Counter(
 # Names are the provider's to choose: neither may they fill the registry, nor carry somebody's data.
 OTHER = "(other)"
 _MOST_NAMES = 100
+# Names that came in one request so far: many would take the place of what an admin looks for.
+_MOST_NEW = 1000
 _NAME = re.compile(r"[\w:.$-]{1,120}", re.ASCII)
 _BRACKETS = re.compile(r"\[.*\]", re.DOTALL)
 _SHOWN = 10
 _LONGEST_NAME = 1000
 
-# The names that have series, by directory.
+# The names that have series, and those that were seen once (oldest first), by directory.
 _counted: dict[str, set[str]] = {}
+_new: dict[str, dict[str, None]] = {}
 
 
 def tell_ignored(directory: str, names: Sequence[str], request: str) -> None:
@@ -36,17 +39,30 @@ def tell_ignored(directory: str, names: Sequence[str], request: str) -> None:
     if not names:
         return
     shown = list(dict.fromkeys(_shown(name) for name in names))
-    known = _counted.setdefault(directory, set())
     for name in shown:
-        if len(known) < _MOST_NAMES:
-            known.add(name)
-        IGNORED.labels(directory, name if name in known else OTHER).inc()
+        IGNORED.labels(directory, name if _has_series(directory, name) else OTHER).inc()
     extra = {"directory": directory, "count": len(names), "attributes": shown[:_SHOWN], "request_id": request}
     log.info("attributes were ignored", extra=extra)
 
 
+def _has_series(directory: str, name: str) -> bool:
+    """From its second request on."""
+    known, new = _counted.setdefault(directory, set()), _new.setdefault(directory, {})
+    if name in known:
+        return True
+    if name in new and len(known) < _MOST_NAMES:
+        del new[name]
+        known.add(name)
+        return True
+    new[name] = None
+    if len(new) > _MOST_NEW:
+        del new[next(iter(new))]
+    return False
+
+
 def forget_ignored(directory: str) -> None:
     """The directory is gone, and its series with it."""
+    _new.pop(directory, None)
     if _counted.pop(directory, None) is not None:
         IGNORED.remove_by_labels({"directory": directory})
 

@@ -103,6 +103,17 @@ class Record:
         return int(self.metadata.get("generation", 0))
 
     @property
+    def version(self) -> str:
+        """What a client is told, and may ask for: no two contents ever have one.
+
+        The provider's changes and those of `spec` go in step, until somebody edits it in Kubernetes or brings
+        it back from a backup. Shards of large groups are rewritten without any change: theirs don't count.
+        """
+        if self.large is not None or self.generation == self.meta.version:
+            return str(self.meta.version)
+        return f"{self.meta.version}.{self.generation}"
+
+    @property
     def granted_as(self) -> str | None:
         """The name that a group's access goes by; None until it is written. Nobody else has one."""
         name: str | None = (self.metadata.get("annotations") or {}).get(GRANTED_AS_ANNOTATION)
@@ -179,7 +190,7 @@ def filterable(record: Record) -> Mapping[str, Any]:
         "resourceType": record.type,
         "created": record.meta.created,
         "lastModified": record.meta.last_modified,
-        "version": entity_tag(record.meta.version),
+        "version": entity_tag(record.version),
     }
     return {**record.document, "id": record.id, "meta": meta}
 

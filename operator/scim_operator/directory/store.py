@@ -25,7 +25,7 @@ from scim_operator.directory.names import object_name
 from scim_operator.directory.records import RESOURCES, Meta, Record, object_of, spec_of
 from scim_operator.directory.shards import GroupKey, raise_if_broken
 from scim_operator.directory.turns import Turns
-from scim_operator.directory.unavailable import UnavailableError
+from scim_operator.directory.unavailable import RefusedError, UnavailableError
 from scim_operator.directory.unhurried import is_long, unhurried
 from scim_operator.directory.writer import Writer, needs_shards
 from scim_operator.kube.client import KubeClient
@@ -96,7 +96,7 @@ class Store:
         meta = Meta(now, now, 1, request, created_by or request)
         identifier = self._new_id()
         claim = self._claim(directory, resource_type, made.document)
-        with claim, self._limits.room(directory, resource_type), _api_errors():
+        with claim, self._limits.room(directory, resource_type), _api_errors(resource_type):
             self._limits.check(directory, made.document, len(members))
             large = await self.writer.new_shards((directory, identifier), members, meta)
             spec = spec_of(directory, identifier, made.document, members, meta, large)
@@ -156,16 +156,34 @@ class Store:
         conditions: Conditions = ALWAYS,
     ) -> None:
         """DELETE (RFC 7644 section 3.6). Memberships go with the groups' next writes."""
+
+        def wanted(record: Record) -> None:
+            conditions.check(record.version)
+            self.index.leaves_by_request(record)
+
+        await self._remove(directory, resource_type, identifier, wanted)
+
+    async def take_back(self, directory: str, resource_type: ResourceType, identifier: str) -> None:
+        """Delete what was made in vain: the provider has deleted nobody."""
+        await self._remove(directory, resource_type, identifier, lambda record: None)
+
+    # --- writing -------------------------------------------------------------------------------------------
+
+    async def _remove(
+        self,
+        directory: str,
+        resource_type: ResourceType,
+        identifier: str,
+        wanted: Callable[[Record], None],
+    ) -> None:
         async with self.turns.of(identifier):
             for _ in range(_TRIES):
                 record = self._existing(directory, resource_type, identifier)
-                conditions.check(record.meta.version)
-                with _api_errors():
+                wanted(record)
+                with _api_errors(resource_type):
                     if await self._delete(record):
                         return
         raise _BUSY
-
-    # --- writing -------------------------------------------------------------------------------------------
 
     async def _change(
         self,
@@ -185,11 +203,11 @@ class Store:
 
         async with self.turns.of(identifier):
             for _ in range(_TRIES):
-                with _api_errors():
+                with _api_errors(resource_type):
                     await self.writer.make_sure(self._existing(directory, resource_type, identifier))
                 record = self._existing(directory, resource_type, identifier)
                 raise_if_broken(record)
-                conditions.check(record.meta.version)
+                conditions.check(record.version)
                 change, delta = await unhurried(long, partial(understood, record))
                 await self._refuse_strangers(directory, change.members.added)
                 same = _same(change.document, record.document)
@@ -200,7 +218,10 @@ class Store:
                     members = len(record.members) + len(delta.joining) - len(delta.leaving)
                     self._limits.check(directory, change.document, members, record)
                     meta = record.meta.changed(self._now(), request)
-                    with self._claim(directory, resource_type, change.document, held=record), _api_errors():
+                    with (
+                        self._claim(directory, resource_type, change.document, held=record),
+                        _api_errors(resource_type),
+                    ):
                         written = await self.writer.write(
                             record, change.document, delta, meta, document_changes=not same
                         )
@@ -247,7 +268,6 @@ class Store:
 
     async def _delete(self, record: Record) -> bool:
         """False when the object is another one by now (restored), and the index knows it."""
-        self.index.leaves_by_request(record)
         try:
             await self._client.delete(RESOURCES[record.type], record.name, uid=record.uid)
         except ApiError as error:
@@ -347,7 +367,7 @@ def _taken(attribute: str, value: str) -> ScimError:
 
 
 @contextlib.contextmanager
-def _api_errors() -> Iterator[None]:
+def _api_errors(resource_type: ResourceType) -> Iterator[None]:
     """What the API server said, as what the provider should hear."""
     try:
         yield
@@ -358,4 +378,4 @@ def _api_errors() -> Iterator[None]:
             raise UnavailableError("the cluster's API server does not answer; nothing was lost") from error
         if error.status == 422:
             raise invalid_value(f"refused by the cluster: {error.message}") from error
-        raise
+        raise RefusedError(RESOURCES[resource_type.name].kind, error.status, error.reason) from None

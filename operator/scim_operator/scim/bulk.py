@@ -7,15 +7,16 @@ circle somebody must be first: it is made without what is made only after it, an
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
 from typing import Any
 
 from scim_operator.scim.attributes import fold
-from scim_operator.scim.errors import ScimError, invalid_syntax, invalid_value
+from scim_operator.scim.errors import ScimError, invalid_path, invalid_syntax, invalid_value
 
 MAX_OPERATIONS = 1000
 # Bytes; what any request may have.
@@ -26,6 +27,11 @@ METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 _PREFIX = "bulkId:"
 _MAX_DEPTH = 50
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+# Keys that say nothing of what their value is; of PATCH that is the path's to say.
+_HOLDERS = frozenset({"value", "operations"})
+# What looks like a reference here is one. Elsewhere it may be text: `bulkId: how it works`.
+_NAMING = frozenset({"members", "manager"})
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,28 @@ class BulkOperation:
         if self.method != "DELETE" and not isinstance(self.data, dict):
             raise invalid_syntax(f"data expects an object: the body of the {self.method}")
 
+    def check_names(self, makers: Collection[str]) -> None:
+        """400 for a bulkId that no POST of the request has, or that stands where it isn't understood."""
+        for attribute, text in _texts(self.data):
+            if attribute == "path" and f'"{_PREFIX}' in text:
+                raise invalid_path(
+                    f"path {text[:100]!r}: a bulkId can't stand in a filter; to take somebody out of a group"
+                    ' send {"op": "remove", "path": "members", "value": [{"value": "bulkId:…"}]}'
+                )
+        unknown = [name for name in self.references if name not in makers]
+        owed = {*self._named_by_path, *_owed_in(self.data)} if unknown else set()
+        for name in unknown:
+            if name in owed:
+                raise invalid_value(f"bulkId:{name}: no POST of this request has the bulkId {name!r}")
+
     @cached_property
     def references(self) -> Sequence[str]:
-        """The bulkIds that it names, in order."""
-        name = self.path.partition("?")[0].rstrip("/").rpartition("/")[2]
-        return tuple(dict.fromkeys([*references_in(name), *references_in(self.data)]))
+        """The bulkIds that it names, in order; of those without a POST some may be text."""
+        return tuple(dict.fromkeys([*self._named_by_path, *references_in(self.data)]))
+
+    @property
+    def _named_by_path(self) -> Sequence[str]:
+        return [*references_in([_plain(part) for part in self.path.partition("?")[0].split("/")])]
 
 
 @dataclass(frozen=True)
@@ -157,24 +180,39 @@ class _Order:
 
 def references_in(value: Any) -> Iterator[str]:
     """The bulkIds that a value names, however deep."""
-    open_values = [value]
+    return (text.removeprefix(_PREFIX) for _, text in _texts(value) if text.startswith(_PREFIX))
+
+
+def _owed_in(value: Any) -> Iterator[str]:
+    """Those that it names where there can be nothing else."""
+    for attribute, text in _texts(value):
+        name = attribute.partition("[")[0].rpartition(":")[2].partition(".")[0]
+        if text.startswith(_PREFIX) and name.lower() in _NAMING:
+            yield text.removeprefix(_PREFIX)
+
+
+def _texts(value: Any) -> Iterator[tuple[str, str]]:
+    """All texts in a value, each with the attribute that has it: by its key, or by the path of a PATCH."""
+    open_values = [("", value)]
     while open_values:
-        item = open_values.pop()
-        if isinstance(item, str) and item.startswith(_PREFIX):
-            yield item.removeprefix(_PREFIX)
+        attribute, item = open_values.pop()
+        if isinstance(item, str):
+            yield attribute, item
         elif isinstance(item, list):
-            open_values += reversed(item)
+            open_values += [(attribute, inner) for inner in reversed(item)]
         elif isinstance(item, dict):
-            open_values += reversed(item.values())
+            held = next((path for key, path in item.items() if key.lower() == "path"), None)
+            own = held if isinstance(held, str) else attribute
+            open_values += [
+                (own if name in _HOLDERS else name, inner)
+                for name, inner in ((key.lower(), inner) for key, inner in reversed(item.items()))
+            ]
 
 
 def resolved(value: Any, ids: Mapping[str, str], depth: int = _MAX_DEPTH) -> Any:
-    """The value with ids in place of references; 400 invalidValue for one that nothing makes."""
-    if isinstance(value, str) and value.startswith(_PREFIX):
-        name = value.removeprefix(_PREFIX)
-        if name not in ids:
-            raise invalid_value(f"{value!r}: no POST of this request has the bulkId {name!r}")
-        return ids[name]
+    """The value with ids in place of references to what was made."""
+    if isinstance(value, str):
+        return ids.get(value.removeprefix(_PREFIX), value) if value.startswith(_PREFIX) else value
     if not isinstance(value, list | dict):
         return value
     if depth == 0:
@@ -198,6 +236,12 @@ def without(data: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
 def what_names(data: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     """The attributes of a body that name any of these, whole."""
     return {name: value for name, value in data.items() if not names.isdisjoint(references_in(value))}
+
+
+def _plain(segment: str) -> str:
+    """A segment of a path without percent-encoding."""
+    encoded = segment.encode("utf-8", "replace")
+    return _ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode()), encoded).decode("utf-8", "replace")
 
 
 def _operation(given: Mapping[str, Any]) -> BulkOperation:

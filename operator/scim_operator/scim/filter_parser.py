@@ -17,6 +17,8 @@ from scim_operator.scim.filter_nodes import And, Comparison, Node, Not, Operand,
 
 MAX_LENGTH = 4096
 MAX_DEPTH = 20
+# Comparisons: a filter is asked about everybody.
+MAX_TERMS = 50
 
 _OPERATORS = frozenset({"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"})
 _WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
@@ -62,6 +64,7 @@ class _Parser:
             raise invalid_filter(f"the filter has {len(text)} characters, expected at most {MAX_LENGTH}")
         self._tokens = _tokens(text)
         self._next = 0
+        self._terms = 0
 
     def disjunction(self, depth: int) -> Node:
         """`a or b or c`, the weakest binding."""
@@ -121,6 +124,9 @@ class _Parser:
         return node
 
     def _test(self, name: str) -> Node:
+        self._terms += 1
+        if self._terms > MAX_TERMS:
+            raise invalid_filter(f"the filter has more than {MAX_TERMS} comparisons; ask in several requests")
         op = self._read("an operator").lower()
         if op == "pr":
             return Present(name)

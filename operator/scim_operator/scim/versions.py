@@ -20,7 +20,7 @@ Tags = frozenset[str]
 _ANY = "*"
 
 
-def entity_tag(version: int) -> str:
+def entity_tag(version: str) -> str:
     """How a version is written, in `ETag` and in `meta.version`."""
     return f'W/"{version}"'
 
@@ -45,11 +45,11 @@ class Conditions:
     if_match: Tags | None = None
     if_none_match: Tags | None = None
 
-    def knows(self, version: int) -> bool:
+    def knows(self, version: str) -> bool:
         """Whether the client has this version already: a GET needs no body then (304)."""
         return self.if_none_match is not None and _has(self.if_none_match, version)
 
-    def check(self, version: int) -> None:
+    def check(self, version: str) -> None:
         """412 unless the change is wanted on this version."""
         if self.if_match is not None and not _has(self.if_match, version):
             wanted = ", ".join(f"W/{tag}" for tag in sorted(self.if_match)[:_SHOWN])
@@ -67,5 +67,5 @@ class Conditions:
 ALWAYS = Conditions()
 
 
-def _has(tags: Tags, version: int) -> bool:
+def _has(tags: Tags, version: str) -> bool:
     return _ANY in tags or f'"{version}"' in tags

@@ -20,7 +20,8 @@ RESOURCES: Mapping[str, ResourceType] = {"users": USER, "groups": GROUP}
 class Ask:
     """`base`: the directory's URL, no slash at the end. `body`: empty where the method has none.
 
-    `part`: which operation of a Bulk this is, from 1; 0 for a request of its own.
+    `part`: which operation of a Bulk this is, from 1; 0 for a request of its own. `admit` raises what the
+    request would be refused with now: a token may be revoked while it is at work.
     """
 
     target: Target
@@ -30,6 +31,7 @@ class Ask:
     body: Mapping[str, Any] = field(default_factory=dict)
     conditions: Conditions = ALWAYS
     part: int = 0
+    admit: Callable[[], None] = lambda: None
 
     @property
     def created_by(self) -> str:

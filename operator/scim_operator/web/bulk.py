@@ -70,22 +70,21 @@ class _Run:
         self._lost: set[str] = set()
         # Made without what was not there yet (a circle): by place.
         self._incomplete: dict[int, Step] = {}
-        self._away: ScimError | None = None
+        # Why the rest isn't tried: it would only wait for the API server as well, or isn't allowed any more.
+        self._ended: ScimError | None = None
+        self._undeletable = ""
 
     async def carry_out(self, step: Step) -> None:
         """One operation, and what follows for those that wait for it."""
         operation = self._operations[step.operation]
         try:
-            if self._away is not None:
-                raise self._away
+            self._go_on()
             operation.check()
-            self._refuse_missing(operation, step.later)
+            operation.check_names(self._makers)
+            self._refuse_lost(operation, step.later)
             await self._do(operation, step)
         except Exception as error:
-            refused = as_scim(error, self._ask.request_id)
-            if refused.status == 503:
-                self._away = refused  # the rest would only wait for the API server as well
-            self._fail(step.operation, refused)
+            self._fail(step.operation, self._refusal(error))
         await self._settle()
 
     async def end(self) -> None:
@@ -110,11 +109,25 @@ class _Run:
 
     # --- one operation -------------------------------------------------------------------------------------
 
-    def _refuse_missing(self, operation: BulkOperation, later: frozenset[str]) -> None:
+    def _go_on(self) -> None:
+        """Raise why nothing more is tried."""
+        if self._ended is None:
+            try:
+                self._ask.admit()
+            except Exception as error:
+                self._ended = as_scim(error, self._ask.request_id)
+        if self._ended is not None:
+            raise self._ended
+
+    def _refusal(self, error: Exception) -> ScimError:
+        refused = as_scim(error, self._ask.request_id)
+        if refused.status == 503:
+            self._ended = refused
+        return refused
+
+    def _refuse_lost(self, operation: BulkOperation, later: frozenset[str]) -> None:
         for name in operation.references:
-            if name not in self._makers:
-                raise invalid_value(f"bulkId:{name}: no POST of this request has the bulkId {name!r}")
-            if name not in self._ids and name not in later:
+            if name in self._makers and name not in self._ids and name not in later:
                 raise ScimError(409, f"bulkId:{name} was not made, so this operation wasn't tried")
 
     async def _do(self, operation: BulkOperation, step: Step) -> None:
@@ -143,9 +156,10 @@ class _Run:
         value = resolved(what_names(self._operations[step.operation].data, step.later), self._ids)
         body = {"Operations": [{"op": "add", "value": value}]}
         try:
+            self._go_on()
             answer = await self._resources.patch(self._on(self._targets[step.operation], body))
         except Exception as error:
-            await self._undo(step, as_scim(error, self._ask.request_id))
+            await self._undo(step, self._refusal(error))
             return
         del self._incomplete[step.operation]
         self.results[step.operation]["version"] = answer.headers["ETag"]
@@ -154,14 +168,23 @@ class _Run:
         """Take back what could not be completed."""
         del self._incomplete[step.operation]
         del self._ids[self._operations[step.operation].bulk_id]
-        try:
-            await self._resources.delete(self._on(self._targets[step.operation], {}))
-        except Exception as failed:
-            reason = as_scim(failed, self._ask.request_id).detail
+        if reason := await self._kept(self._targets[step.operation]):
             error = ScimError(error.status, f"{error.detail}; it is still there: {reason}", error.scim_type)
         else:
             del self._targets[step.operation]
         self._fail(step.operation, error)
+
+    async def _kept(self, made: Target) -> str:
+        """Why what was made can't be taken back; empty: it is gone."""
+        if not self._undeletable:
+            try:
+                await self._resources.take_back(self._on(made, {}))
+            except Exception as error:
+                refused = self._refusal(error)
+                if refused.status != 503:
+                    return refused.detail
+                self._undeletable = "send the request again with the same X-Request-Id, or delete it"
+        return self._undeletable
 
     # --- targets and results -------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import orjson
 from aiohttp import web
 
-from scim_operator.directory.unavailable import UnavailableError
+from scim_operator.directory.unavailable import RefusedError, UnavailableError
 from scim_operator.scim.errors import ScimError
 from scim_operator.web.requests import REQUEST_ID
 
@@ -50,5 +50,9 @@ def as_scim(error: Exception, request_id: str) -> ScimError:
         return error
     if isinstance(error, UnavailableError):
         return ScimError(503, str(error))
-    log.error("a request failed", exc_info=error, extra={"request_id": request_id})
+    if isinstance(error, RefusedError):
+        told = {"kind": error.kind, "api_status": error.status, "reason": error.reason}
+        log.error("the API server refused", extra={"request_id": request_id, **told})
+    else:
+        log.error("a request failed", exc_info=error, extra={"request_id": request_id})
     return ScimError(500, f"the operator failed; its log has the reason under request id {request_id}")

@@ -14,6 +14,10 @@ from scim_operator.scim.errors import ScimError, invalid_value
 from scim_operator.scim.project import Projection, projection
 
 _LAST_INDEX = 2**31
+_LISTS = frozenset({"attributes", "excludedattributes"})
+_SINGLE = {
+    name.casefold(): name for name in ("filter", "sortBy", "sortOrder", "startIndex", "count", "cursor")
+}
 _DESCENDING = {"ascending": False, "descending": True}
 
 
@@ -44,9 +48,7 @@ def query_of(parameters: Iterable[tuple[str, Any]]) -> Query:
 
     Names in any case: Microsoft's collections spell `startindex`, and an overlooked filter would list all.
     """
-    given: dict[str, Any] = {}
-    for name, value in parameters:
-        given.setdefault(name.casefold(), value)
+    given = _given(parameters)
     cursor = given.get("cursor")
     if cursor is not None and not isinstance(cursor, str):
         raise invalid_cursor("cursor expects text: nextCursor of the page before, or an empty one")
@@ -62,6 +64,24 @@ def query_of(parameters: Iterable[tuple[str, Any]]) -> Query:
         attributes=_text(given, "attributes"),
         excluded=_text(given, "excludedAttributes"),
     )
+
+
+def _given(parameters: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """By folded name. Lists may come in parts; of two values of another parameter one would be overlooked."""
+    given: dict[str, Any] = {}
+    for name, value in parameters:
+        key = name.casefold()
+        if key not in given:
+            given[key] = value
+        elif key in _LISTS:
+            given[key] = [*_listed(given[key]), *_listed(value)]
+        elif key in _SINGLE and value != given[key]:
+            raise invalid_value(f"{_SINGLE[key]} is given twice, expected one value")
+    return given
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _count_by_cursor(given: Mapping[str, Any]) -> int:

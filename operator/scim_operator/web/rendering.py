@@ -75,7 +75,7 @@ class Renderer:
                 "resourceType": record.type,
                 "created": record.meta.created,
                 "lastModified": record.meta.last_modified,
-                "version": entity_tag(record.meta.version),
+                "version": entity_tag(record.version),
             },
             location=self.location(record),
             projection=projection,

@@ -7,6 +7,7 @@ from scim_operator.directory.shards import raise_if_broken
 from scim_operator.directory.store import Store
 from scim_operator.scim.errors import not_found
 from scim_operator.scim.project import Projection, projection
+from scim_operator.scim.schemas import USER
 from scim_operator.scim.versions import entity_tag
 from scim_operator.web.asks import Answer, Ask, Handler
 from scim_operator.web.rendering import Renderer
@@ -30,14 +31,14 @@ class Resources:
         return {"GET": self.get, "PUT": self.replace, "PATCH": self.patch, "DELETE": self.delete}
 
     async def get(self, ask: Ask) -> Answer:
-        """200, or 304 when the client has that version."""
+        """200, or 304 when the client has that version, and it covers all that is shown."""
         record = self._index.get(ask.target.directory, ask.resource_type.name, ask.identifier)
         if record is None:
             raise not_found(f"no {ask.resource_type.name} has the id {ask.identifier!r}")
         raise_if_broken(record)
         wanted = ask.query.projection(ask.resource_type)
-        if ask.conditions.knows(record.meta.version):
-            return Answer(304, headers={"ETag": entity_tag(record.meta.version)})
+        if ask.conditions.knows(record.version) and not self._shows_more(record, wanted):
+            return Answer(304, headers={"ETag": entity_tag(record.version)})
         return await self._answer(ask, record, wanted)
 
     async def create(self, ask: Ask) -> Answer:
@@ -81,9 +82,22 @@ class Resources:
         await self._store.delete(ask.target.directory, ask.resource_type, ask.identifier, ask.conditions)
         return Answer(204)
 
+    async def take_back(self, ask: Ask) -> None:
+        """Delete what this very request made."""
+        await self._store.take_back(ask.target.directory, ask.resource_type, ask.identifier)
+
+    def _shows_more(self, record: Record, wanted: Projection) -> bool:
+        """Whether an answer has what changes without the version, since it is derived from others."""
+        if record.type == USER.name:
+            return wanted.wants("groups")
+        if not wanted.wants("members"):
+            return False
+        gone = (self._index.member(record.directory, member) is None for member in record.members)
+        return wanted.asks_for("members", "display") or any(gone)
+
     async def _answer(self, ask: Ask, record: Record, wanted: Projection, status: int = 200) -> Answer:
         renderer = Renderer(self._index, ask.base)
-        headers = {"ETag": entity_tag(record.meta.version)}
+        headers = {"ETag": entity_tag(record.version)}
         if status == 201:
             headers["Location"] = renderer.location(record)
         return Answer(status, await renderer.whole(record, wanted), headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ from scim_operator.directory.tokens import Refusal, Tokens
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.scim.bulk import MAX_PAYLOAD
 from scim_operator.scim.errors import ScimError, invalid_syntax, not_found
-from scim_operator.scim.versions import Conditions, Tags, read_tags
+from scim_operator.scim.versions import ALWAYS, Conditions, Tags, read_tags
 from scim_operator.web import discovery
 from scim_operator.web.asks import RESOURCES, Ask, Handler
 from scim_operator.web.bulk import Bulk
@@ -74,11 +75,7 @@ class ScimApi:
         filtered = "filter" in map(str.casefold, request.query)
         request[CALL].operation = operation(request.method, asked, filtered=filtered)
         request[CALL].resource = resource(asked)
-        self._authenticate(request, asked.directory)
-        if self._directories.get(asked.directory) is None:
-            raise UnavailableError(
-                f"there is no ScimDirectory {asked.directory!r} at the moment", retry_after=30
-            )
+        self._admit(request, asked.directory)
         request[CALL].directory = asked.directory
         self._directories.seen(asked.directory, self._now())
         handlers = self._handlers(asked, filtered=filtered)
@@ -93,6 +90,12 @@ class ScimApi:
         if answer.body is None:
             return web.Response(status=answer.status, headers=answer.headers)
         return scim_response(answer.body, answer.status, answer.headers)
+
+    def _admit(self, request: web.Request, directory: str) -> None:
+        """401 without a token that is valid now, 503 without a ScimDirectory."""
+        self._authenticate(request, directory)
+        if self._directories.get(directory) is None:
+            raise UnavailableError(f"there is no ScimDirectory {directory!r} at the moment", retry_after=30)
 
     def _authenticate(self, request: web.Request, directory: str) -> None:
         if not self._tokens.listed:
@@ -140,14 +143,14 @@ class ScimApi:
             raise invalid_syntax("the header Host expects a host's name, and a port after a colon")
         root = self._external_url or f"{request.scheme}://{request.host}"
         query = query_of(request.query.items())
-        conditions = Conditions(_tags(request, "If-Match"), _tags(request, "If-None-Match"))
         return Ask(
             target=asked,
             base=f"{root}{PREFIX}/{asked.directory}",
             request_id=request[REQUEST_ID],
             query=query,
             body=await _json(request) if request.method in _WITH_BODY else {},
-            conditions=conditions,
+            conditions=_conditions(request),
+            admit=partial(self._admit, request, asked.directory),
         )
 
 
@@ -157,6 +160,16 @@ async def _refuse_version(request: web.Request) -> web.Response:
 
 def _seconds(moment: str) -> int:
     return int(datetime.fromisoformat(moment).timestamp())
+
+
+def _conditions(request: web.Request) -> Conditions:
+    """Of a GET, what can't be read is passed over: a cache asks, and nothing hangs on it but a body."""
+    try:
+        return Conditions(_tags(request, "If-Match"), _tags(request, "If-None-Match"))
+    except ScimError:
+        if request.method in _WITH_BODY or request.method == "DELETE":
+            raise
+        return ALWAYS
 
 
 def _tags(request: web.Request, name: str) -> Tags | None:
