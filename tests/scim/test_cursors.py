@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import pytest
@@ -63,3 +64,15 @@ def test_what_is_no_cursor(text: str) -> None:
 
 def test_cursor_ends() -> None:
     assert refusal(cursor_of(PLACE, ASKED, KEY, 1000), now=1001 + CURSOR_SECONDS) == "expiredCursor"
+
+
+@pytest.mark.parametrize("place", [PLACE, (0, 0, "ada", 1), ("a" * 10_000,), ()])
+def test_nobody_reads_a_place(place: Place) -> None:
+    cursor = cursor_of(place, ASKED, KEY, 1000)
+    sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    assert not any(part in sealed for part in (b"ada", b"id-1", b"aaaa", b"2026", b"4600"))
+    # Nor does it tell what two places have in common.
+    other = cursor_of((*place, 1), ASKED, KEY, 1000)
+    assert cursor[:8] != other[:8]
+    veiled = zip(sealed[16:], base64.urlsafe_b64decode(other + "===")[16:], strict=False)
+    assert sum(one == same for one, same in veiled) < 5 + len(sealed) // 20

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import itertools
 import random
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +13,7 @@ import pytest
 
 from scim_operator.scim.cursors import CURSOR_SECONDS
 from scim_operator.web import listing
+from tests.directory import people
 from tests.directory.provider import replace
 from tests.web.endpoint import TOKENS, Endpoint
 
@@ -253,3 +257,74 @@ async def test_large_pages_show_members_by_their_ids(
     monkeypatch.setattr(listing, "DETAILED_MEMBERS", 4)
     page = await (await endpoint.ask("GET", "/Groups?startIndex=1&count=100")).json()
     assert all(member["type"] == "User" for group in page["Resources"] for member in group["members"])
+
+
+@pytest.mark.parametrize("order", ["ascending", "descending"])
+@pytest.mark.parametrize("letter", ["n", "é", "😀", "ﷺ"])
+async def test_cursor_of_long_values_tells_nothing_and_can_be_sent(
+    endpoint: Endpoint, letter: str, order: str
+) -> None:
+    """Those that are alike for long are in the order of creation."""
+    for number in range(5):
+        await endpoint.user(f"u{number}", nickName="ada" + letter * 50_000 + str(number))
+    query = f"sortBy=nickName&sortOrder={order}"
+    whole = names(await answered(endpoint, f"/Users?{query}"))
+    assert await walk(endpoint, query, 2) == whole
+    page = await answered(endpoint, f"/Users?{query}&count=1&cursor=")
+    assert len(page["nextCursor"]) < 30_000
+    assert b"ada" not in base64.urlsafe_b64decode(page["nextCursor"] + "===")
+
+
+@pytest.mark.parametrize("query", [*QUERIES, "sortBy=meta.lastModified", "sortBy=title&filter=title+pr"])
+async def test_walk_while_others_come_and_go_and_change(endpoint: Endpoint, query: str) -> None:
+    """Who is there all the while, and the same, is seen once."""
+    chance = random.Random(7)
+    fixed = [(await endpoint.user(f"u{number:02}", title=f"t{number % 7}")).label for number in range(20)]
+    passing, seen, cursor = [], [], ""
+    numbers = itertools.count()
+    while True:
+        page = await answered(endpoint, f"/Users?{query}&count=3&cursor={cursor}")
+        seen += names(page)
+        if "nextCursor" not in page:
+            break
+        cursor = page["nextCursor"]
+        # The one at which the page ended goes as well.
+        passing.append(await endpoint.user(f"u-{next(numbers)}", title=f"t{chance.randrange(7)}"))
+        if chance.random() < 0.7:
+            await endpoint.delete(passing.pop(chance.randrange(len(passing))))
+        for one in passing:
+            await endpoint.patch(one, replace("title", f"t{chance.randrange(7)}"))
+        if len(seen) > 200:
+            break  # whoever comes last by lastModified is met again and again
+    assert sorted(name for name in seen if name in fixed) == fixed
+
+
+async def turns_of_others(endpoint: Endpoint, path: str) -> int:
+    """How often somebody else has their turn while a list is made."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    assert len(names(await answered(endpoint, path))) == 60
+    task.cancel()
+    return turns
+
+
+@pytest.mark.parametrize(
+    "query", ["filter=userName+sw+%22u%22", "sortBy=userName", "sortBy=userName&cursor="]
+)
+async def test_others_get_their_turn_while_many_are_looked_at(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """Rule 21."""
+    for number in range(60):
+        endpoint.index.put(people.user(f"u{number:02}"))
+    monkeypatch.setattr("scim_operator.directory.unhurried._PORTION", 60.0)
+    at_once = await turns_of_others(endpoint, f"/Users?{query}")
+    monkeypatch.setattr("scim_operator.directory.unhurried._PORTION", -1.0)
+    assert await turns_of_others(endpoint, f"/Users?{query}") > at_once + 40

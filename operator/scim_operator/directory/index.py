@@ -7,7 +7,6 @@ would otherwise raise the dead). Isolation: every look-up takes the directory, a
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,14 +18,13 @@ from scim_operator.directory.order import Age, Order
 from scim_operator.directory.records import Record, filterable, record_of
 from scim_operator.directory.shards import GroupKey, ShardBook, assembled, raise_if_broken
 from scim_operator.directory.tombstones import Tombstones
+from scim_operator.directory.unhurried import paced
 from scim_operator.scim.attributes import ResourceType, fold
 from scim_operator.scim.filters import compile_filter, equalities
 from scim_operator.scim.schemas import GROUP, USER
 
 log = logging.getLogger(__name__)
 
-# Records that a filter is asked about at a time: some milliseconds.
-_AT_ONCE = 2_000
 _TYPES: Mapping[str, ResourceType] = {USER.name: USER, GROUP.name: GROUP}
 # externalId is case-exact (RFC 7643 section 3.1); the others compare folded.
 _KEYS: Mapping[str, Callable[[str], str]] = {
@@ -88,6 +86,9 @@ class Index:
             for directory, identifier in self.broken:
                 self.broken.tell(self._records[directory, resource_type][identifier])
         self._listed.add(resource_type)
+        # The first sorting takes long: now, not when somebody waits for a page.
+        for place in [place for place in self._records if place[1] == resource_type]:
+            self._order(place)()
         return gone
 
     def put(self, obj: Mapping[str, Any]) -> Record | None:
@@ -167,6 +168,11 @@ class Index:
         records = self._records[directory, resource_type]
         return [records[identifier] for _, identifier in self._order((directory, resource_type))()[start:end]]
 
+    def moment(self, directory: str, resource_type: str) -> Iterable[Record]:
+        """Those of this moment, in the order of creation, whatever comes or goes while they are looked at."""
+        records = self._records[directory, resource_type].copy()
+        return (records[identifier] for _, identifier in list(self._order((directory, resource_type))()))
+
     def ids(self, directory: str, resource_type: str) -> Iterable[str]:
         """All of them, in any order, to be read before anything changes."""
         return self._records[directory, resource_type].keys()
@@ -205,13 +211,9 @@ class Index:
         if resource_type == GROUP.name and "members" in fold(text):
             self._require_whole(directory)
         candidates = self._candidates(directory, resource_type, equalities(_TYPES[resource_type], text))
-        found: list[Record] = []
-        for number, record in enumerate(candidates, 1):
-            if matches(filterable(record), _Shown(self, record)):
-                found.append(record)
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-        return found
+        return [
+            record async for record in paced(candidates) if matches(filterable(record), _Shown(self, record))
+        ]
 
     def _require_whole(self, directory: str) -> None:
         """Who asks for somebody's groups must not take one for missing because its members are."""
@@ -227,7 +229,7 @@ class Index:
             if (found := self._ids(directory, resource_type, term, value)) is not None
         ]
         if not ids:
-            return self.all(directory, resource_type)
+            return self.moment(directory, resource_type)
         return sorted(
             (records[identifier] for identifier in min(ids, key=len) if identifier in records), key=_age
         )

@@ -1,15 +1,18 @@
-"""Long requests are read beside the event loop, so that nobody waits for them (rule 21)."""
+"""Long work is done beside the event loop, or in portions, so that nobody waits for it (rule 21)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 # Reading a list of as many takes milliseconds.
 _LONG = 1_000
+# Seconds of work before others get their turn.
+_PORTION = 0.005
 # Operations, an operation, its value, its members, a member.
 _DEPTH = 5
 
@@ -26,3 +29,13 @@ def is_long(value: Any, depth: int = _DEPTH) -> bool:
     if isinstance(value, list) and len(value) > _LONG:
         return True
     return any(is_long(item, depth - 1) for item in (value.values() if isinstance(value, dict) else value))
+
+
+async def paced(items: Iterable[T]) -> AsyncIterator[T]:
+    """Each of them, while others get their turn now and then; what is done with one counts."""
+    since = time.monotonic()
+    for item in items:
+        yield item
+        if time.monotonic() - since > _PORTION:
+            await asyncio.sleep(0)
+            since = time.monotonic()

@@ -1,8 +1,8 @@
 """Sorting (RFC 7644, section 3.4.2.3): the value by which a resource stands among others.
 
 Of a multi-valued attribute that is the primary element, else the first; of a complex one its `value`. Text
-compares as its attribute does (caseExact), dates by time, false before true. What has no value comes last
-when ascending, first when descending.
+compares as its attribute does (caseExact) by its first 256 characters, dates by time, false before true. What
+has no value comes last when ascending, first when descending.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ SortBy = Callable[[Mapping[str, Any]], SortKey]
 
 MISSING: SortKey = (1, 0, 0)
 _NANOSECONDS = 10**9
+# Characters by which texts are told apart: a place among them travels in a URL.
+LONGEST = 256
 _MADE_FOR_ANSWERS = "meta.location"
 
 
@@ -76,7 +78,7 @@ def _key(attribute: Attribute, value: Any) -> SortKey:
     if attribute.type == "dateTime":
         moment = instant(value)
         return MISSING if moment is None else (0, 0, moment[0] * _NANOSECONDS + moment[1])
-    return 0, 0, value if attribute.spec.case_exact else fold(value)
+    return 0, 0, _cut(value if attribute.spec.case_exact else fold(value))
 
 
 def _undeclared(values: list[Any]) -> SortKey:
@@ -87,6 +89,10 @@ def _undeclared(values: list[Any]) -> SortKey:
         case [int(value)] | [float(value)]:
             return 0, 1, value
         case [str(value)]:
-            return 0, 2, fold(value)
+            return 0, 2, _cut(fold(value))
         case _:
             return MISSING
+
+
+def _cut(text: str) -> str:
+    return text[:LONGEST]

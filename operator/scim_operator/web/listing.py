@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from scim_operator.directory.directories import Directories
@@ -18,7 +19,7 @@ from scim_operator.scim.errors import ScimError
 from scim_operator.scim.filters import asks_for_secret
 from scim_operator.scim.messages import list_response
 from scim_operator.web.asks import RESOURCES, Answer, Ask
-from scim_operator.web.ordering import Everybody, Ordering, ordering
+from scim_operator.web.ordering import Everybody, Found, Ordering, Sorted, ordering
 from scim_operator.web.queries import query_of
 from scim_operator.web.rendering import Renderer
 
@@ -50,29 +51,27 @@ class Lists:
         """A page of users, of groups, or of both (section 3.4.2.1)."""
         query, types = ask.query, _types(ask)
         order = ordering(types, query.sort_by, descending=query.descending)
+        after = place_of(query.cursor, *self._seal(ask)) if query.cursor else None
         found = await self._found(ask, types, order)
-        first = query.start - 1 if query.cursor is None else self._first(ask, found, order)
-        page, total = order.page(found, first, query.count), len(found)
-        shown = await self._shown(ask, types, page)
+        page, more = await found.page(after, query.start - 1, query.count)
+        shown, total = await self._shown(ask, types, page), len(found)
         if query.cursor is None:
             return Answer(body=list_response(shown, total, start_index=query.start))
-        more = first + len(page) < total
         cursor = cursor_of(order.place(page[-1]), *self._seal(ask)) if more else None
         return Answer(body=list_response(shown, total, start_index=None, next_cursor=cursor))
 
-    async def _found(self, ask: Ask, types: Sequence[ResourceType], order: Ordering) -> Sequence[Record]:
-        """All that match, in ascending order."""
+    async def _found(self, ask: Ask, types: Sequence[ResourceType], order: Ordering) -> Found | Sorted:
+        """All that match."""
         directory, text = ask.target.directory, ask.query.filter
+        names = [resource_type.name for resource_type in types]
         if text is None and not order.keys:
-            return Everybody(self._index, directory, types)
+            return Found(order, Everybody(self._index, directory, types))
+        if text is None:
+            return await order.sorted(chain(*(self._index.moment(directory, name) for name in names)))
         found: list[Record] = []
-        for name in (resource_type.name for resource_type in types):
-            found += (
-                self._index.all(directory, name)
-                if text is None
-                else await self._index.find(directory, name, text)
-            )
-        return await order.sorted(found) if order.keys else found
+        for name in names:
+            found += await self._index.find(directory, name, text)
+        return await order.sorted(found) if order.keys else Found(order, found)
 
     async def _shown(
         self, ask: Ask, types: Sequence[ResourceType], page: Sequence[Record]
@@ -95,12 +94,6 @@ class Lists:
         return shown
 
     # --- cursors -------------------------------------------------------------------------------------------
-
-    def _first(self, ask: Ask, found: Sequence[Record], order: Ordering) -> int:
-        """How many come before the cursor's page."""
-        if not ask.query.cursor:
-            return 0
-        return order.behind(found, place_of(ask.query.cursor, *self._seal(ask)))
 
     def _seal(self, ask: Ask) -> tuple[list[str], bytes, int]:
         """What a cursor is bound to, the key of its seal, and the time.

@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import heapq
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar, overload
+from typing import overload
 
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record, filterable
+from scim_operator.directory.unhurried import paced
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.cursors import Place
 from scim_operator.scim.errors import invalid_value
 from scim_operator.scim.sort import MISSING, SortBy, sort_by
 
-# Resources that are looked at before others get their turn (rule 21): some milliseconds.
-_AT_ONCE = 2000
-
-T = TypeVar("T")
+# Resources that are sorted before others get their turn (rule 21): some milliseconds.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -39,30 +38,54 @@ class Ordering:
         key = self.keys[record.type]
         return (*(MISSING if key is None else key(filterable(record))), *age)
 
-    async def sorted(self, records: Sequence[Record]) -> list[Record]:
-        """The resources in ascending order, in small portions of work."""
-        runs = []
-        for part in _parts(iter(records)):
-            runs.append(sorted((self.place(record), record) for record in part))
+    async def sorted(self, records: Iterable[Record]) -> Sorted:
+        """The resources in this order, in small portions of work."""
+        runs, waiting = [], iter(records)
+        while part := list(islice(waiting, _AT_ONCE)):
+            runs.append(sorted(part, key=self.place))
             await asyncio.sleep(0)
-        result: list[Record] = []
-        for merged in _parts(heapq.merge(*runs)):
-            result += (record for _, record in merged)
-            await asyncio.sleep(0)
-        return result
+        return Sorted(self, runs)
 
-    def behind(self, ascending: Sequence[Record], place: Place) -> int:
-        """How many of the list come before what follows a place."""
-        if self.descending:
-            return len(ascending) - bisect_left(ascending, place, key=self.place)
-        return bisect_right(ascending, place, key=self.place)
 
-    def page(self, ascending: Sequence[Record], first: int, count: int) -> Sequence[Record]:
-        """So many of the list from the one at `first`, counted from 0."""
-        if not self.descending:
-            return ascending[first : first + count]
-        end = max(0, len(ascending) - first)
-        return ascending[max(0, end - count) : end][::-1]
+@dataclass(frozen=True)
+class Found:
+    """What a list is of, in ascending order as it is."""
+
+    order: Ordering
+    records: Sequence[Record]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    async def page(self, after: Place | None, first: int, count: int) -> tuple[Sequence[Record], bool]:
+        """So many from the one at `first`, counted from 0, or behind a place; and whether there are more."""
+        if after is not None:
+            first = bisect_right(self.records, after, key=self.order.place)
+        return self.records[first : first + count], first + count < len(self.records)
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """What a list is of, in runs that are ascending; a page is merged of them."""
+
+    order: Ordering
+    runs: Sequence[Sequence[Record]]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.runs))
+
+    async def page(self, after: Place | None, first: int, count: int) -> tuple[Sequence[Record], bool]:
+        """As of `Found`."""
+        place, descending = self.order.place, self.order.descending
+        runs, end = self.runs, first + count
+        if after is not None and descending:
+            runs = [run[: bisect_left(run, after, key=place)] for run in runs]
+        elif after is not None:
+            runs = [run[bisect_right(run, after, key=place) :] for run in runs]
+        ways = [reversed(run) for run in runs] if descending else map(iter, runs)
+        merged = islice(heapq.merge(*ways, key=place, reverse=descending), end)
+        page = [record async for record in paced(merged)][first:]
+        return page, end < sum(map(len, runs))
 
 
 def ordering(types: Sequence[ResourceType], attribute: str | None, *, descending: bool) -> Ordering:
@@ -101,8 +124,3 @@ class Everybody(Sequence[Record]):
             count = self._index.count(self._directory, name)
             start, stop = start - count, stop - count
         return found
-
-
-def _parts(items: Iterator[T]) -> Iterator[list[T]]:
-    while part := list(islice(items, _AT_ONCE)):
-        yield part
