@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self, cast
 
 from scim_operator.access.bindings import binding_name
@@ -179,3 +179,28 @@ _WATCHED = (
     *(USERS, GROUPS, DIRECTORIES, HOLDS, POLICIES, TEMPLATES, NAMESPACES, CLUSTER_ROLES),
     *(*BINDINGS, *CONTENTS, *TEMPLATE_KINDS),
 )
+
+
+def grant(plant: Plant, *, hours: float = 2, metadata: dict[str, Any] | None = None, **spec: Any) -> None:
+    """An AccessGrant called debug: person 0, unless told otherwise, is to have edit in prod."""
+    body = {
+        "directory": "entra",
+        **({} if "group" in spec else {"userName": "person0"}),
+        "clusterRole": "edit",
+        "namespace": "prod",
+        "until": (plant.now + timedelta(hours=hours)).isoformat(),
+        "reason": "INC-4711",
+        "requestedBy": "admin",
+        **spec,
+    }
+    body = {key: value for key, value in body.items() if value is not None}
+    named = {"name": "debug", "creationTimestamp": plant.now.isoformat(), **(metadata or {})}
+    plant.api.put(GRANTS, {"metadata": named, "spec": body, "status": plant.status(GRANTS, "debug") or None})
+
+
+def again(plant: Plant) -> Plant:
+    """Another operator on the same cluster, as after a restart."""
+    made, api = Plant(), plant.api
+    made.now = plant.now
+    made.api.objects, made.api._versions, made.api._uids = api.objects, api._versions, api._uids
+    return made

@@ -13,7 +13,7 @@ from scim_operator.api.kinds import GRANTED_AS_ANNOTATION
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.resources import HOLDS
-from tests.reconcile.plant import Object, Plant
+from tests.reconcile.plant import Object, Plant, again
 from tests.reconcile.worlds import group, user
 
 VIEW = binding_name(Place("teams", "view", "team-red"))
@@ -48,14 +48,6 @@ def answer(plant: Plant, text: str) -> None:
 def goes_by(plant: Plant, name: str = "g") -> object:
     metadata = plant.api.objects["scimgroups", "", name]["metadata"]
     return metadata["annotations"].get(GRANTED_AS_ANNOTATION)
-
-
-def again(plant: Plant) -> Plant:
-    """The operator after a restart: another process, the same cluster."""
-    made = Plant()
-    made.api.objects, made.api._versions = plant.api.objects, plant.api._versions
-    made.api._uids = plant.api._uids
-    return made
 
 
 async def held(plant: Plant) -> None:

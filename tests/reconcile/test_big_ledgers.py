@@ -19,8 +19,8 @@ from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.decisions import AT_ONCE, decide_on
 from scim_operator.reconcile.guarded import Guarded, Step
 from scim_operator.reconcile.resources import HOLDS, POLICIES
-from tests.reconcile.plant import Object, Plant
-from tests.reconcile.test_guard import LOSSES, again, begun, guarded_plant, settle, waiting
+from tests.reconcile.plant import Object, Plant, again
+from tests.reconcile.test_guard import LOSSES, begun, guarded_plant, settle, waiting
 from tests.reconcile.worlds import group, policy, user
 
 NOON = "2026-01-01T12:00:00Z"

@@ -12,8 +12,8 @@ from scim_operator.directory.records import GROUPS
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import CRDS, NAMESPACES
 from scim_operator.reconcile.resources import GRANTS, HOLDS
-from tests.reconcile.plant import Plant
-from tests.reconcile.test_timed import PLACE, again, grant, holders, plant, ready
+from tests.reconcile.plant import Plant, again, grant
+from tests.reconcile.test_timed import PLACE, holders, plant, ready
 from tests.reconcile.worlds import UNGUARDED, group
 
 __all__ = ["plant"]

@@ -13,7 +13,7 @@ from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import CRDS, ROLE_BINDINGS
 from scim_operator.reconcile.resources import HOLDS, LOCKS, POLICIES
-from tests.reconcile.plant import NAME, Plant
+from tests.reconcile.plant import NAME, Plant, again
 from tests.reconcile.worlds import UNGUARDED, by_id, group, policy, user
 
 PEOPLE = range(40)
@@ -42,17 +42,6 @@ def guarded_plant() -> Plant:
 @pytest.fixture
 def plant() -> Plant:
     return guarded_plant()
-
-
-def again(plant: Plant) -> Plant:
-    """The operator after a restart: another process, the same cluster."""
-    made = Plant()
-    made.api.objects, made.api._versions, made.api._uids = (
-        plant.api.objects,
-        plant.api._versions,
-        plant.api._uids,
-    )
-    return made
 
 
 def waiting(plant: Plant) -> int:
@@ -204,13 +193,11 @@ async def test_a_lock_goes_past_everything(plant: Plant) -> None:
 
 
 async def test_protected_one_waits_for_approval_even_when_deleted(plant: Plant) -> None:
-    plant.put(
-        DIRECTORIES,
-        "entra",
-        spec={"subjects": {"user": "{externalId}"}, "protected": {"users": ["Person7"]}},
-    )
+    subjects = {"user": "{externalId}"}
+    plant.put(DIRECTORIES, "entra", spec={"subjects": subjects})
     async with plant.running():
         await plant.until(lambda: "oid-7" in (plant.subjects() or set()))
+        plant.put(DIRECTORIES, "entra", spec={"subjects": subjects, "protected": {"users": ["Person7"]}})
         await settle(plant)
         plant.api.drop(USERS, "u7")
         await plant.until(lambda: waiting(plant) == 1)

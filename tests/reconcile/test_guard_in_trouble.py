@@ -13,13 +13,12 @@ from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.resources import CRDS, ROLE_BINDINGS
 from scim_operator.reconcile.resources import GRANTS, HOLDS, LOCKS, POLICIES
-from tests.reconcile.plant import NAME, ROLE_REFUSED, Plant
+from tests.reconcile.plant import NAME, ROLE_REFUSED, Plant, again
 from tests.reconcile.test_guard import (
     EVERYBODY,
     LIMIT,
     LOSSES,
     PEOPLE,
-    again,
     begun,
     guarded_plant,
     named,

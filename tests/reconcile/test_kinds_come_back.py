@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -13,8 +11,8 @@ from scim_operator.access.places import Place
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.resources import CRDS, NAMESPACES, Resource
 from scim_operator.reconcile.resources import GRANTS, HOLDS, LOCKS
-from tests.reconcile.plant import Plant
-from tests.reconcile.test_guard import again, settle
+from tests.reconcile.plant import Plant, again, grant
+from tests.reconcile.test_guard import settle
 from tests.reconcile.worlds import group, user
 
 BOTH = {"person0", "person1"}
@@ -29,21 +27,6 @@ def plant() -> Plant:
     made.put(NAMESPACES, "prod")
     made.api.watcher = hear
     return made
-
-
-def grant(plant: Plant) -> None:
-    """Person 0 is to have edit in prod."""
-    spec: dict[str, Any] = {
-        "directory": "entra",
-        "userName": "person0",
-        "clusterRole": "edit",
-        "namespace": "prod",
-        "until": (plant.now + timedelta(hours=2)).isoformat(),
-        "reason": "debugging",
-        "requestedBy": "admin",
-    }
-    metadata = {"name": "debug", "creationTimestamp": plant.now.isoformat()}
-    plant.api.put(GRANTS, {"metadata": metadata, "spec": spec})
 
 
 async def goes_and_comes_back(plant: Plant, kind: Resource, name: str) -> None:

@@ -11,9 +11,8 @@ from scim_operator.access.places import Place
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.reconcile.resources import HOLDS, LOCKS, POLICIES
-from tests.reconcile.plant import Plant
+from tests.reconcile.plant import Plant, again
 from tests.reconcile.test_locks import EVERYBODY, lock, plant, ready
-from tests.reconcile.test_timed import again
 from tests.reconcile.worlds import UNGUARDED, group, policy, user
 
 __all__ = ["plant"]

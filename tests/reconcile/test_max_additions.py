@@ -13,7 +13,7 @@ from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import ROLE_BINDINGS
 from scim_operator.reconcile.resources import HOLDS, POLICIES
-from tests.reconcile.plant import NAME, Object, Plant
+from tests.reconcile.plant import NAME, Object, Plant, again
 from tests.reconcile.worlds import UNGUARDED, group, policy, user
 
 BOTH = {"person0", "person1"}
@@ -58,14 +58,6 @@ def waiting(plant: Plant) -> list[str]:
 
 def approve(plant: Plant) -> None:
     plant.put(HOLDS, "entra", spec={"approveAdditions": hold(plant)["additionsHash"]}, status=hold(plant))
-
-
-def again(plant: Plant) -> Plant:
-    """The operator after a restart: another process, the same cluster."""
-    made = Plant()
-    made.api.objects, made.api._versions = plant.api.objects, plant.api._versions
-    made.api._uids = plant.api._uids
-    return made
 
 
 async def four_of_six(plant: Plant) -> None:

@@ -241,6 +241,20 @@ CROWDED = {
     },
     [put(NAMESPACES, "team-red", deletionTimestamp="2026-01-01T00:00:00Z")],
 )
+# Its namespace's marks are gone, and it is adopted again.
+@example(
+    [],
+    {
+        **policy(
+            {
+                "clusterRole": "{role}",
+                "namespaces": {"name": "team-{team}", "create": {"template": "large", "adopt": True}},
+            }
+        ),
+        "maxNamespaces": 1,
+    },
+    [put(NAMESPACES, "team-red"), put(TEMPLATES, "large", spec={})],
+)
 # Given to people of a directory that isn't there.
 @example(
     [],

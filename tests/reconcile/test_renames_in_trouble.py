@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.resources import CRDS, NAMESPACES
 from scim_operator.reconcile.resources import GRANTS, HOLDS, POLICIES
-from tests.reconcile.plant import Plant
+from tests.reconcile.plant import Plant, grant
 from tests.reconcile.worlds import UNGUARDED, group, policy, user
 
 VIEW = binding_name(Place("teams", "view", "team-red"))
@@ -229,21 +228,6 @@ async def test_what_is_refused_under_both_names_alike_keeps_no_name_waiting(plan
 # --- AccessGrants ------------------------------------------------------------------------------------------
 
 
-def grant(plant: Plant, name: str) -> None:
-    """For a group of that displayName."""
-    spec = {
-        "directory": "entra",
-        "group": {"displayName": name},
-        "clusterRole": "edit",
-        "namespace": "prod",
-        "until": (plant.now + timedelta(hours=2)).isoformat(),
-        "reason": "INC-4711",
-        "requestedBy": "admin",
-    }
-    metadata = {"name": "debug", "creationTimestamp": plant.now.isoformat()}
-    plant.api.put(GRANTS, {"metadata": metadata, "spec": spec})
-
-
 @pytest.mark.parametrize("protected", [False, True])
 async def test_a_grant_that_waits_for_a_group_isn_t_gained_by_a_rename(plant: Plant, protected: bool) -> None:
     plant.put(NAMESPACES, "prod")
@@ -251,7 +235,7 @@ async def test_a_grant_that_waits_for_a_group_isn_t_gained_by_a_rename(plant: Pl
     plant.put(DIRECTORIES, "entra", spec={**UNGUARDED, "protected": {"groups": names}})
     async with plant.running():
         await plant.until(lambda: plant.subjects() == BOTH)
-        grant(plant, "oncall")
+        grant(plant, group={"displayName": "oncall"})
         await plant.until(lambda: plant.condition(GRANTS, "debug", "SubjectMissing") != {})
         rename(plant, "oncall")
         await plant.until(lambda: waiting(plant) == ["oncall"])
@@ -270,7 +254,7 @@ async def test_a_name_that_waits_is_none_that_a_grant_can_mean(plant: Plant) -> 
         rename(plant, "k8s-red-view")
         await plant.until(lambda: waiting(plant) == ["k8s-red-view"])
         before = plant.status(HOLDS, "entra")["additionsHash"]
-        grant(plant, "k8s-red-view")
+        grant(plant, group={"displayName": "k8s-red-view"})
         await plant.until(lambda: plant.condition(GRANTS, "debug", "SubjectMissing") != {})
         assert "kubectl describe removalhold entra" in plant.condition(GRANTS, "debug")["message"]
         # Whoever approves is told of the grant as well.
@@ -282,7 +266,7 @@ async def test_a_grant_finds_the_group_that_is_made_under_its_name(plant: Plant)
     plant.put(NAMESPACES, "prod")
     async with plant.running():
         await plant.until(lambda: plant.subjects() == BOTH)
-        grant(plant, "oncall")
+        grant(plant, group={"displayName": "oncall"})
         await plant.until(lambda: plant.condition(GRANTS, "debug", "SubjectMissing") != {})
         second(plant, "oncall")
         await plant.until(lambda: plant.subjects(PROD, "prod") == {"person2"})

@@ -14,7 +14,7 @@ from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS
 from scim_operator.reconcile.resources import GRANTS, HOLDS, LOCKS
-from tests.reconcile.plant import Plant
+from tests.reconcile.plant import Plant, again, grant
 from tests.reconcile.worlds import UNGUARDED, group, user
 
 PLACE = Place("", "edit", "prod", "ClusterRole", "debug")
@@ -30,22 +30,6 @@ def plant() -> Plant:
     return made
 
 
-def grant(plant: Plant, *, hours: float = 2, metadata: dict[str, Any] | None = None, **spec: Any) -> None:
-    body = {
-        "directory": "entra",
-        **({} if "group" in spec else {"userName": "person0"}),
-        "clusterRole": "edit",
-        "namespace": "prod",
-        "until": (plant.now + timedelta(hours=hours)).isoformat(),
-        "reason": "INC-4711",
-        "requestedBy": "admin",
-        **spec,
-    }
-    body = {key: value for key, value in body.items() if value is not None}
-    named = {"name": "debug", "creationTimestamp": plant.now.isoformat(), **(metadata or {})}
-    plant.api.put(GRANTS, {"metadata": named, "spec": body, "status": plant.status(GRANTS, "debug") or None})
-
-
 def holders(plant: Plant, place: Place = PLACE) -> set[str] | None:
     return plant.subjects(binding_name(place), place.namespace)
 
@@ -53,15 +37,6 @@ def holders(plant: Plant, place: Place = PLACE) -> set[str] | None:
 def ready(plant: Plant) -> tuple[str, str]:
     condition = plant.condition(GRANTS, "debug")
     return condition.get("status", ""), condition.get("reason", "")
-
-
-def again(plant: Plant) -> Plant:
-    """Another operator on the same cluster, at the same time."""
-    other = Plant()
-    other.api.objects, other.api._versions = plant.api.objects, plant.api._versions
-    other.api._uids = plant.api._uids
-    other.now = plant.now
-    return other
 
 
 async def test_isn_t_counted_where_only_so_many_may_come(plant: Plant) -> None:

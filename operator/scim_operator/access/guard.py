@@ -1,5 +1,5 @@
 """The guard: no sudden mass removal. Who may lose access now, and who keeps it until somebody says so; and,
-with `maxAdditions`, who may gain it now.
+with `maxAdditions` or for a protected name, who may gain it now.
 
 A pure function of those who would lose access, what the ledger remembers, and the clock. Strangers, locked
 people and grants that ended never come here: they go at once, and aren't counted.
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from scim_operator.access.bindings import Who
+from scim_operator.access.bindings import SubjectKind, Who
 from scim_operator.access.tally import Tally, who_key
 from scim_operator.api.directory import GuardSpec, SubjectTemplate
 from scim_operator.api.durations import seconds
@@ -47,6 +47,11 @@ class Freeze(NamedTuple):
 
 # Who is protected, as listed -> their names in bindings.
 Protected = dict[Who, frozenset[str]]
+
+
+def protected_as(protected: Protected, kind: SubjectKind) -> frozenset[str]:
+    """The names of all that are protected of a kind."""
+    return frozenset().union(*(names for (listed, _), names in protected.items() if listed == kind))
 
 
 class Verdict(Enum):
@@ -75,9 +80,7 @@ class Ledger:
 
     def is_protected(self, who: Who) -> bool:
         """True for somebody who only goes when that was approved."""
-        if not self.protected:
-            return False
-        return any(kind == who[0] and who[1] in names for (kind, _), names in self.protected.items())
+        return who[1] in protected_as(self.protected, who[0])
 
     @property
     def records(self) -> int:
@@ -184,7 +187,8 @@ def deciding(
 
 def admit(ledger: Ledger, gains: Iterable[Who], setting: Setting) -> frozenset[Who]:
     """Who of those who would gain a right doesn't get it yet. As with `decide`: the ledger has to be stored
-    before anybody comes; a group counts as one.
+    before anybody comes; a group counts as one. A protected person waits always: the provider may have given
+    somebody their name.
     """
     verdicts = admitting(ledger, sorted(gains, key=by_name), setting)
     return frozenset(who for who, verdict in verdicts if verdict is not Verdict.GOES)
@@ -194,22 +198,21 @@ def admitting(ledger: Ledger, asked: Iterable[Who], setting: Setting) -> Verdict
     """As `admit`, one after the other, as with `deciding`."""
     tally, most = ledger.additions, 0 if setting.unlocked else setting.spec.max_additions
     tally.forget(setting.now, seconds(setting.spec.window))
-    if most is None:
-        return
     spent = tally.spent()
     for who in asked:
-        key = who_key(who)
+        key, reason = who_key(who), _reason_to_come(ledger, who, setting)
         known = tally.find(key) is not None
-        if tally.is_approved(key) or (not known and key in tally.released and not setting.unlocked):
+        free = not reason and (most is None or (not known and key in tally.released))
+        if free or tally.is_approved(key):
             yield who, Verdict.GOES
         elif not known and not ledger.has_room():
             yield who, Verdict.UNLISTED
-        elif not known and spent < most:
+        elif not reason and not known and most is not None and spent < most:
             tally.release(key, setting.now)
             spent += 1
             yield who, Verdict.GOES
         else:
-            tally.hold(key, who[0], who[1], "Frozen" if setting.unlocked else "Limit", setting.now)
+            tally.hold(key, who[0], who[1], reason or "Limit", setting.now)
             yield who, Verdict.WAITS
 
 
@@ -219,3 +222,9 @@ def _reason(ledger: Ledger, who: Who, setting: Setting) -> str:
     if ledger.frozen:
         return "Frozen"
     return "Subjects" if setting.moving else ""
+
+
+def _reason_to_come(ledger: Ledger, who: Who, setting: Setting) -> str:
+    if setting.unlocked:
+        return "Frozen"
+    return "Protected" if who[0] == "User" and ledger.is_protected(who) else ""

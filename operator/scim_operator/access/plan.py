@@ -158,7 +158,8 @@ def _namespace_refusal(place: Place, opening: Opening, facts: Facts) -> Problem 
     if is_going(namespace):
         message = f"namespace {place.namespace!r} is being deleted; access follows when it is back"
         return Problem("NamespaceMissing", "Terminating", message)
-    if not _is_open(place, opening, namespace):
+    # Whose marks were stripped: it is adopted again, and nobody is to be out meanwhile.
+    if not _is_open(place, opening, namespace) and not (opening.adopts and facts.ours):
         message = (
             f"namespace {place.namespace!r} bears no mark of scim-operator, and a group's name alone must "
             f"not open it; to allow: kubectl label ns {place.namespace} {ALLOW_POLICY_LABEL}={place.policy}"

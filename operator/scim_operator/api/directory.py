@@ -97,12 +97,15 @@ class GuardSpec(ApiModel):
 
 
 class ProtectedSpec(ApiModel):
-    """Who never loses access without approval, whatever the provider says."""
+    """Whose access changes with approval alone, whatever the provider says."""
 
     users: list[Annotated[str, StringConstraints(min_length=1, max_length=256)]] = Field(
         default_factory=list,
         max_length=100,
-        description="People by userName, or by their subject in bindings.",
+        description=(
+            "People by userName, or by their subject in bindings. They lose nothing, and gain nothing, until "
+            "somebody approves it: whom the provider makes or renames so has nothing by that name."
+        ),
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
     groups: list[Annotated[str, StringConstraints(min_length=1, max_length=256)]] = Field(

@@ -1,11 +1,13 @@
 """The guard between plan and bindings: nobody leaves before the ledger says so, and is stored.
 
-A place that nobody leaves asks nothing and waits for nothing, unless `maxAdditions` counts who comes there.
+A place that nobody leaves asks nothing and waits for nothing, unless `maxAdditions` counts who comes there or
+somebody protected does.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Set
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -15,6 +17,7 @@ from scim_operator.access.plan import Facts, Plan
 from scim_operator.access.problems import Problem
 from scim_operator.access.restraint import Change, change_of, on_hold, restrained
 from scim_operator.access.tally import who_key
+from scim_operator.api.directory import DirectorySpec
 from scim_operator.api.kinds import WRITTEN_ANNOTATION
 from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.elsewhere import Elsewhere
@@ -145,13 +148,9 @@ class Guard:
             for who in change.gains
             if not ask.others.has(who, place) and ask.others.leaves(who, place, directory)
         )
-        # An AccessGrant is an admin's own word.
-        counts = spec.guard.max_additions is not None and not place.grant
-        if self._world.is_unrestored(LOCKS):
-            # Some of them may be locked, as soon as somebody restores the locks.
-            gains = change.gains
-        else:
-            gains = self._counted(ask) if counts else _NOBODY
+        # Some of them may be locked, as soon as somebody restores the locks.
+        unlocked = self._world.is_unrestored(LOCKS)
+        gains = change.gains if unlocked else self._counted(ask, directory, spec)
         self._keeper.note_gains(directory, place, gains)
         if LOCKS in self._keeper.absence.missing:
             # Nobody knows who is locked: nobody comes anywhere.
@@ -207,19 +206,26 @@ class Guard:
         kept, barred = ask.change.losses, ask.change.gains - restored
         return _Answer(kept, barred, problems=problems if kept or barred else ())
 
-    def _counted(self, ask: _Asking) -> frozenset[Who]:
-        """Those to whom the role is new there: it stands in no other binding, nobody took it by hand, and
-        they don't have it by the name they had before (rule 12).
+    def _counted(self, ask: _Asking, directory: str, spec: DirectorySpec) -> frozenset[Who]:
+        """Those to whom the role is new there, everybody or the protected ones alone: it stands in no other
+        binding, nobody took it by hand, and they don't have it by the name they had before (rule 12).
         """
         new = ask.change.gains - self._outcomes.of(ask.place).subjects
-        if not new:
-            return _NOBODY
+        if not new or ask.place.grant:
+            return _NOBODY  # an AccessGrant is an admin's own word
+        protected = self._keeper.protected_people(directory) if spec.protected.users else frozenset[str]()
+        if spec.guard.max_additions is None:
+            new &= {("User", name) for name in protected}
         standing = {name for _, name in _NOBODY.union(*self._world.written(ask.place).values())}
         return frozenset(
-            who for who in new if not ask.others.has(who, ask.place) and not self._renamed(who, standing)
+            who
+            for who in new
+            if not ask.others.has(who, ask.place)
+            # Who takes over a protected name has nothing by it that they had by their own.
+            and not self._renamed(who, standing & protected if who[1] in protected else standing)
         )
 
-    def _renamed(self, who: Who, standing: set[str]) -> bool:
+    def _renamed(self, who: Who, standing: Set[str]) -> bool:
         naming = self._world.naming
         bearers = naming.bearers(who[1], "User") if who[0] == "User" else ()
         return any(not naming.former(user).isdisjoint(standing) for user in bearers)

@@ -58,8 +58,12 @@ def _not_given(
     elif len(renames) < len(waiting):
         what = ("", "additions and new names of groups wait")
     message = f"{_listed(waiting, what)}; to give it: {approval(name, 'approveAdditions', wanted)}"
-    problem = ("RenameHeld", "NewRights") if renames else ("GuardTripped", "AdditionsLimit")
-    return [Problem(*problem, message), *_unknown("approveAdditions", spec, wanted, ledger.additions)]
+    protected = all(entry.reason == "Protected" for entry in waiting)
+    tripped = ("GuardTripped", "Protected" if protected else "AdditionsLimit")
+    return [
+        Problem(*(("RenameHeld", "NewRights") if renames else tripped), message),
+        *_unknown("approveAdditions", spec, wanted, ledger.additions),
+    ]
 
 
 def _unknown(field: str, spec: Mapping[str, Any], wanted: str, tally: Tally) -> list[Problem]:

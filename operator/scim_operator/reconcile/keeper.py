@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from scim_operator.access.bindings import SubjectKind, Who
-from scim_operator.access.guard import Freeze, Ledger, Setting
+from scim_operator.access.guard import Freeze, Ledger, Setting, protected_as
 from scim_operator.access.ledger import from_status, to_status
 from scim_operator.access.places import Place
 from scim_operator.access.renames import Held
@@ -101,6 +101,12 @@ class Keeper:
     def protected_at(self, directory: str, place: Place, losses: frozenset[Who]) -> frozenset[Who]:
         """Who of those who leave a place has it by a protected group."""
         return members_at(place, losses, self.guarded(directory).members, self._world)
+
+    def protected_people(self, directory: str) -> frozenset[str]:
+        """Under which names protected people stand, or would stand, in bindings."""
+        ledger = self.guarded(directory).ledger
+        known = ledger.protected if ledger else protected_names(directory, {}, self._world)
+        return protected_as(known, "User")
 
     async def ask(
         self, directory: str, asked: frozenset[Who], gains: frozenset[Who], protected: frozenset[Who]

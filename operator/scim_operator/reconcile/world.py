@@ -255,7 +255,7 @@ class World:
             opening=opening,
             kind=kind,
             subjects=subjects,
-            anybody=bool(place.grant or subjects)
+            anybody=bool(place.grant or (subjects and kind == "User"))
             or any(True for key in openers for _ in self.people.active(place.policy, key)),
             namespace=self.namespaces.get(place.namespace),
             role_exists=place.role in self.roles if role_exists is None else role_exists,
