@@ -54,7 +54,9 @@ def fill(cluster: Cluster, directory: str, plan: Plan) -> None:
     members = dict.fromkeys(_id(number) for number in range(_COME_AND_GO, _COME_AND_GO + plan.members))
     count = shard_count(len(members), 0)
     made = [
-        shard_object(shard_spec((directory, _GROUP), 1, number, part, replace(_META, created="", version=0)))
+        shard_object(
+            shard_spec((directory, _GROUP), 1, number, count, part, replace(_META, created="", version=0))
+        )
         for number, part in enumerate(divided(members, count) if count else ())
     ]
     large = Large(1, count, {}, _META) if count else None

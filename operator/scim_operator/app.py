@@ -102,7 +102,9 @@ class Operator:
             new_id=lambda: str(uuid4()),
             intended=self._intended.put_nowait,
         )
-        self._settler = Settler(client, self._index, store.writer, store.turns, time.monotonic)
+        self._settler = Settler(
+            client, self._index, store.writer, store.turns, monotonic=time.monotonic, now=_now
+        )
         scim = ScimApi(store, self._directories, self._tokens, external_url=options.external_url, now=_now)
         REGISTRY.register(DirectoryMetrics(self._index, self._directories, self._tokens))
         REGISTRY.register(ReconcileMetrics(world, statuses, self._reconciler.queues))

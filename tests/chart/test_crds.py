@@ -49,6 +49,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
             "group": ID,
             "generation": 1,
             "number": 0,
+            "count": 1,
             "members": [ID],
             "meta": {"lastModified": "2026-01-01T00:00:00Z", "version": 0},
         }

@@ -40,6 +40,7 @@ class Provider:
     def __init__(self, api: ApiServer | None = None) -> None:
         self.api = api or ApiServer()
         self.clock = 0.0
+        self.today = "2026-01-01T01:00:00Z"
         self.index = Index(lambda: self.clock)
         self.directories = Directories()
         self.intended: list[GroupKey] = []
@@ -56,7 +57,12 @@ class Provider:
             intended=self.intended.append,
         )
         self.settler = Settler(
-            cast(KubeClient, self.api), self.index, self.store.writer, self.store.turns, lambda: self.clock
+            cast(KubeClient, self.api),
+            self.index,
+            self.store.writer,
+            self.store.turns,
+            monotonic=lambda: self.clock,
+            now=lambda: self.today,
         )
         self.store.index.listed("User", [], "0")
         self.store.index.listed("Group", [], "0")

@@ -46,6 +46,7 @@ def put_shard(plant: Plant, number: int, members: list[str]) -> None:
         "group": GROUP_ID,
         "generation": 1,
         "number": number,
+        "count": 2,
         "members": members,
         "meta": {"lastModified": _MOMENT, "version": 0},
     }

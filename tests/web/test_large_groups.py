@@ -68,3 +68,36 @@ async def test_a_missing_shard_is_503(endpoint: Endpoint, small: None) -> None:
         assert int(answer.headers["Retry-After"]) > 0
     assert (await endpoint.ask("GET", f"/Groups/{other.id}")).status == 200
     assert (await endpoint.ask("GET", f"/Users/{ids[0]}")).status == 200
+
+
+async def test_a_page_without_members_shows_the_others(endpoint: Endpoint, small: None) -> None:
+    """A group whose members nobody knows hides no other; its version, partly the shards', isn't said."""
+    ids = [(await endpoint.user(f"u{number}")).id for number in range(6)]
+    await endpoint.group("team", *ids)
+    await endpoint.group("other", ids[0])
+    lost = endpoint.api.all(SHARDS)[0]["metadata"]
+    endpoint.index.evict_shard(lost["name"], lost["uid"])
+    for query in ("excludedAttributes=members", "attributes=displayName,meta"):
+        answer = await endpoint.ask("GET", f"/Groups?{query}")
+        assert answer.status == 200
+        found = {group["displayName"]: group for group in (await answer.json())["Resources"]}
+        assert found.keys() == {"team", "other"}
+        assert ["version" in found[name]["meta"] for name in ("team", "other")] == [False, True]
+
+
+async def test_nobody_is_said_to_be_in_no_group_for_lack_of_data(endpoint: Endpoint, small: None) -> None:
+    """Who asks for `groups` by name is told; a user is shown without, so that leavers can be disabled."""
+    ids = [(await endpoint.user(f"u{number}")).id for number in range(6)]
+    await endpoint.group("team", *ids)
+    await endpoint.group("other", ids[0])
+    user = f"/Users/{ids[0]}"
+    assert len((await (await endpoint.ask("GET", user)).json())["groups"]) == 2
+    lost = endpoint.api.all(SHARDS)[0]["metadata"]
+    endpoint.index.evict_shard(lost["name"], lost["uid"])
+    shown = await endpoint.ask("GET", user)
+    assert shown.status == 200
+    assert "groups" not in await shown.json()
+    asked = await endpoint.ask("GET", f"{user}?attributes=groups")
+    assert asked.status == 503
+    assert lost["name"] in (await asked.json())["detail"]
+    assert (await endpoint.ask("GET", f"{user}?attributes=userName")).status == 200

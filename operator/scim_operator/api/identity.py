@@ -188,7 +188,7 @@ class ShardSpec(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            *map(immutable, ("directory", "group", "generation", "number")),
+            *map(immutable, ("directory", "group", "generation", "number", "count")),
         )
     )
 
@@ -196,6 +196,7 @@ class ShardSpec(ApiModel):
     group: Uuid = Field(description="The SCIM id of the group.")
     generation: int = Field(description="The set it belongs to, as in the group's spec.shards.", ge=1)
     number: int = Field(description="Which of the set it is, from 0.", ge=0, le=MAX_SHARDS - 1)
+    count: int = Field(description="How many are in the set.", ge=1, le=MAX_SHARDS)
     members: Annotated[list[str], _ids(max_length=MAX_MEMBERS, description="SCIM ids of the members.")]
     meta: ShardMeta
 

@@ -163,6 +163,9 @@ async def _purge(client: KubeClient, found: Mapping[Resource, list[Object]]) -> 
         if resource in (*_IDENTITIES, HOLDS) and left.keys() & {*BINDINGS}:
             left[resource] = "the bindings go first, and some of them are left"
             continue
+        if resource == SHARDS and GROUPS in left:
+            left[resource] = "the groups go first, and some of them are left"
+            continue
         try:
             await _delete_all(client, resource, items)
         except ApiError as error:
@@ -266,9 +269,9 @@ def _print_end(arguments: argparse.Namespace, belongings: Belongings, left: Mapp
         print("Namespaces and what runs in them stay.")
     if left.keys() & {*_IDENTITIES}:
         print(
-            "scim-operator: only the operator writes ScimUsers and ScimGroups, and those whom the chart's "
-            "value identityEditors lists: put your user name there (kubectl auth whoami tells it), run `helm "
-            "upgrade`, then this again; or keep them: --keep-identities",
+            "scim-operator: only the operator writes ScimUsers, ScimGroups and ScimGroupShards, and those "
+            "whom the chart's value identityEditors lists: put your user name there (kubectl auth whoami "
+            "tells it), run `helm upgrade`, then this again; or keep them: --keep-identities",
             file=sys.stderr,
         )
     if left.keys() & {ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS}:

@@ -209,14 +209,17 @@ class Index:
         """
         matches = compile_filter(_TYPES[resource_type], text)
         if resource_type == GROUP.name and "members" in fold(text):
-            self._require_whole(directory)
+            self.require_whole(directory)
         candidates = self._candidates(directory, resource_type, equalities(_TYPES[resource_type], text))
         return [
             record async for record in paced(candidates) if matches(filterable(record), _Shown(self, record))
         ]
 
-    def _require_whole(self, directory: str) -> None:
-        """Who asks for somebody's groups must not take one for missing because its members are."""
+    def require_whole(self, directory: str) -> None:
+        """Who asks for somebody's groups must not take one for missing because its members are.
+
+        Raises UnavailableError.
+        """
         for key in self.broken:
             if key[0] == directory:
                 raise_if_broken(self._records[directory, GROUP.name][key[1]])

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
+import math
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from functools import partial
 
 from scim_operator.directory.index import Index
 from scim_operator.directory.layout import left_over
@@ -28,54 +30,73 @@ log = logging.getLogger(__name__)
 _PAUSE = 1.0
 # How often all groups are looked at: for what a failure has left.
 _LOOK_AGAIN = 30.0
-_ORPHAN_SECONDS, _VANISHED_SECONDS = 3600.0, 7 * 86400.0
+# How long what fails is left alone: twice as long each time.
+_LONGEST_PAUSE = 300.0
+# How long shards of nobody are kept: those of a former set for whoever reads by it; those of an attempt of
+# which nothing came until no write of it can be under way; those of a group that vanished for its restoring.
+_ORPHAN_SECONDS, _FAILED_SECONDS, _VANISHED_SECONDS = 3600.0, 300.0, 7 * 86400.0
 _AT_ONCE = 4
 _TRIES = 8
 
 
 class Settler:
-    """`writer` and `turns`: the store's; `monotonic`: a clock in seconds."""
+    """`writer` and `turns`: the store's; `monotonic`: a clock in seconds; `now`: RFC 3339 text."""
 
     def __init__(
-        self, client: KubeClient, index: Index, writer: Writer, turns: Turns, monotonic: Callable[[], float]
+        self,
+        client: KubeClient,
+        index: Index,
+        writer: Writer,
+        turns: Turns,
+        *,
+        monotonic: Callable[[], float],
+        now: Callable[[], str],
     ) -> None:
         self._client = client
         self._index = index
         self._writer = writer
         self._turns = turns
         self._monotonic = monotonic
+        self._now = now
         # Shards of nobody: uid -> since when they are known to be.
         self._orphans: dict[str, float] = {}
-        self._failed: set[GroupKey] = set()
+        # What failed (a group, None: the sweep) -> how long it is left alone then, and until when.
+        self._failed: dict[GroupKey | None, tuple[float, float]] = {}
 
     async def run(self, due: asyncio.Queue[GroupKey]) -> None:
         """Until cancelled: groups that are `due`, those that failed, and now and then all of them."""
         while True:
             for group in await self._next(due):
-                await self._try(self.settle(group), group)
-            await self._try(self.sweep())
+                await self.attempt(partial(self.settle, group), group)
+            await self.attempt(self.sweep, None)
 
     async def _next(self, due: asyncio.Queue[GroupKey]) -> set[GroupKey]:
-        groups, self._failed = self._failed, set()
+        again = min((until for _, until in self._failed.values()), default=math.inf) - self._monotonic()
         try:
-            async with asyncio.timeout(_LOOK_AGAIN if self._index.synced and not groups else _PAUSE):
-                groups.add(await due.get())
+            look_again = _LOOK_AGAIN if self._index.synced else _PAUSE
+            async with asyncio.timeout(max(_PAUSE, min(look_again, again))):
+                groups = {await due.get()}
         except TimeoutError:
-            return groups | self.unsettled()
+            failed = {group for group in self._failed if group is not None}  # one that is gone fails no more
+            return self.unsettled() | failed
         await asyncio.sleep(_PAUSE)
         while not due.empty():
             groups.add(due.get_nowait())
         return groups
 
-    async def _try(self, work: Coroutine[Any, Any, None], group: GroupKey | None = None) -> None:
-        """What fails is tried again. Nothing is lost meanwhile: an intent is in force."""
+    async def attempt(self, work: Callable[[], Awaitable[None]], group: GroupKey | None) -> None:
+        """What fails is tried again, ever more seldom. Nothing is lost meanwhile: an intent is in force."""
+        pause, until = self._failed.get(group, (_PAUSE, 0.0))
+        if self._monotonic() < until:
+            return
         try:
-            await work
+            await work()
+            self._failed.pop(group, None)
         except Exception as error:
+            self._failed[group] = min(2 * pause, _LONGEST_PAUSE), self._monotonic() + pause
             expected = isinstance(error, ApiError)
-            extra = {"group": group and group[1], "error": str(error)}
+            extra = {"group": group and group[1], "error": str(error), "again_seconds": pause}
             log.warning("shards couldn't be written", extra=extra, exc_info=None if expected else error)
-            self._failed |= {group} if group else set()
 
     def unsettled(self) -> set[GroupKey]:
         """The groups that have something to come to their shards; none before all are listed."""
@@ -93,7 +114,6 @@ class Settler:
         large = record.large if record is not None and record.is_whole else None
         if large is None or not large.pending:
             return
-        pending = large.pending
         turns = asyncio.Semaphore(_AT_ONCE)
 
         async def bring(number: int, part: Pending) -> bool:
@@ -101,27 +121,33 @@ class Settler:
                 return await self._bring(group, large, number, part)
 
         parts: dict[int, dict[str, bool]] = {}
-        for member, joins in pending.items():
+        for member, joins in large.pending.items():
             parts.setdefault(part_of(member, large.count), {})[member] = joins
-        done = await asyncio.gather(*(bring(*item) for item in parts.items()), return_exceptions=True)
-        for result in done:
-            if isinstance(result, BaseException):
-                raise result
-        if not all(done):
-            return
-        async with self._turns.of(group[1]):
-            await self._clear(group, large, pending)
+        brought = await asyncio.gather(*(bring(*item) for item in parts.items()), return_exceptions=True)
+        # One that is refused doesn't let the others be written again and again.
+        done: dict[str, bool] = {}
+        for part, result in zip(parts.values(), brought, strict=True):
+            done |= part if result is True else {}
+        if done:
+            async with self._turns.of(group[1]):
+                await self._clear(group, large, done)
+        _raise_first(brought)
 
     async def sweep(self) -> None:
-        """Delete shards that belonged to nobody for an hour. Raises ApiError."""
+        """Delete shards that belonged to nobody for long enough. Raises ApiError, after all were tried."""
         if not self._index.synced:
             return
         now = self._monotonic()
         orphans = {shard.uid: shard for shard in self._index.shards if self._is_orphan(shard)}
         self._orphans = {uid: self._orphans.get(uid, now) for uid in orphans}
-        for uid, since in self._orphans.items():
-            if now - since >= self._patience(orphans[uid]):
-                await self._delete(orphans[uid])
+        sets = {(shard.group, shard.generation) for shard in orphans.values()}
+        self._writer.failed &= sets
+        self._writer.gone &= {group for group, _ in sets}
+        tried = []
+        for uid, shard in orphans.items():
+            if max(now - self._orphans[uid], self._age(shard)) >= self._patience(shard):
+                tried.append(await _caught(self._delete(shard)))
+        _raise_first(tried)
 
     # --- inside --------------------------------------------------------------------------------------------
 
@@ -148,6 +174,8 @@ class Settler:
             members = with_pending(shard.members, due)
             if await self._writer.rewrite_shard(shard, members, shard.meta):
                 return True
+            if record is not None:  # perhaps another operator has brought it, and has written it since
+                await self._writer.refresh(record)
         raise ApiError(409, "Conflict", f"shard {number} of group {group[1]} is being changed by others")
 
     async def _clear(self, group: GroupKey, large: Large, done: Pending) -> None:
@@ -160,9 +188,22 @@ class Settler:
                 return
 
     def _patience(self, shard: Shard) -> float:
-        """How long a shard of nobody is kept, in seconds. A ScimGroup that vanished may be restored."""
+        """How long a shard of nobody is kept, in seconds."""
+        if (shard.group, shard.generation) in self._writer.failed:
+            return _FAILED_SECONDS
         vanished = self._record(shard.group) is None and shard.group not in self._writer.gone
         return _VANISHED_SECONDS if vanished else _ORPHAN_SECONDS
+
+    def _age(self, shard: Shard) -> float:
+        """For how many seconds a shard is nobody's for sure, whoever looked on: since it was made, and since
+        its ScimGroup was written last. 0 when its group isn't there: nobody knows since when.
+        """
+        record = self._record(shard.group)
+        if record is None:
+            return 0.0
+        own = record.large.meta if record.large else record.meta
+        since = max(map(_moment, (shard.metadata.get("creationTimestamp"), own.last_modified)))
+        return _moment(self._now()) - since
 
     def _is_orphan(self, shard: Shard) -> bool:
         record = self._record(shard.group)
@@ -170,13 +211,33 @@ class Settler:
         return large is None or large.generation != shard.generation or shard.number >= large.count
 
     async def _delete(self, shard: Shard) -> None:
-        if (record := self._record(shard.group)) is not None:
-            await self._writer.refresh(record)  # nothing is deleted by what we only believe
+        async with self._turns.of(shard.group[1]):  # a change may be about to use the set
+            if (record := self._record(shard.group)) is not None:
+                await self._writer.refresh(record)  # nothing is deleted by what we only believe
             if not self._is_orphan(shard):
                 return
-        try:
-            await self._client.delete(SHARDS, shard.name, uid=shard.uid)
-        except ApiError as error:
-            if not (error.not_found or error.conflict):
-                raise
-        self._index.evict_shard(shard.name, shard.uid)
+            try:
+                await self._client.delete(SHARDS, shard.name, uid=shard.uid)
+            except ApiError as error:
+                if not (error.not_found or error.conflict):
+                    raise
+            self._index.evict_shard(shard.name, shard.uid)
+
+
+async def _caught(work: Awaitable[None]) -> BaseException | None:
+    try:
+        await work
+    except ApiError as error:
+        return error
+    return None
+
+
+def _raise_first(results: Iterable[object]) -> None:
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+def _moment(text: str | None) -> float:
+    """Seconds since 1970 of RFC 3339 text; of none infinitely late."""
+    return datetime.fromisoformat(text).timestamp() if text else math.inf

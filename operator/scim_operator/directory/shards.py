@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scim_operator.api.kinds import DIRECTORY_LABEL, GROUP, SCIM_GROUP_SHARD, VERSION
-from scim_operator.directory.members import NOBODY, Members, Part
+from scim_operator.directory.members import NOBODY, Members, Part, part_of
 from scim_operator.directory.records import Large, Meta, Object, Record, meta_of, stored_meta
 from scim_operator.directory.tombstones import Tombstones
 from scim_operator.directory.unavailable import UnavailableError
@@ -30,6 +30,7 @@ class Shard:
     group: GroupKey
     generation: int
     number: int
+    count: int
     members: Part
     meta: Meta
     metadata: Mapping[str, Any]
@@ -51,13 +52,16 @@ def shard_name(group: str, generation: int, number: int) -> str:
     return f"{group}-{generation}-{number}"
 
 
-def shard_spec(group: GroupKey, generation: int, number: int, members: Iterable[str], meta: Meta) -> Object:
+def shard_spec(
+    group: GroupKey, generation: int, number: int, count: int, members: Iterable[str], meta: Meta
+) -> Object:
     """The spec to store."""
     return {
         "directory": group[0],
         "group": group[1],
         "generation": generation,
         "number": number,
+        "count": count,
         **({"members": stored} if (stored := list(members)) else {}),
         "meta": stored_meta(meta),
     }
@@ -70,13 +74,22 @@ def shard_object(spec: Object) -> Object:
 
 
 def shard_of(obj: Mapping[str, Any]) -> Shard:
-    """The shard an object holds. Raises KeyError, TypeError or ValueError when it isn't whole."""
+    """The shard an object holds. Raises KeyError, TypeError or ValueError when it isn't whole, or isn't what
+    we would have written: another's copy, or members who are looked for in another shard.
+    """
     metadata, spec = obj["metadata"], obj["spec"]
+    generation, number, count = spec["generation"], spec["number"], spec["count"]
+    if metadata["name"] != (own := shard_name(spec["group"], generation, number)):
+        raise ValueError(f"what its spec says is in {own}")
+    members = dict.fromkeys(spec.get("members", ()))
+    if stray := next((member for member in members if part_of(member, count) != number), None):
+        raise ValueError(f"member {stray} belongs into shard {part_of(stray, count)} of {count}")
     return Shard(
         group=(spec["directory"], spec["group"]),
-        generation=spec["generation"],
-        number=spec["number"],
-        members=dict.fromkeys(spec.get("members", ())),
+        generation=generation,
+        number=number,
+        count=count,
+        members=members,
         meta=meta_of({"created": "", **spec["meta"]}),
         metadata={key: value for key, value in metadata.items() if key != "managedFields"},
         resource_version=int(metadata["resourceVersion"]),
@@ -91,9 +104,9 @@ def assembled(group: Record, shards: Mapping[tuple[int, int], Shard], former: Re
     large = group.large
     if large is None:
         return group
-    found = [shards.get((large.generation, number)) for number in range(large.count)]
-    parts = [shard for shard in found if shard is not None]
-    missing = tuple(number for number, shard in enumerate(found) if shard is None)
+    found = {number: shards.get((large.generation, number)) for number in range(large.count)}
+    parts = [shard for shard in found.values() if shard is not None and shard.count == large.count]
+    missing = tuple(sorted(found.keys() - {shard.number for shard in parts}))
     revision = hash(tuple((shard.uid, shard.metadata.get("generation")) for shard in parts))
     large = replace(large, missing=missing, revision=revision)
     if missing:
@@ -118,9 +131,9 @@ def why_broken(record: Record) -> str:
         return ""
     name = shard_name(record.id, large.generation, large.missing[0])
     return (
-        f"{len(large.missing)} of the {large.count} ScimGroupShards of ScimGroup {record.name} are missing, "
-        f"such as {name}: restore them from a backup, or delete the group in the provider and let it make "
-        "it again"
+        f"{len(large.missing)} of the {large.count} ScimGroupShards of ScimGroup {record.name} are missing "
+        f"or can't be read, such as {name}: restore them from a backup, or delete the group in the provider "
+        "and let it make it again"
     )
 
 
@@ -154,17 +167,18 @@ class ShardBook:
 
     def put(self, obj: Mapping[str, Any]) -> Shard | None:
         """Take in one object. -> the shard; None when it is dead, unreadable or not newer than known."""
+        metadata = obj["metadata"]
+        known = self._by_name.get(metadata["name"])
+        if known is not None and known.resource_version >= int(metadata["resourceVersion"]):
+            return None  # most of a list: nothing is made of it
+        if metadata["uid"] in self._tombstones:
+            return None
         try:
             shard = shard_of(obj)
         except (KeyError, TypeError, ValueError) as error:
-            log.error("ScimGroupShard %s can't be read: %r", obj["metadata"]["name"], error)
-            return None
-        known = self._by_name.get(shard.name)
-        if shard.uid in self._tombstones:
+            log.error("ScimGroupShard %s can't be read: %r", metadata["name"], error)
             return None
         if known is not None:
-            if known.resource_version >= shard.resource_version:
-                return None
             self._remove(known)
         self._by_name[shard.name] = shard
         self._of_group[shard.group][shard.generation, shard.number] = shard

@@ -100,11 +100,12 @@ class Store:
             self._limits.check(directory, made.document, len(members))
             large = await self.writer.new_shards((directory, identifier), members, meta)
             spec = spec_of(directory, identifier, made.document, members, meta, large)
+            record = None
             try:
                 record = await self._create_named(directory, resource_type, made.document, spec)
-            except BaseException:
-                self.writer.gone |= {(directory, identifier)} if large else set()
-                raise
+            finally:
+                if record is None or record.id != identifier:
+                    self.writer.give_up((directory, identifier), large)
         tell_ignored(directory, made.dropped, request)
         return record
 
@@ -277,9 +278,7 @@ class Store:
             if not error.not_found:  # somebody else was first: gone is gone
                 raise
         self.index.forget(record)
-        self.writer.is_sure(record)
-        if record.large is not None:
-            self.writer.gone.add((record.directory, record.id))
+        self.writer.deleted(record)
         return True
 
     # --- deciding ------------------------------------------------------------------------------------------

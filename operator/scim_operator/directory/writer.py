@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from scim_operator.directory.former import late, shards_of
 from scim_operator.directory.index import Index
 from scim_operator.directory.layout import Delta, Way, merged, shard_count, way
 from scim_operator.directory.members import NOTHING, Part, divided, part_of
@@ -20,6 +21,7 @@ from scim_operator.directory.shards import SHARDS, GroupKey, Shard, shard_object
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
+from scim_operator.scim.schemas import GROUP
 
 _TRIES = 4
 # Shards that are written at the same time.
@@ -55,8 +57,12 @@ class Writer:
         self._begun: dict[GroupKey, int] = {}
         # What nobody knows of whether it was written: SCIM id -> the shard, or "" for the object itself.
         self._unsure: dict[str, set[str]] = {}
-        # Groups that are gone by our own doing, or never came to be: their shards are nobody's.
+        # Groups that the provider deleted: their shards are nobody's.
         self.gone: set[GroupKey] = set()
+        # Sets that were made, and nothing came of it as far as anybody knows: (group, generation).
+        self.failed: set[tuple[GroupKey, int]] = set()
+        # Groups as they were before they got a new set, until the former one was looked at once more.
+        self._former: dict[GroupKey, Record] = {}
 
     async def write(
         self, record: Record, document: Mapping[str, Any], delta: Delta, meta: Meta, *, document_changes: bool
@@ -76,9 +82,19 @@ class Writer:
         if large is not None and chosen is Way.INTENT:
             return await self._intend(record, large, document, delta, meta)
         members = await self._alive(record, delta)
-        made = await self.new_shards((record.directory, record.id), members, meta, current)
+        key = (record.directory, record.id)
+        made = await self.new_shards(key, members, meta, current)
         spec = spec_of(record.directory, record.id, document, members, meta, made)
-        return await self._replace(record, spec)
+        written = None
+        try:
+            written = await self._replace(record, spec)
+        finally:
+            if written is None:
+                self.give_up(key, made)
+        if written is None or large is None:
+            return written
+        self._former[key] = record
+        return await self._follow(key)
 
     async def new_shards(
         self, group: GroupKey, members: Mapping[str, None], meta: Meta, current: int = 0
@@ -88,15 +104,40 @@ class Writer:
         if count == 0:
             return None
         parts = await asyncio.to_thread(divided, members, count)
+        if (ready := self._ready(group, parts)) is not None:
+            return Large(ready, count, NOTHING, meta)
         for _ in range(_TRIES):
-            generation = 1 + max((self._begun.get(group, 0), *(of for of, _ in self._index.shards.of(group))))
+            # Versions never repeat, so no ScimGroup of a backup finds a later set under its number.
+            taken = (self._begun.get(group, 0), *(of for of, _ in self._index.shards.of(group)))
+            generation = max(meta.version, 1 + max(taken))
             self._begun[group] = generation
-            if await self._make(group, generation, parts, meta):
-                return Large(generation, count, NOTHING, meta)
+            large, made = Large(generation, count, NOTHING, meta), False
+            try:
+                made = await self._make(group, generation, parts, meta)
+            finally:
+                if not made:
+                    self.give_up(group, large)
+            if made:
+                return large
         raise UnavailableError("the cluster holds members of this group that nobody knows of")
+
+    def give_up(self, group: GroupKey, made: Large | None) -> None:
+        """Nothing came of a set, as far as anybody knows: it isn't kept for long."""
+        if made is not None:
+            self.failed.add((group, made.generation))
+
+    def _ready(self, group: GroupKey, parts: Sequence[Part]) -> int | None:
+        """The generation of such a set that is whole, and has these members: the client sends again."""
+        shards = self._index.shards.of(group)
+        for generation in sorted(generation for of, generation in self.failed if of == group):
+            there = [shards.get((generation, number)) for number in range(len(parts))]
+            if all(shard and shard.members == part for shard, part in zip(there, parts, strict=True)):
+                return generation
+        return None
 
     async def make_sure(self, record: Record) -> None:
         """Read what a write may have changed whose answer was lost. Raises ApiError."""
+        await self._follow((record.directory, record.id))
         if record.id not in self._unsure:
             return
         for shard in self._index.shards.of((record.directory, record.id)).values():
@@ -106,9 +147,40 @@ class Writer:
         if record.large is None:
             self.is_sure(record)
 
+    async def _follow(self, group: GroupKey) -> Record | None:
+        """Bring to a group what another operator wrote into its former shards. -> it. Raises ApiError."""
+        former = self._former.get(group)
+        if former is not None:
+            turns = asyncio.Semaphore(_AT_ONCE)
+
+            async def read(shard: Shard) -> None:
+                async with turns:
+                    await self._refresh_shard(shard)
+
+            await asyncio.gather(*map(read, shards_of(former, self._index.shards.of(group).values())))
+        for _ in range(_TRIES):
+            record = self._index.get(group[0], GROUP.name, group[1])
+            if former is None or record is None or not record.is_whole:
+                return record
+            delta, meta = late(former, self._index.shards.of(group).values(), record)
+            if not delta or await self.write(record, record.document, delta, meta, document_changes=False):
+                break
+        else:
+            raise ApiError(409, "Conflict", f"group {group[1]} is being changed by others")
+        self._former.pop(group, None)
+        return self._index.get(group[0], GROUP.name, group[1])
+
     def is_sure(self, record: Record) -> None:
-        """It was read or written whole, or deleted."""
+        """It was read or written whole."""
         self._unsure.pop(record.id, None)
+
+    def deleted(self, record: Record) -> None:
+        """By the provider: nothing of it is waited for."""
+        key = (record.directory, record.id)
+        self.is_sure(record)
+        self._former.pop(key, None)
+        if record.large is not None:
+            self.gone.add(key)
 
     def _doubt(self, error: ApiError, identifier: str, name: str) -> None:
         """It may have been written all the same."""
@@ -121,7 +193,7 @@ class Writer:
         turns = asyncio.Semaphore(_AT_ONCE)
 
         async def make(number: int, part: Part) -> None:
-            body = shard_object(shard_spec(group, generation, number, part, own))
+            body = shard_object(shard_spec(group, generation, number, len(parts), part, own))
             async with turns:
                 self._index.put_shard(await self._create_shard(body))
 
@@ -134,7 +206,7 @@ class Writer:
 
     async def rewrite_shard(self, shard: Shard, members: Iterable[str], meta: Meta) -> bool:
         """Write a shard; False when it had moved on, or is gone, and the index knows."""
-        spec = shard_spec(shard.group, shard.generation, shard.number, members, meta)
+        spec = shard_spec(shard.group, shard.generation, shard.number, shard.count, members, meta)
         metadata = {**shard.metadata, "resourceVersion": str(shard.resource_version)}
         try:
             self._index.put_shard(await self._client.replace(SHARDS, {"metadata": metadata, "spec": spec}))
@@ -188,8 +260,22 @@ class Writer:
         ]
         own = replace(meta, created="", version=shard.meta.version + 1)
         if await self.rewrite_shard(shard, [*members, *delta.joining], own):
-            return self._index.get(record.directory, record.type, record.id)
+            return await self._in_force(record, large)
         return None
+
+    async def _in_force(self, record: Record, large: Large) -> Record | None:
+        """A group after a shard of it was written; None when another operator has made a new set, or has
+        something to come to this one, which it decided without this change.
+        """
+        try:
+            await self.refresh(record)
+        except ApiError:
+            self._unsure.setdefault(record.id, set()).add("")
+            raise
+        now = self._index.get(record.directory, record.type, record.id)
+        found = now.large if now is not None else None
+        same = found is not None and (found.generation, found.pending) == (large.generation, large.pending)
+        return now if same else None
 
     async def _intend(
         self, record: Record, large: Large, document: Mapping[str, Any], delta: Delta, meta: Meta

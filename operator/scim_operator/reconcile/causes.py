@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 def request_of(event: str | None, obj: Mapping[str, Any]) -> str | None:
-    """The SCIM request that made a user or group what it is; nobody knows which one deleted it."""
+    """The SCIM request that made a user, group or shard what it is; nobody knows which one deleted it."""
     if event == "DELETED":
         return None
     request: str | None = ((obj.get("spec") or {}).get("meta") or {}).get("request")
@@ -20,6 +20,7 @@ def request_of(event: str | None, obj: Mapping[str, Any]) -> str | None:
 def tell_cause(obj: Mapping[str, Any], request: str | None, places: int) -> None:
     """Tie a SCIM request to the bindings looked at because of it. By ids: names are personal data."""
     spec = obj.get("spec") or {}
-    told = {"kind": obj.get("kind"), "directory": spec.get("directory"), "id": spec.get("id")}
+    identifier = spec.get("id") or spec.get("group")
+    told = {"kind": obj.get("kind"), "directory": spec.get("directory"), "id": identifier}
     more = {"places": places, **({"request_id": request} if request else {})}
     log.info("access is looked at again", extra=told | more)

@@ -119,7 +119,8 @@ def _anybody_named_at(world: World, place: Place) -> bool:
 
 
 def _is_used(world: World, name: str) -> bool:
-    """True when somebody active is meant to be there, whatever else keeps them, or a binding still stands.
+    """True when somebody active is meant to be there, or may be, whatever else keeps them, or a binding still
+    stands.
 
     Those who come by a selector alone don't count: they follow namespaces, and don't need this one.
     """
@@ -127,7 +128,8 @@ def _is_used(world: World, name: str) -> bool:
         if world.is_previewed(place.policy):
             continue
         if _by_name(world, place) and any(
-            True for key in world.routes.openers(place) for _ in world.people.active(place.policy, key)
+            world.people.is_unknown(key) or any(True for _ in world.people.active(place.policy, key))
+            for key in world.routes.openers(place)
         ):
             return True
     return any(_stands(world, binding) for binding in world.role_bindings.within(name))

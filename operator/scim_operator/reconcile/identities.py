@@ -48,7 +48,9 @@ class Identities:
         """One event of a ScimGroupShard."""
         index, metadata = self._world.index, obj["metadata"]
         if event == _DELETED:
-            group = index.evict_shard(metadata["name"], metadata["uid"])
+            index.evict_shard(metadata["name"], metadata["uid"])
+            # Whoever found it missing first has evicted it, and told nobody.
+            group = index.get(obj["spec"]["directory"], GROUP.name, obj["spec"]["group"])
         else:
             group = index.put_shard(obj)
         return self.changed(group) if group is not None else Concerned()

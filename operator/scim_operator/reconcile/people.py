@@ -53,19 +53,7 @@ class People:
 
     def is_unknown(self, group: GroupKey) -> bool:
         """Whether shards of a group, or of one in it, are missing, so that nobody knows who is in it."""
-        if not self._index.broken:
-            return False
-        seen, ahead = {group[1]}, [group[1]]
-        while ahead:
-            identifier = ahead.pop()
-            if (group[0], identifier) in self._index.broken:
-                return True
-            record = self._index.get(group[0], GROUP.name, identifier)
-            within = (member for member in record.members if member not in seen) if record else ()
-            found = [member for member in within if self._index.get(group[0], GROUP.name, member)]
-            seen.update(found)
-            ahead += found
-        return False
+        return bool(self._index.broken) and group in self.unknown(group[0])
 
     def holds_groups(self, directory: str, members: Mapping[str, None]) -> bool:
         """Whether any of these members is a group. The fewer of both are walked over (rule 21)."""

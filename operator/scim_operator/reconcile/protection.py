@@ -20,10 +20,11 @@ from scim_operator.scim.schemas import GROUP, USER
 
 class Fellows(NamedTuple):
     """The active people of a protected group, by their names in bindings, and where it gives them access, or
-    gave."""
+    gave. `unknown`: perhaps others too, since shards of the group are missing."""
 
     people: frozenset[str] = frozenset()
     places: frozenset[Place] = frozenset()
+    unknown: bool = False
 
 
 NO_MEMBERS = Fellows()
@@ -57,19 +58,20 @@ def protected_members(directory: str, known: Members, world: World) -> Members:
         people = frozenset[str]().union(*(world.rosters.of("", group) for group in groups))
         # Where the policies that opened them are gone, too.
         places = before.places.union(*map(world.routes.of_group, groups))
-        found[item] = Fellows(people, places) if groups else before
+        unknown = any(map(world.people.is_unknown, groups))
+        found[item] = Fellows(people, places, unknown) if groups else before
     return found
 
 
 def members_at(place: Place, people: frozenset[Who], members: Members, world: World) -> frozenset[Who]:
-    """Those of them who are at a place by a protected group, or were, and aren't disabled, deleted or
-    renamed."""
-    here = [fellows.people for fellows in members.values() if place in fellows.places]
+    """Those of them who are at a place by a protected group, or were, or may be, and aren't disabled, deleted
+    or renamed."""
+    here = [fellows for fellows in members.values() if place in fellows.places]
     return frozenset(
         who
         for who in people
         if who[0] == "User"
-        and any(who[1] in names for names in here)
+        and any(fellows.unknown or who[1] in fellows.people for fellows in here)
         and any(True for _ in world.naming.called(who[1], "User"))
     )
 

@@ -18,6 +18,7 @@ from scim_operator.access.plan import Facts, plan
 from scim_operator.access.problems import Problem
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.directory.shards import SHARDS
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import Resource
@@ -197,8 +198,10 @@ class Reconciler:
         if resource in (POLICIES, DIRECTORIES, GRANTS, LOCKS):
             for place in concerned.places:
                 self._causes.pop(place, None)
-        if resource not in (USERS, GROUPS):
+        if resource not in (USERS, GROUPS, SHARDS):
             return
+        if resource == SHARDS and not (concerned.places or concerned.people):
+            return  # a new set, not in force yet, or what was in force before it came to the shard
         request = request_of(event, obj)
         for place in concerned.places:
             self._causes.pop(place, None)

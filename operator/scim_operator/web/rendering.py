@@ -13,6 +13,7 @@ import orjson
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record
 from scim_operator.directory.shards import raise_if_broken
+from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.scim.messages import render
 from scim_operator.scim.project import Projection
 from scim_operator.scim.schemas import GROUP, USER
@@ -40,10 +41,11 @@ class Renderer:
     def resource(self, record: Record, projection: Projection) -> dict[str, Any]:
         """The whole resource; members and groups are built only when they are wanted.
 
-        Raises UnavailableError for a group of which shards are missing.
+        Raises UnavailableError when they are, and shards of a group are missing.
         """
-        raise_if_broken(record)
         wanted = record.type == GROUP.name and projection.wants("members")
+        if wanted:
+            raise_if_broken(record)
         return self._rendered(
             record, projection, self._members(record, projection, record.members) if wanted else None
         )
@@ -75,12 +77,13 @@ class Renderer:
                 "resourceType": record.type,
                 "created": record.meta.created,
                 "lastModified": record.meta.last_modified,
-                "version": entity_tag(record.version),
+                # Some of it is in the shards.
+                **({"version": entity_tag(record.version)} if record.is_whole else {}),
             },
             location=self.location(record),
             projection=projection,
             members=members,
-            groups=self._groups(record) if not is_group and projection.wants("groups") else None,
+            groups=self._groups(record, projection) if not is_group and projection.wants("groups") else None,
         )
 
     def _members(self, record: Record, projection: Projection, ids: Iterable[str]) -> list[dict[str, Any]]:
@@ -99,7 +102,14 @@ class Renderer:
             if member is not None
         ]
 
-    def _groups(self, record: Record) -> list[dict[str, Any]]:
+    def _groups(self, record: Record, projection: Projection) -> list[dict[str, Any]] | None:
+        """None while shards of a group are missing: perhaps it is one. Who asks for it by name is told."""
+        try:
+            self.index.require_whole(record.directory)
+        except UnavailableError:
+            if projection.included is not None:
+                raise
+            return None
         return [
             {"value": group.id, "$ref": self.location(group), "display": group.label, "type": "direct"}
             for group in self.index.groups_of(record.directory, record.id)
