@@ -176,12 +176,21 @@ class EntraClient:
     # --- the wire ------------------------------------------------------------------------------------------
 
     def call(
-        self, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        request_id: str | None = None,
     ) -> Exchange:
-        """One request, tried again while the server can't be reached or says 503."""
+        """One request, tried again while the server can't be reached or says 503.
+
+        `request_id`: by which the server knows it again.
+        """
         for attempt in range(_TRIES):
             try:
-                exchange = self._once(method, path, body, query)
+                exchange = self._once(method, path, body, query, request_id)
                 if exchange.status != 503 or attempt == _TRIES - 1:
                     self.tell(exchange)
                     return exchange
@@ -191,12 +200,20 @@ class EntraClient:
             time.sleep(_PAUSE)
         raise AssertionError("unreachable")
 
-    def _once(self, method: str, path: str, body: Json | None, query: Mapping[str, str] | None) -> Exchange:
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: Json | None,
+        query: Mapping[str, str] | None,
+        request_id: str | None = None,
+    ) -> Exchange:
         # Spaces as `+`, and the flag behind the resource's path, as on the wire.
         parts = [urllib.parse.urlencode(query)] if query else []
         parts += [self.dialect.value] if self.dialect.value else []
         url = self.url + path + ("?" + "&".join(parts) if parts else "")
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/scim+json"}
+        headers |= {"X-Request-Id": request_id} if request_id else {}
         data = None
         if body is not None:
             headers["Content-Type"] = "application/scim+json; charset=utf-8"

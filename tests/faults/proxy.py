@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
 import struct
@@ -51,6 +52,9 @@ class _Strike:
     number: int
     moment: Moment
     act: Callable[[], None]
+    # Which writes are counted, by their path, and after which one.
+    of: re.Pattern[str]
+    since: int
 
 
 class _CutError(Exception):
@@ -100,15 +104,16 @@ class FaultProxy:
         """All writes so far, in the order of arrival."""
         return list(self._writes)
 
-    def strike_at(self, number: int, moment: Moment, act: Callable[[], None]) -> None:
-        """At the `number`-th write from now on: call `act`, and lose the write or its answer.
+    def strike_at(self, number: int, moment: Moment, act: Callable[[], None], of: str = "") -> None:
+        """At the `number`-th write from now on: call `act`, and lose the write or its answer. `of`: a regular
+        expression for the paths of those that count.
 
         `act` runs in the proxy's thread while all else stands still: nothing gets through between a SIGKILL
         and the death. What the client had sent beside this write may still arrive, as on any network.
         Afterwards `struck` is set.
         """
         self.struck.clear()
-        self._strike = _Strike(len(self._writes) + number, moment, act)
+        self._strike = _Strike(number, moment, act, re.compile(of), len(self._writes))
 
     def spare(self) -> None:
         """Don't strike any more; a strike that has begun is over afterwards."""
@@ -175,7 +180,10 @@ class FaultProxy:
 
     def _is_due(self, write: Write, moment: Moment) -> bool:
         strike = self._strike
-        return strike is not None and (strike.number, strike.moment) == (write.number, moment)
+        if strike is None or strike.moment is not moment or not strike.of.search(write.path):
+            return False
+        paths = [before.path for before in self._writes[strike.since : write.number]]
+        return strike.number == sum(strike.of.search(path) is not None for path in paths)
 
     def _hit(self) -> None:
         strike, self._strike = self._strike, None
