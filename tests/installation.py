@@ -49,12 +49,14 @@ class Installation(Generic[C]):
         cls, cluster: C, directories: Sequence[str], *, values: Sequence[str] = ()
     ) -> Installation[C]:
         """`helm install` with these directories, then the operator as the live Deployment describes it."""
-        scim, health, metrics = free_ports(3)
+        scim, health, metrics, internal = free_ports(4)
         chosen = (
-            "bindAddress=127.0.0.1",
+            # Each pod has an address of its own.
+            "bindAddress=$(POD_IP)",
             f"ports.scim={scim}",
             f"ports.health={health}",
             f"ports.metrics={metrics}",
+            f"ports.internal={internal}",
             f"externalURL=http://127.0.0.1:{scim}",
             *(f"directories[{i}].name={name}" for i, name in enumerate(directories)),
             *(f"directories[{i}].{value}" for i in range(len(directories)) for value in _DIRECTORY),
@@ -112,7 +114,7 @@ def operator(cluster: Cluster) -> Iterator[Installation]:
 
 DIRECTORIES = (
     *("legacy", "modern", "access", "calm", "storm", "scim", "other"),
-    *("tester", "sanity", "validator", "gallery"),
+    *("tester", "sanity", "validator", "gallery", "replicas"),
 )
 
 

@@ -6,8 +6,11 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from prometheus_client import REGISTRY
@@ -16,46 +19,61 @@ from scim_operator.access.places import Settings
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.metrics import DirectoryMetrics
-from scim_operator.directory.settler import Settler
 from scim_operator.directory.shards import GroupKey
+from scim_operator.directory.standby import Standby
 from scim_operator.directory.store import Store
 from scim_operator.directory.tokens import TOKEN_SELECTOR, Tokens
 from scim_operator.handlers import running
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.credentials import load_credentials
+from scim_operator.kube.election import Election
 from scim_operator.kube.reflector import reflect
 from scim_operator.kube.resources import SECRETS, Resource
-from scim_operator.reconcile.events import Recorder
-from scim_operator.reconcile.metrics import ReconcileMetrics
 from scim_operator.reconcile.queue import stuck
-from scim_operator.reconcile.reconciler import Reconciler
-from scim_operator.reconcile.statuses import Statuses
-from scim_operator.reconcile.world import World
+from scim_operator.term import Kept, Term
+from scim_operator.web.forwarding import Forwarder, server_tls
 from scim_operator.web.health import Checks, health_application
 from scim_operator.web.metrics import metrics_application
+from scim_operator.web.relay import Relay
 from scim_operator.web.scim import ScimApi
 from scim_operator.web.server import Listener, Server
 from scim_operator.web.targets import PREFIX
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
+
+# For giving the Lease back; others wait for its end if that fails.
+_RESIGN_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class Options:
-    """What `scim-operator run` is told. `external_url` empty: not known."""
+    """What `scim-operator run` is told. `external_url` empty: not known. `internal_tls`: the folder with what
+    replicas prove themselves by to each other; None: nothing is passed on, and `internal_port` isn't opened.
+    """
 
     namespace: str
     pod_name: str
+    pod_ip: str
+    lease: str
     bind: str
     scim_port: int
     health_port: int
     metrics_port: int
+    internal_port: int
+    internal_tls: Path | None
     external_url: str
     protected_namespaces: frozenset[str]
     literal_namespaces: frozenset[str]
     namespace_deletion: bool
     template_kinds: tuple[Resource, ...]
     longest_grant: float
+
+    @property
+    def identity(self) -> str:
+        """Who this replica is, and where others find it, as the Lease tells them."""
+        return f"{self.pod_name}|{self.pod_ip}"
 
     @property
     def settings(self) -> Settings:
@@ -70,52 +88,94 @@ class Options:
 
 
 class Operator:
-    """All parts, wired."""
+    """All parts, wired. `lease`: a client for the Lease alone."""
 
-    def __init__(self, client: KubeClient, options: Options) -> None:
+    def __init__(self, client: KubeClient, lease: KubeClient, options: Options) -> None:
         self._client = client
         self._options = options
         self._tasks: list[asyncio.Task[None]] = []
         self._stop_flag = asyncio.Event()
         self._leaving = False
-        self._index = Index(time.monotonic)
-        self._directories = Directories()
-        self._tokens = Tokens(lambda: datetime.now(UTC))
-        kinds = options.template_kinds
-        world = World(self._index, self._directories, options.settings, kinds)
-        statuses = Statuses(world, now=_now, url=self._url, tokens=self._tokens)
-        self._reconciler = Reconciler(
-            client,
-            world,
-            statuses,
-            Recorder(client, _now_micro, options.pod_name, time.monotonic),
+        self._term: Term | None = None
+        self._election = Election(
+            lease,
+            options.namespace,
+            options.lease,
+            options.identity,
             monotonic=time.monotonic,
-            now=_now,
-            returned=self._begin_afresh,
+            now=_now_micro,
         )
-        self._intended: asyncio.Queue[GroupKey] = asyncio.Queue()
+        client.may_write = lambda: self._election.term is not None
+        index, directories = Index(time.monotonic), Directories()
+        self._tokens = Tokens(lambda: datetime.now(UTC))
+        self._standby = Standby(client, index, directories)
+        intended: asyncio.Queue[GroupKey] = asyncio.Queue()
         store = Store(
             client,
-            self._index,
-            self._directories,
+            index,
+            directories,
             now=_now_milli,
             new_id=lambda: str(uuid4()),
-            intended=self._intended.put_nowait,
+            intended=intended.put_nowait,
         )
-        self._settler = Settler(
-            client, self._index, store.writer, store.turns, monotonic=time.monotonic, now=_now
+        self._kept = Kept(
+            client=client,
+            index=index,
+            directories=directories,
+            tokens=self._tokens,
+            store=store,
+            standby=self._standby,
+            intended=intended,
+            settings=options.settings,
+            template_kinds=options.template_kinds,
+            pod_name=options.pod_name,
+            url=self._url,
+            returned=self._begin_afresh,
+            monotonic=time.monotonic,
+            now=_now,
+            now_micro=_now_micro,
         )
-        scim = ScimApi(store, self._directories, self._tokens, external_url=options.external_url, now=_now)
-        REGISTRY.register(DirectoryMetrics(self._index, self._directories, self._tokens))
-        REGISTRY.register(ReconcileMetrics(world, statuses, self._reconciler.queues))
-        self._server = Server(
-            options.bind,
-            [
-                Listener("health", health_application(self._live(), self._ready()), options.health_port),
-                Listener("metrics", metrics_application(self._directories.names), options.metrics_port),
-                Listener("scim", scim.application(), options.scim_port),
-            ],
+        folder = options.internal_tls
+        self._forwarder = Forwarder(options.internal_port, folder) if folder else None
+        self._relay = Relay(self, time.monotonic, self._forwarder.forward if self._forwarder else None)
+        scim = ScimApi(
+            store, directories, self._tokens, self._relay, external_url=options.external_url, now=_now
         )
+        REGISTRY.register(DirectoryMetrics(index, directories, self._tokens))
+        health = health_application(self._live(), self._ready(), self._role)
+        listeners = [
+            Listener("health", health, options.health_port),
+            Listener("metrics", metrics_application(directories.names), options.metrics_port),
+            Listener("scim", scim.application(), options.scim_port),
+        ]
+        if folder:
+            internal = scim.internal_application()
+            listeners.append(Listener("internal", internal, options.internal_port, server_tls(folder)))
+        self._server = Server(options.bind, listeners)
+
+    # --- who leads, as the relay asks it -------------------------------------------------------------------
+
+    @property
+    def term(self) -> int | None:
+        """The term in which this replica may answer now; None: it may not."""
+        term = self._term
+        return term.number if term and term.answers and self._election.term == term.number else None
+
+    @property
+    def leader(self) -> str:
+        """The IP of another replica that holds the Lease, or held it last; empty: there is none."""
+        return self._election.leader.rpartition("|")[2]
+
+    @property
+    def hopeful(self) -> bool:
+        """Whether somebody may lead soon, so that waiting is of use."""
+        return self._election.reachable
+
+    async def news(self, seconds: float) -> None:
+        """Wait until the Lease changes hands, no longer than that."""
+        await self._election.news(seconds)
+
+    # --- life ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Serve and reconcile until a signal comes. Raises OSError when a port is taken."""
@@ -125,9 +185,12 @@ class Operator:
             on_start=self._start,
             on_stop=self._stop,
             login=self._client.credentials,
-            observe=self._reconciler.observe,
+            observe=self._observe,
             template_kinds=self._options.template_kinds,
         )
+
+    def _observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
+        (self._term or self._standby).observe(resource, event, obj)
 
     async def _start(self) -> None:
         await self._server.start()
@@ -139,7 +202,7 @@ class Operator:
             on_listed=self._tokens.replace,
             on_event=self._tokens.event,
         )
-        parts = (tokens, self._reconciler.run(), self._settler.run(self._intended))
+        parts = (tokens, self._election.run(), self._take_part())
         self._tasks = [asyncio.create_task(part) for part in parts]
         for task in self._tasks:
             task.add_done_callback(self._ended)
@@ -147,15 +210,34 @@ class Operator:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._leave, number)
 
+    async def _take_part(self) -> None:
+        """Stand by until this replica leads, lead until another does, and so on."""
+        while True:
+            number = await _until(self._election.won(), self._standby.run())
+            self._term = Term(number, self._kept)
+            try:
+                await _until(self._election.lost(number), self._term.run())
+                log.warning("another replica leads: this one stops reconciling, and passes on what is asked")
+            finally:
+                self._term = None
+
     def _leave(self, number: signal.Signals) -> None:
         log.info("stopping: requests under way are answered first", extra={"signal": number.name})
         self._leaving = True
         self._stop_flag.set()
 
     async def _stop(self) -> None:
+        """Hand over: answer what is under way, let another replica lead, pass on what still comes, end."""
         self._leaving = True
-        # Requests end first: what they wrote is durable, and reconciled at the next start.
+        await self._relay.close()
+        part = self._tasks[-1]
+        # What was written is durable; the next leader reconciles it.
+        part.cancel()
+        await asyncio.gather(part, return_exceptions=True)
+        await self._election.resign(_RESIGN_SECONDS)
         await self._server.drain()
+        if self._forwarder:
+            await self._forwarder.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -171,15 +253,26 @@ class Operator:
             log.critical("a part of the operator ended; stopping", exc_info=task.exception())
             self._stop_flag.set()
 
+    def _role(self) -> str:
+        """What this replica does, in a word; empty: it isn't known yet who leads."""
+        if self._term:
+            return "leader"
+        return "standby" if self._election.leader else ""
+
     def _ready(self) -> Checks:
         """The API server being away isn't among them: reads go on from memory."""
 
         def listed() -> str | None:
-            missing = self._reconciler.missing
+            if self._term:
+                missing = self._term.reconciler.missing
+            else:
+                missing = [] if self._standby.listed else ["scimusers", "scimgroups", "scimdirectories"]
             return f"waiting for the first list of {', '.join(missing)}" if missing else None
 
         def overdue() -> str | None:
-            left = self._reconciler.overdue
+            if not self._term:
+                return None
+            left = self._term.reconciler.overdue
             if left is None:
                 return "waiting for the lists, to see who must be out first"
             return (
@@ -189,8 +282,9 @@ class Operator:
             )
 
         return {
-            "inputs": listed,
-            "overdue": overdue,
+            "lease": _once(lambda: None if self._role() else "waiting to learn which replica leads"),
+            "inputs": _once(listed),
+            "overdue": _once(lambda: overdue() if self._role() else "waiting to learn which replica leads"),
             "tokens": lambda: None if self._tokens.listed else "waiting for the first list of token Secrets",
             "shutdown": lambda: "the operator is ending" if self._leaving else None,
         }
@@ -202,7 +296,10 @@ class Operator:
             ended = any(task.done() for task in self._tasks)
             return "a part of the operator has ended" if ended and not self._leaving else None
 
-        return {"tasks": tasks, "queues": lambda: stuck(self._reconciler.queues)}
+        return {
+            "tasks": tasks,
+            "queues": lambda: stuck(self._term.reconciler.queues) if self._term else None,
+        }
 
     def _url(self, directory: str) -> str | None:
         root = self._options.external_url.rstrip("/")
@@ -211,9 +308,37 @@ class Operator:
 
 async def run(options: Options) -> None:
     """The operator, until a signal ends it."""
-    async with KubeClient(await load_credentials()) as client:
-        await Operator(client, options).run()
+    credentials = await load_credentials()
+    async with KubeClient(credentials) as client, KubeClient(credentials, connections=2) as lease:
+        await Operator(client, lease, options).run()
     log.info("stopped")
+
+
+async def _until(event: Coroutine[Any, Any, T], work: Coroutine[Any, Any, None]) -> T:
+    """Work until something has happened. Raises what the work raises."""
+    working, waiting = asyncio.create_task(work), asyncio.create_task(event)
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        return await waiting
+    finally:
+        for task in (working, waiting):
+            task.cancel()
+        await asyncio.gather(working, waiting, return_exceptions=True)
+
+
+def _once(check: Callable[[], str | None]) -> Callable[[], str | None]:
+    """What was ready stays ready: a replica that begins to lead isn't taken out of the Service for it."""
+    passed = False
+
+    def checked() -> str | None:
+        nonlocal passed
+        problem = None if passed else check()
+        passed = passed or problem is None
+        return problem
+
+    return checked
 
 
 def _now() -> str:

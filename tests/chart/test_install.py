@@ -68,8 +68,8 @@ def review(release: Release, **attributes: str) -> bool:
     return allowed
 
 
-def test_its_pod_is_admitted_where_the_strictest_rules_hold(release: Release) -> None:
-    """The namespace enforces the Pod Security level `restricted`; there is no node to run the pod."""
+def test_its_pods_are_admitted_where_the_strictest_rules_hold(release: Release) -> None:
+    """The namespace enforces the Pod Security level `restricted`; there is no node to run a pod."""
 
     def pods() -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = release.cluster.request(
@@ -77,7 +77,8 @@ def test_its_pod_is_admitted_where_the_strictest_rules_hold(release: Release) ->
         ).body["items"]
         return items
 
-    (pod,) = eventually(pods, bool, 20)
+    pod, another = eventually(pods, lambda found: len(found) == 2, 20)
+    assert pod["spec"]["containers"] == another["spec"]["containers"]
     assert pod["spec"]["serviceAccountName"] == release.fullname
 
 

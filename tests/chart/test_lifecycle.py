@@ -1,7 +1,6 @@
 """Upgrade, rollback, uninstall and installing again, with people in the directory: nobody's access moves.
 
-The real helm on the real API server. There is no kubelet: the operator's process is ended and started as the
-Deployment's `Recreate` would have it.
+The real helm on the real API server. There is no kubelet: the operator's process is ended and started again.
 """
 
 from __future__ import annotations

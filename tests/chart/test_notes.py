@@ -114,6 +114,12 @@ def test_object_ids_as_names_need_another_mapping(chart: Renderer) -> None:
     assert advice in chart.notes("--set-json", f"directories={directories}")
 
 
+def test_who_leads_is_found(chart: Renderer) -> None:
+    said = "Replicas: {}. Which one leads: kubectl get lease scim-scim-operator -n scim-system\n"
+    assert said.format(2) in chart.notes()
+    assert said.format(1) in chart.notes("--set", "replicas=1")
+
+
 def test_okta_has_its_line(chart: Renderer) -> None:
     assert "Okta: the same URL as SCIM connector base URL" in chart.notes()
 

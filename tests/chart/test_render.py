@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from scim_operator.web.forwarding import SERVER_NAME, server_tls
 from tests.chart.options import CASES, arguments
 from tests.chart.renderer import Renderer
 from tests.cluster.cluster import Cluster
@@ -92,6 +96,8 @@ def test_every_template_file_holds_one_kind(chart: Renderer) -> None:
             "Role",
             "RoleBinding",
             "Deployment",
+            "PodDisruptionBudget",
+            "Secret",  # by which replicas know each other
             *("Service", "Service"),  # of SCIM, and of the metrics
             "Ingress",
             "ScimDirectory",
@@ -167,10 +173,15 @@ def test_kinds_of_templates_are_named_whole(chart: Renderer, field: str) -> None
         assert "/templateKinds/0" in said
 
 
-def test_rights_in_its_own_namespace_are_to_read_tokens(chart: Renderer) -> None:
+def test_rights_in_its_own_namespace_are_to_read_tokens_and_to_lead(chart: Renderer) -> None:
     role = chart.one("Role")
     assert role["metadata"]["namespace"] == "scim-system"
-    assert rights(role["rules"]) == {("", "secrets"): {"list", "watch"}}
+    # RBAC can't name what is yet to be made.
+    making = ("coordination.k8s.io", "leases")
+    assert rights(role["rules"]) == {("", "secrets"): {"list", "watch"}, making: {"create"}}
+    (lease,) = (rule for rule in role["rules"] if "resourceNames" in rule)
+    assert (lease["resources"], lease["resourceNames"]) == (["leases"], [OPERATOR])
+    assert lease["verbs"] == ["get", "update"]
 
 
 @pytest.mark.parametrize("kind", ["ClusterRoleBinding", "RoleBinding"])
@@ -198,7 +209,9 @@ def test_every_role_is_not_grantable(chart: Renderer, entry: str) -> None:
     ("value", "complaint"),
     [
         ("grantableClusterRole={view}", "grantableClusterRole"),
-        ("replicas=2", "replicas"),
+        ("replicas=0", "at '/replicas': minimum: got 0, want 1"),
+        ("replicaCount=2", "replicaCount"),
+        ("internalTLS.secretName=x", "additional properties 'secretName' not allowed"),
         ("image.registry=x", "at '/image': additional properties 'registry' not allowed"),
         ("image.tag=a:b", "at '/image/tag'"),
         ("image.digest=0123", "at '/image/digest'"),
@@ -251,8 +264,9 @@ def test_every_role_is_not_grantable(chart: Renderer, entry: str) -> None:
         ("podLabels.team=a b", "at '/podLabels/team'"),
         ("nodeSelector.arm=true", "at '/nodeSelector/arm': got boolean, want string"),
         ("ports.scim=0", "minimum"),
-        ("ports.health=8080", "ports.scim, ports.health and ports.metrics must differ"),
-        ("ports.metrics=8081", "ports.scim, ports.health and ports.metrics must differ"),
+        ("ports.health=8080", "ports.scim, ports.health, ports.metrics and ports.internal must differ"),
+        ("ports.metrics=8081", "ports.scim, ports.health, ports.metrics and ports.internal must differ"),
+        ("ports.internal=8080", "ports.scim, ports.health, ports.metrics and ports.internal must differ"),
         ("logLevel=verbose", "logLevel"),
         ("service.type=ExternalName", "service/type"),
         ("serviceAccount.create=false", "serviceAccount.name is needed"),
@@ -331,10 +345,44 @@ def test_the_ingress_tells_the_url_unless_the_values_do(
     assert told == ([url] if url else [])
 
 
-def test_one_operator_at_a_time(chart: Renderer) -> None:
+def test_a_new_pod_stands_by_before_an_old_one_goes(chart: Renderer) -> None:
     spec = chart.one("Deployment")["spec"]
-    assert spec["replicas"] == 1
-    assert spec["strategy"] == {"type": "Recreate"}
+    assert spec["replicas"] == 2
+    assert spec["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    }
+
+
+def test_a_single_replica_does_not_stand_in_the_way_of_a_drain(chart: Renderer) -> None:
+    assert chart.one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    alone = chart.objects("--set", "replicas=1")
+    assert "PodDisruptionBudget" not in {item["kind"] for item in alone}
+    (deployment,) = (item for item in alone if item["kind"] == "Deployment")
+    assert "topologySpreadConstraints" not in deployment["spec"]["template"]["spec"]
+
+
+def test_replicas_know_each_other_by_certificates_that_python_takes(chart: Renderer, tmp_path: Path) -> None:
+    """As strictly as any version of Python checks them."""
+    secret = chart.one("Secret")
+    for name, content in secret["data"].items():
+        (tmp_path / name).write_bytes(base64.b64decode(content))
+    server, client = server_tls(tmp_path), ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+    client.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    for context in (server, client):
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (
+        client.wrap_bio(back, there, server_hostname=SERVER_NAME),
+        server.wrap_bio(there, back, server_side=True),
+    )
+    for _ in range(3):
+        for end in ends:
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    presented = ends[1].getpeercert()
+    assert presented
+    assert presented["subject"] == ((("commonName", SERVER_NAME),),)
 
 
 def test_the_command_by_default(chart: Renderer) -> None:
@@ -346,12 +394,16 @@ def test_the_command_by_default(chart: Renderer) -> None:
         "--scim-port=8080",
         "--health-port=8081",
         "--metrics-port=9090",
+        "--internal-port=8444",
+        "--internal-tls=/etc/scim-operator/internal",
+        "--lease=scim-scim-operator",
         "--max-grant-duration=168h",
         "--log-level=info",
     ]
     assert {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]} == {
         "POD_NAMESPACE": "metadata.namespace",
         "POD_NAME": "metadata.name",
+        "POD_IP": "status.podIP",
     }
     assert container["image"] == "scim-operator:0.1.0"
 
@@ -360,6 +412,7 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
     (container,) = chart.one(
         "Deployment",
         *("--set", "bindAddress=127.0.0.1,ports.scim=18080,ports.health=18081,ports.metrics=18082"),
+        *("--set", "ports.internal=18444"),
         *("--set", "logLevel=debug"),
         *("--set", "externalURL=https://scim.example.com/,protectedNamespaces={prod,infra}"),
         *("--set", "literalNamespaces={prod,kube-system}"),
@@ -372,6 +425,9 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
         "--scim-port=18080",
         "--health-port=18081",
         "--metrics-port=18082",
+        "--internal-port=18444",
+        "--internal-tls=/etc/scim-operator/internal",
+        "--lease=scim-scim-operator",
         "--external-url=https://scim.example.com",
         "--protected-namespaces=prod,infra",
         "--literal-namespaces=prod,kube-system",
@@ -384,6 +440,7 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
         "scim": 18080,
         "health": 18081,
         "metrics": 18082,
+        "internal": 18444,
     }
 
 

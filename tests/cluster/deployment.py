@@ -34,6 +34,8 @@ class PodPlan:
     service_account: str
     command: list[str]
     environment: dict[str, str]
+    # Where a Secret is mounted -> its name.
+    secrets: dict[str, str]
     ports: dict[str, int]
     readiness: Probe | None
     grace: float
@@ -58,7 +60,7 @@ def plan_pod(deployment: Mapping[str, Any], pod_name: str, pod_ip: str) -> PodPl
         raise ClusterError(f"{where}: envFrom can't be resolved without a kubelet; use env with plain values")
     for entry in container.get("env") or []:
         environment[entry["name"]] = _value(entry, fields, environment, where)
-    _check_volumes(pod, container, where)
+    secrets = _secrets(pod, container, where)
     words = [*(container.get("command") or _ENTRYPOINT), *(container.get("args") or [])]
     ports = {port["name"]: port["containerPort"] for port in container.get("ports") or [] if "name" in port}
     return PodPlan(
@@ -66,6 +68,7 @@ def plan_pod(deployment: Mapping[str, Any], pod_name: str, pod_ip: str) -> PodPl
         service_account=account,
         command=[expand(word, environment) for word in words],
         environment=environment,
+        secrets=secrets,
         ports=ports,
         readiness=_probe(container.get("readinessProbe"), ports, where),
         grace=float(pod.get("terminationGracePeriodSeconds", 30)),
@@ -96,15 +99,20 @@ def _value(
     )
 
 
-def _check_volumes(pod: Mapping[str, Any], container: Mapping[str, Any], where: str) -> None:
-    """A scratch folder needs nothing; anything with content would be missing."""
+def _secrets(pod: Mapping[str, Any], container: Mapping[str, Any], where: str) -> dict[str, str]:
+    """A scratch folder needs nothing; anything else with content would be missing."""
     volumes = {volume["name"]: volume for volume in pod.get("volumes") or []}
+    mounted: dict[str, str] = {}
     for mount in container.get("volumeMounts") or []:
-        if "emptyDir" not in volumes[mount["name"]]:
+        volume = volumes[mount["name"]]
+        if "secret" in volume and not volume["secret"].get("items"):
+            mounted[mount["mountPath"]] = volume["secret"]["secretName"]
+        elif "emptyDir" not in volume:
             raise ClusterError(
-                f"{where}: volume {mount['name']} at {mount['mountPath']} is no emptyDir; its content "
-                "can't be there without a kubelet: teach tests/cluster/deployment.py to write it to a folder"
+                f"{where}: volume {mount['name']} at {mount['mountPath']} is no emptyDir nor a whole Secret; "
+                "its content can't be there without a kubelet: teach tests/cluster/deployment.py to write it"
             )
+    return mounted
 
 
 def _probe(probe: Mapping[str, Any] | None, ports: Mapping[str, int], where: str) -> Probe | None:

@@ -7,6 +7,7 @@ kubeconfig, the checkout or this process's environment.
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import ssl
@@ -19,6 +20,7 @@ from typing import Any
 
 from tests.cluster.client import Client
 from tests.cluster.deployment import PodPlan, plan_pod
+from tests.cluster.pki import write_private
 from tests.cluster.process import Process, processes
 from tests.cluster.waiting import ClusterError, wait_for
 
@@ -112,10 +114,32 @@ class OperatorProcess:
             "KUBECONFIG": str(kubeconfig),
             **self._extra,
         }
-        command = [_find(self.plan.command[0]), *self.plan.command[1:]]
+        # A Secret is a folder of this pod's own, whatever path the container would see it at.
+        folders = {
+            path: self._write_secret(path, secret, folder) for path, secret in self.plan.secrets.items()
+        }
+
+        def here(text: str) -> str:
+            for path, written in folders.items():
+                text = text.replace(path, str(written))
+            return text
+
+        environment = {name: here(value) for name, value in environment.items()}
+        command = [_find(self.plan.command[0]), *map(here, self.plan.command[1:])]
         self._process = Process.start(
             self.cluster.state, self.name, command, environment=environment, folder=folder / "cwd"
         )
+
+    def _write_secret(self, path: str, name: str, folder: Path) -> Path:
+        """What the kubelet mounts."""
+        found = json.loads(
+            self.cluster.kubectl("get", "secret", name, "-n", self.plan.namespace, "-o", "json")
+        )
+        written = folder / "mounts" / path.strip("/").replace("/", "-")
+        written.mkdir(parents=True, exist_ok=True)
+        for key, value in found["data"].items():
+            write_private(written / key, base64.b64decode(value))
+        return written
 
     def wait_ready(self, timeout: float = 30) -> None:
         """Ask the Deployment's readiness probe until it says yes."""

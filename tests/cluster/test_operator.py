@@ -138,7 +138,9 @@ def test_a_volume_with_content_is_an_error() -> None:
     pod = document["spec"]["template"]["spec"]
     pod["volumes"] = [{"name": "keys", "emptyDir": {}}]
     plan_pod(document, "pod", "127.0.0.1")
-    pod["volumes"] = [{"name": "keys", "secret": {"secretName": "keys"}}]
+    pod["volumes"] = [{"name": "keys", "secret": {"secretName": "my-keys"}}]
+    assert plan_pod(document, "pod", "127.0.0.1").secrets == {"/keys": "my-keys"}
+    pod["volumes"] = [{"name": "keys", "configMap": {"name": "keys"}}]
     with pytest.raises(ClusterError, match="volume keys at /keys"):
         plan_pod(document, "pod", "127.0.0.1")
 

@@ -285,11 +285,14 @@ def test_a_request_can_be_followed_through_the_log(operator: Installation, direc
 
 def test_probes_of_a_healthy_operator(operator: Installation) -> None:
     assert probe(operator, "/livez") == (200, "ok\n")
-    assert probe(operator, "/readyz") == (200, "ok\n")
+    assert probe(operator, "/readyz") == (200, "ok leader\n")
     status, text = probe(operator, "/readyz?verbose")
     assert (status, text.splitlines()) == (
         200,
-        ["[+]inputs ok", "[+]overdue ok", "[+]tokens ok", "[+]shutdown ok", "readyz check passed"],
+        [
+            *("[+]lease ok", "[+]inputs ok", "[+]overdue ok", "[+]tokens ok", "[+]shutdown ok"),
+            "readyz check passed",
+        ],
     )
 
 
@@ -302,13 +305,14 @@ def test_not_ready_before_everything_is_listed(running: Installation) -> None:
         eventually(lambda: probe(running, "/livez"), lambda answer: answer[0] == 200, 15)
         status, text = probe(running, "/readyz")
         assert status == 503
+        assert "[-]lease failed: waiting to learn which replica leads" in text
         assert "[-]inputs failed: waiting for the first list of scimusers" in text
         assert "[-]tokens failed: waiting for the first list of token Secrets" in text
         time.sleep(1)
         assert probe(running, "/livez") == (200, "ok\n"), "a restart would not bring the API server back"
     finally:
         os.kill(api_server.pid, signal.SIGCONT)
-    eventually(lambda: probe(running, "/readyz"), lambda answer: answer == (200, "ok\n"), 30)
+    eventually(lambda: probe(running, "/readyz"), lambda answer: answer == (200, "ok leader\n"), 30)
 
 
 def test_ready_and_alive_while_the_api_server_is_away(running: Installation) -> None:
@@ -316,7 +320,7 @@ def test_ready_and_alive_while_the_api_server_is_away(running: Installation) -> 
     api_server.kill()
     try:
         for _ in range(20):
-            assert probe(running, "/readyz") == (200, "ok\n"), "reads go on from memory"
+            assert probe(running, "/readyz") == (200, "ok leader\n"), "reads go on from memory"
             assert probe(running, "/livez") == (200, "ok\n")
             time.sleep(0.2)
     finally:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 # POSTs that ask a question or hand out a token: nothing is stored.
-_QUESTIONS = re.compile(r"/apis/(authentication|authorization)\.k8s\.io/|/serviceaccounts/[^/]+/token$")
+# And a Lease, which says each second that its holder is alive.
+_QUESTIONS = re.compile(
+    r"/apis/(authentication|authorization|coordination)\.k8s\.io/|/serviceaccounts/[^/]+/token$"
+)
 _YES = frozenset({"true", "1"})
 
 
@@ -28,7 +31,7 @@ class Write:
 
     What counts: POST, PUT, PATCH and DELETE of anything, statuses and Events too, even if it is refused or
     happens to change nothing (that can't be known before it is done). What doesn't: reviews
-    (SelfSubjectAccessReview and the like), TokenRequests, dry runs.
+    (SelfSubjectAccessReview and the like), TokenRequests, Leases, dry runs.
     `status`: the API server's answer, whether or not it was delivered; 0: none (yet), or never forwarded.
     """
 

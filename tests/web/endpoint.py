@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from scim_operator.directory.tokens import Tokens, new_token
 from scim_operator.web.connections import Runner
+from scim_operator.web.relay import Alone, Relay
 from scim_operator.web.scim import ScimApi
 from tests.directory.provider import Provider
 from tests.directory.token_secrets import secret
@@ -36,7 +38,12 @@ class Endpoint(Provider):
         self.tokens = Tokens(lambda: datetime.now(UTC))
         self.tokens.replace(secret(f"token-{name}", name, token=token) for name, token in TOKENS.items())
         self.scim = ScimApi(
-            self.store, self.directories, self.tokens, external_url=external_url, now=lambda: NOW
+            self.store,
+            self.directories,
+            self.tokens,
+            Relay(Alone(), time.monotonic),
+            external_url=external_url,
+            now=lambda: NOW,
         )
         self.server = _Server(self.scim.application())
         self.http: TestClient[Any, Any] = TestClient(self.server)

@@ -14,7 +14,7 @@ from scim_operator.scim.operations import MAX_OPERATIONS
 from scim_operator.scim.schemas import ENTERPRISE_URN
 from scim_operator.scim.values import MAX_DEPTH as MAX_NESTING
 from scim_operator.scim.values import MAX_VALUES
-from scim_operator.web.scim import MAX_BODY
+from scim_operator.web.bodies import MAX_BODY
 from tests.web.endpoint import TOKENS, Endpoint
 from tests.web.talk import Json, Talk
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from scim_operator.directory.index import Index
 from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.errors import ApiError
-from scim_operator.web.scim import MAX_BODY
+from scim_operator.web.bodies import MAX_BODY
 from tests.directory.provider import replace
 from tests.web.endpoint import TOKENS, Endpoint
 

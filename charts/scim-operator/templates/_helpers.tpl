@@ -28,6 +28,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* The Secret by which replicas know each other. */}}
+{{- define "scim-operator.internalSecret" -}}
+{{- .Values.internalTLS.existingSecret | default (printf "%s-internal" (include "scim-operator.fullname" . | trunc 54 | trimSuffix "-")) -}}
+{{- end -}}
+
 {{/* The operator as the API server knows it. */}}
 {{- define "scim-operator.userName" -}}
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "scim-operator.serviceAccountName" . }}

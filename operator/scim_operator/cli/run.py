@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from scim_operator import app
@@ -25,10 +26,14 @@ def options(arguments: argparse.Namespace, namespace: str) -> app.Options:
     return app.Options(
         namespace=namespace,
         pod_name=os.environ.get("POD_NAME", "scim-operator"),
+        pod_ip=os.environ.get("POD_IP", ""),
+        lease=arguments.lease,
         bind=arguments.bind,
         scim_port=arguments.scim_port,
         health_port=arguments.health_port,
         metrics_port=arguments.metrics_port,
+        internal_port=arguments.internal_port,
+        internal_tls=Path(arguments.internal_tls) if arguments.internal_tls else None,
         external_url=arguments.external_url,
         protected_namespaces=_names(arguments.protected_namespaces),
         literal_namespaces=_names(arguments.literal_namespaces),
@@ -51,6 +56,25 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scim-port", type=int, default=8080, metavar="PORT")
     parser.add_argument("--health-port", type=int, default=8081, metavar="PORT")
     parser.add_argument("--metrics-port", type=int, default=9090, metavar="PORT")
+    parser.add_argument(
+        "--internal-port",
+        type=int,
+        default=8444,
+        metavar="PORT",
+        help="where other replicas pass requests on to this one while it leads (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--internal-tls",
+        default="",
+        metavar="FOLDER",
+        help="with ca.crt, tls.crt and tls.key, by which replicas know each other; empty: pass nothing on",
+    )
+    parser.add_argument(
+        "--lease",
+        default="scim-operator",
+        metavar="NAME",
+        help="the Lease that the replica holds which leads (default: %(default)s)",
+    )
     parser.add_argument(
         "--external-url",
         default="",

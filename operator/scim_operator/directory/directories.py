@@ -26,6 +26,10 @@ class Directories:
         self._last_request: dict[str, str] = {}
         self._specs: dict[str, DirectorySpec] = {}
 
+    def begin_anew(self) -> None:
+        """Let the objects be listed as if for the first time; specs hold until then."""
+        self.objects = Cache()
+
     def names(self) -> Iterable[str]:
         """Those that exist and can be used."""
         return list(self._specs)

@@ -117,8 +117,10 @@ class Store:
         body: Mapping[str, Any],
         request: str,
         conditions: Conditions = ALWAYS,
+        *,
+        repeated: bool = False,
     ) -> Record:
-        """PATCH (RFC 7644 section 3.5.2)."""
+        """PATCH (RFC 7644 section 3.5.2). `repeated`: what this very request has changed before stands."""
         return await self._change(
             directory,
             resource_type,
@@ -126,7 +128,8 @@ class Store:
             lambda record: patch(resource_type, record.document, body),
             request,
             conditions,
-            is_long(body),
+            long=is_long(body),
+            repeated=repeated,
         )
 
     async def replace(
@@ -137,6 +140,8 @@ class Store:
         body: Mapping[str, Any],
         request: str,
         conditions: Conditions = ALWAYS,
+        *,
+        repeated: bool = False,
     ) -> Record:
         """PUT (RFC 7644 section 3.5.1); 404 for an unknown id: nothing is ever made by it."""
         return await self._change(
@@ -146,7 +151,8 @@ class Store:
             lambda record: normalise(resource_type, body, record.document),
             request,
             conditions,
-            is_long(body),
+            long=is_long(body),
+            repeated=repeated,
         )
 
     async def delete(
@@ -194,7 +200,9 @@ class Store:
         changed: Callable[[Record], Changed],
         request: str,
         conditions: Conditions,
+        *,
         long: bool,
+        repeated: bool,
     ) -> Record:
         """Apply a change to what is true now. Without effect nothing is written, the record is as before."""
 
@@ -208,6 +216,8 @@ class Store:
                     await self.writer.make_sure(self._existing(directory, resource_type, identifier))
                 record = self._existing(directory, resource_type, identifier)
                 raise_if_broken(record)
+                if repeated and record.meta.request == request:
+                    return record  # done by a leader that could not answer; its version is no other's
                 conditions.check(record.version)
                 change, delta = await unhurried(long, partial(understood, record))
                 await self._refuse_strangers(directory, change.members.added)
@@ -268,9 +278,10 @@ class Store:
         raise UnavailableError(f"no free object name for this {attribute}")
 
     async def _delete(self, record: Record) -> bool:
-        """False when the object is another one by now (restored), and the index knows it."""
+        """False when the object has moved on, or is another one (restored), and the index knows it."""
         try:
-            await self._client.delete(RESOURCES[record.type], record.name, uid=record.uid)
+            seen = {"uid": record.uid, "resource_version": str(record.resource_version)}
+            await self._client.delete(RESOURCES[record.type], record.name, **seen)
         except ApiError as error:
             if error.conflict:
                 await self.writer.refresh(record)

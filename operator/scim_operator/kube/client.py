@@ -5,7 +5,7 @@ Callers say which resourceVersion they have seen; nothing here retries, caches o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -43,10 +43,16 @@ class Listing:
 
 
 class KubeClient:
-    """One connection pool to the API server. Raises ApiError for anything but 2xx."""
+    """One connection pool to the API server. Raises ApiError for anything but 2xx.
 
-    def __init__(self, credentials: Credentials, *, connections: int = 64) -> None:
+    `may_write` is asked before each write: a replica that leads no longer writes nothing.
+    """
+
+    def __init__(
+        self, credentials: Credentials, *, connections: int = 64, may_write: Callable[[], bool] = lambda: True
+    ) -> None:
         self.credentials = credentials
+        self.may_write = may_write
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
@@ -204,6 +210,8 @@ class KubeClient:
         content_type: str = _JSON,
     ) -> Object:
         written = f"{resource.plural}/{subresource}" if subresource else resource.plural
+        if not self.may_write():
+            raise ApiError(0, "NotLeading", "this replica doesn't lead at the moment and writes nothing")
         try:
             answer = await self._call(method, path, body=body, query=query, content_type=content_type)
         except ApiError as error:

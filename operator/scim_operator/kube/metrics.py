@@ -1,8 +1,8 @@
-"""What is written to the API server, counted."""
+"""What is written to the API server, counted; and whether this replica leads."""
 
 from __future__ import annotations
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 # `resource` is the plural, with `/status` for that subresource; `result` is `ok`, the HTTP status, or
 # `unreachable`.
@@ -16,4 +16,12 @@ SKIPPED = Counter(
     "scim_operator_api_writes_skipped",
     "Writes that were left out because nothing would have changed.",
     ["resource"],
+)
+LEADER = Gauge(
+    "scim_operator_leader",
+    "1 while this replica holds the Lease: it answers SCIM and reconciles.",
+)
+TERMS = Counter(
+    "scim_operator_terms",
+    "Times that this replica began to lead.",
 )

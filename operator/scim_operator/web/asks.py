@@ -21,7 +21,8 @@ class Ask:
     """`base`: the directory's URL, no slash at the end. `body`: empty where the method has none.
 
     `part`: which operation of a Bulk this is, from 1; 0 for a request of its own. `admit` raises what the
-    request would be refused with now: a token may be revoked while it is at work.
+    request would be refused with now: a token may be revoked while it is at work. `repeated`: a replica that
+    got no answer sends it again; it may have been carried out.
     """
 
     target: Target
@@ -32,6 +33,7 @@ class Ask:
     conditions: Conditions = ALWAYS
     part: int = 0
     admit: Callable[[], None] = lambda: None
+    repeated: bool = False
 
     @property
     def created_by(self) -> str:

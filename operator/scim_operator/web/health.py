@@ -13,19 +13,21 @@ from aiohttp import web
 Checks = Mapping[str, Callable[[], str | None]]
 
 
-def health_application(live: Checks, ready: Checks) -> web.Application:
-    """Both probes over their checks."""
+def health_application(live: Checks, ready: Checks, role: Callable[[], str] = lambda: "") -> web.Application:
+    """Both probes over their checks. `role`: what is told with `ok` by readiness, `leader` or `standby`."""
     app = web.Application()
-    app.router.add_get("/livez", _probe("livez", live))
-    app.router.add_get("/readyz", _probe("readyz", ready))
+    app.router.add_get("/livez", _probe("livez", live, lambda: ""))
+    app.router.add_get("/readyz", _probe("readyz", ready, role))
     return app
 
 
-def _probe(name: str, checks: Checks) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _probe(
+    name: str, checks: Checks, role: Callable[[], str]
+) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def probe(request: web.Request) -> web.Response:
         wrong = {check: problem for check, look in checks.items() if (problem := look())}
         if not wrong and "verbose" not in request.query:
-            return web.Response(text="ok\n")
+            return web.Response(text=f"ok {role()}".rstrip() + "\n")
         lines = [
             f"[-]{check} failed: {wrong[check]}" if check in wrong else f"[+]{check} ok" for check in checks
         ]

@@ -27,6 +27,11 @@ REFUSED = Counter(
     "Requests without a valid token: missing, unknown, expired or other_directory.",
     ["reason"],
 )
+FORWARDED = Counter(
+    "scim_operator_forwarded_requests",
+    "SCIM requests passed on to the replica that leads: answered, not_begun or cut_off.",
+    ["result"],
+)
 # The directories that have series of requests.
 _counted: set[str] = set()
 

@@ -26,6 +26,8 @@ _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _RESOURCES = ("users", "groups")
 _DISCOVERY = (*CONFIG, "resourcetypes", "schemas")
 _ON_ALL = {"GET": "list", "POST": "create"}
+# Operations that change nothing.
+READS = frozenset({"list", "filter", "get", "discovery"})
 _ON_ONE = {"GET": "get", "PUT": "replace", "PATCH": "patch", "DELETE": "delete"}
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -39,7 +41,8 @@ class Call:
     """What the log and the metrics tell of a request.
 
     `directory` stays empty until a token of it was shown, `operation` is one of a few words: strangers can
-    make no series. `token` is the name of its Secret, `refusal` says why it isn't let in.
+    make no series. `token` is the name of its Secret, `refusal` says why it isn't let in, `leader` is the IP
+    of the replica that answered, if another did.
     """
 
     directory: str = ""
@@ -47,6 +50,7 @@ class Call:
     operation: str = "other"
     token: str = ""
     refusal: str = ""
+    leader: str = ""
 
 
 CALL = web.RequestKey("call", Call)
@@ -106,6 +110,7 @@ async def identified(
         "path": shown_path(request.rel_url.raw_path),
         "token": call.token,
         "refusal": call.refusal,
+        "leader": call.leader,
     }
     log.info(
         "request",

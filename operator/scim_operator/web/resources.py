@@ -5,7 +5,7 @@ from __future__ import annotations
 from scim_operator.directory.records import Record
 from scim_operator.directory.shards import raise_if_broken
 from scim_operator.directory.store import Store
-from scim_operator.scim.errors import not_found
+from scim_operator.scim.errors import ScimError, not_found
 from scim_operator.scim.project import Projection, projection
 from scim_operator.scim.schemas import USER
 from scim_operator.scim.versions import entity_tag
@@ -59,6 +59,7 @@ class Resources:
             ask.body,
             ask.request_id,
             ask.conditions,
+            repeated=ask.repeated,
         )
         return await self._answer(ask, record, wanted)
 
@@ -72,14 +73,19 @@ class Resources:
             ask.body,
             ask.request_id,
             ask.conditions,
+            repeated=ask.repeated,
         )
         if len(record.members) > _MEMBERS_IN_PATCH and ask.query.attributes is None:
             wanted = projection(ask.resource_type, None, f"members,{ask.query.excluded or ''}")
         return await self._answer(ask, record, wanted)
 
     async def delete(self, ask: Ask) -> Answer:
-        """204, nothing more."""
-        await self._store.delete(ask.target.directory, ask.resource_type, ask.identifier, ask.conditions)
+        """204, nothing more; also for a repetition, when it isn't there any more."""
+        try:
+            await self._store.delete(ask.target.directory, ask.resource_type, ask.identifier, ask.conditions)
+        except ScimError as error:
+            if not (ask.repeated and error.status == 404):
+                raise
         return Answer(204)
 
     async def take_back(self, ask: Ask) -> None:

@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
 
-import orjson
 from aiohttp import web
 
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.store import Store
 from scim_operator.directory.tokens import Refusal, Tokens
 from scim_operator.directory.unavailable import UnavailableError
-from scim_operator.scim.bulk import MAX_PAYLOAD
 from scim_operator.scim.errors import ScimError, invalid_syntax, not_found
 from scim_operator.scim.versions import ALWAYS, Conditions, Tags, read_tags
 from scim_operator.web import discovery
 from scim_operator.web.asks import RESOURCES, Ask, Handler
+from scim_operator.web.bodies import MAX_BODY, WITH_BODY, json_body
 from scim_operator.web.bulk import Bulk
 from scim_operator.web.connections import expected
 from scim_operator.web.errors import errors_as_scim, scim_response
+from scim_operator.web.forwarding import REPEATED, not_answered
 from scim_operator.web.listing import Lists
 from scim_operator.web.queries import query_of
-from scim_operator.web.requests import CALL, REQUEST_ID, identified, operation, resource
+from scim_operator.web.relay import NotAnsweredError, Relay
+from scim_operator.web.requests import CALL, READS, REQUEST_ID, identified, operation, resource
 from scim_operator.web.resources import Resources
 from scim_operator.web.targets import BULK, CONFIG, OTHER_VERSIONS, PREFIX, SEARCH, Target, rerouted, target
 
-# A whole group of 20,000, each member with $ref, type and display, is about 5 MiB.
-MAX_BODY = MAX_PAYLOAD
-_WITH_BODY = ("POST", "PUT", "PATCH")
 _HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
-# By its commas; 100,000 members with all that is said of them are 400,000. More make the parser take memory
-# by the hundred megabytes.
-_MOST_VALUES = 600_000
 # What can be answered before users and groups were listed.
 _KNOWN_AT_ONCE = (discovery.answer_config, discovery.answer_resource_types, discovery.answer_schemas)
 
@@ -48,6 +42,7 @@ class ScimApi:
         store: Store,
         directories: Directories,
         tokens: Tokens,
+        relay: Relay,
         *,
         external_url: str,
         now: Callable[[], str],
@@ -58,17 +53,40 @@ class ScimApi:
         self._index = store.index
         self._directories = directories
         self._tokens = tokens
+        self._relay = relay
         self._external_url = external_url.rstrip("/")
         self._now = now
 
     def application(self) -> web.Application:
         """The application to serve."""
-        app = web.Application(middlewares=[identified, errors_as_scim], client_max_size=MAX_BODY)
-        app.router.add_route("*", PREFIX + "/{rest:.*}", self._answer, expect_handler=expected)
-        app.router.add_route("*", OTHER_VERSIONS, _refuse_version, expect_handler=expected)
-        return app
+        return _application(self._answer)
+
+    def internal_application(self) -> web.Application:
+        """The same for requests that other replicas pass on."""
+        return _application(self._answer_hop)
 
     async def _answer(self, request: web.Request) -> web.Response:
+        request, asked = self._understand(request)
+
+        async def here(repeated: bool) -> web.Response:
+            return await self._carry_out(request, asked, repeated=repeated)
+
+        return await self._relay.answer(request, here, reads=request[CALL].operation in READS)
+
+    async def _answer_hop(self, request: web.Request) -> web.Response:
+        # The links in the answer are those of the request as it first came.
+        request, asked = self._understand(request.clone(scheme="http"))
+
+        async def here(repeated: bool) -> web.Response:
+            return await self._carry_out(request, asked, repeated=repeated)
+
+        try:
+            return await self._relay.answer_hop(here, begun=REPEATED in request.headers)
+        except NotAnsweredError as error:
+            return not_answered(begun=error.begun)
+
+    def _understand(self, request: web.Request) -> tuple[web.Request, Target]:
+        """The request as it was meant, and what it asks for. Raises what `_admit` does."""
         if meant := rerouted(request.rel_url.raw_path, request.rel_url.raw_query_string):
             request = request.clone(rel_url=meant)
         asked = target(request.rel_url.raw_path)
@@ -77,8 +95,11 @@ class ScimApi:
         request[CALL].resource = resource(asked)
         self._admit(request, asked.directory)
         request[CALL].directory = asked.directory
+        return request, asked
+
+    async def _carry_out(self, request: web.Request, asked: Target, *, repeated: bool) -> web.Response:
         self._directories.seen(asked.directory, self._now())
-        handlers = self._handlers(asked, filtered=filtered)
+        handlers = self._handlers(asked, filtered="filter" in map(str.casefold, request.query))
         if request.method not in handlers:
             allowed = sorted(handlers)
             said = f"{request.method} isn't possible here; possible are {', '.join(allowed)}"
@@ -86,7 +107,7 @@ class ScimApi:
         handler = handlers[request.method]
         if handler not in _KNOWN_AT_ONCE and not self._index.synced:
             raise UnavailableError("the operator is still reading the cluster", retry_after=2)
-        answer = await handler(await self._ask(request, asked))
+        answer = await handler(await self._ask(request, asked, repeated=repeated))
         if answer.body is None:
             return web.Response(status=answer.status, headers=answer.headers)
         return scim_response(answer.body, answer.status, answer.headers)
@@ -138,7 +159,7 @@ class ScimApi:
             return {"POST": self._lists.search}
         raise not_found("no such endpoint")
 
-    async def _ask(self, request: web.Request, asked: Target) -> Ask:
+    async def _ask(self, request: web.Request, asked: Target, *, repeated: bool) -> Ask:
         if not self._external_url and not _HOST.fullmatch(request.host):
             raise invalid_syntax("the header Host expects a host's name, and a port after a colon")
         root = self._external_url or f"{request.scheme}://{request.host}"
@@ -148,10 +169,18 @@ class ScimApi:
             base=f"{root}{PREFIX}/{asked.directory}",
             request_id=request[REQUEST_ID],
             query=query,
-            body=await _json(request) if request.method in _WITH_BODY else {},
+            body=await json_body(request) if request.method in WITH_BODY else {},
             conditions=_conditions(request),
             admit=partial(self._admit, request, asked.directory),
+            repeated=repeated,
         )
+
+
+def _application(answer: Callable[[web.Request], Awaitable[web.Response]]) -> web.Application:
+    app = web.Application(middlewares=[identified, errors_as_scim], client_max_size=MAX_BODY)
+    app.router.add_route("*", PREFIX + "/{rest:.*}", answer, expect_handler=expected)
+    app.router.add_route("*", OTHER_VERSIONS, _refuse_version, expect_handler=expected)
+    return app
 
 
 async def _refuse_version(request: web.Request) -> web.Response:
@@ -167,7 +196,7 @@ def _conditions(request: web.Request) -> Conditions:
     try:
         return Conditions(_tags(request, "If-Match"), _tags(request, "If-None-Match"))
     except ScimError:
-        if request.method in _WITH_BODY or request.method == "DELETE":
+        if request.method in WITH_BODY or request.method == "DELETE":
             raise
         return ALWAYS
 
@@ -175,25 +204,3 @@ def _conditions(request: web.Request) -> Conditions:
 def _tags(request: web.Request, name: str) -> Tags | None:
     sent = request.headers.getall(name, [])
     return read_tags(name, ",".join(sent)) if sent else None
-
-
-async def _json(request: web.Request) -> dict[str, Any]:
-    """The body as an object, whatever Content-Type it claims (Entra, Okta and curl differ)."""
-    if (coding := request.headers.get("Content-Encoding", "")).lower() not in ("", "identity"):
-        raise invalid_syntax(f"the body is compressed (Content-Encoding {coding[:20]!r}); send it as it is")
-    try:
-        sent = await request.read()
-        if sent.count(b",") > _MOST_VALUES:
-            raise ScimError(413, f"the body has more than {_MOST_VALUES} values; send it in several requests")
-        body = orjson.loads(sent)
-    except web.HTTPRequestEntityTooLarge as error:
-        raise ScimError(
-            413, f"the body is larger than {MAX_BODY} bytes (maxPayloadSize); send it in several requests"
-        ) from error
-    except web.RequestPayloadError as error:
-        raise invalid_syntax("the body can't be read: cut off, or not encoded as its headers say") from error
-    except orjson.JSONDecodeError as error:
-        raise invalid_syntax(f"the body is no JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise invalid_syntax("the body must be a JSON object")
-    return body

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,11 +24,12 @@ MAX_LINE = 64 * 1024
 
 @dataclass(frozen=True)
 class Listener:
-    """An application and the port it is served on."""
+    """An application and the port it is served on. `tls`: None for plain HTTP."""
 
     name: str
     application: web.Application
     port: int
+    tls: ssl.SSLContext | None = None
 
 
 class _Served:
@@ -38,6 +40,7 @@ class _Served:
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
+        self._tls = listener.tls
         listener.application.middlewares.insert(0, self._counted)
         # Our own request log replaces aiohttp's, which would print query strings.
         self._runner = Runner(
@@ -53,7 +56,7 @@ class _Served:
     async def start(self, taken: socket.socket) -> None:
         """Answer on a port."""
         await self._runner.setup()
-        await web.SockSite(self._runner, taken).start()
+        await web.SockSite(self._runner, taken, ssl_context=self._tls).start()
 
     async def drain(self) -> None:
         """Take no more connections, let the requests under way end, close."""

@@ -1,0 +1,88 @@
+"""What a replica that doesn't lead keeps up to date: users, groups, shards and directories, and no more.
+
+So that it can answer reads while nobody leads, and has little to read when it is to lead itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from scim_operator.directory.directories import DIRECTORIES, Directories
+from scim_operator.directory.feed import list_identities, take_in
+from scim_operator.directory.index import Index
+from scim_operator.directory.records import GROUPS, TYPES, USERS
+from scim_operator.directory.shards import SHARDS
+from scim_operator.kube.client import KubeClient
+from scim_operator.kube.errors import ApiError
+from scim_operator.kube.resources import Resource
+
+log = logging.getLogger(__name__)
+
+_DELETED = "DELETED"
+# Watches report no deletion that fell into a gap of theirs.
+_AGAIN_SECONDS = 300.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+
+
+class Standby:
+    """Feeds the index and the directories."""
+
+    def __init__(self, client: KubeClient, index: Index, directories: Directories) -> None:
+        self._client = client
+        self._index = index
+        self._directories = directories
+
+    @property
+    def listed(self) -> bool:
+        """True once all of it was listed, now or earlier."""
+        return self._index.synced and self._directories.objects.listed_once
+
+    async def run(self) -> None:
+        """Until cancelled: list at once, and again now and then."""
+        while True:
+            await self.list_until_listed()
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def list_until_listed(self) -> None:
+        """One quorum list of each kind takes the place of what was known."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self._list()
+            except ApiError as error:
+                log.warning("listing failed", extra={"error": str(error), "again_in_seconds": pause})
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _list(self) -> None:
+        identities = await list_identities(self._client)
+        directories = await self._client.list(DIRECTORIES)
+        take_in(self._index, identities)
+        self._index.departed()
+        changed = self._directories.objects.listed(directories.items, directories.resource_version)
+        for _, name in changed:
+            self._directories.refresh(name)
+
+    def observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
+        """One event of a watch; what concerns nothing but access is passed over."""
+        metadata, gone = obj["metadata"], event == _DELETED
+        if resource in (USERS, GROUPS):
+            if gone:
+                self._index.evict(TYPES[obj["kind"]], metadata["name"], metadata["uid"])
+            else:
+                self._index.put(obj)
+            self._index.departed()
+        elif resource == SHARDS:
+            if gone:
+                self._index.evict_shard(metadata["name"], metadata["uid"])
+            else:
+                self._index.put_shard(obj)
+        elif resource == DIRECTORIES:
+            if gone:
+                self._directories.objects.remove(obj)
+            else:
+                self._directories.objects.put(obj)
+            self._directories.refresh(metadata["name"])

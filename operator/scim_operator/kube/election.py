@@ -1,0 +1,188 @@
+"""Contends for the Lease, renews it while it is ours, gives it back at the end.
+
+Over a connection of its own: renewing must not wait behind other calls, nor be stopped by what stops the
+writes of a replica that leads no longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from scim_operator.kube.client import KubeClient, Object
+from scim_operator.kube.errors import ApiError
+from scim_operator.kube.lease import (
+    DURATION,
+    LEASES,
+    RENEW_DEADLINE,
+    RETRY,
+    Candidate,
+    Record,
+    Step,
+    record_of,
+)
+from scim_operator.kube.metrics import LEADER, TERMS
+
+log = logging.getLogger(__name__)
+
+# Long enough for a busy API server, short enough to try twice before the deadline.
+_ATTEMPT_SECONDS = 2.0
+# After a failure, and while the next leader is awaited by those who must hear of it.
+_SOON = 0.2
+
+
+class Election:
+    """One replica's part in it. `monotonic`: a clock in seconds; `now`: RFC 3339 with microseconds."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        namespace: str,
+        name: str,
+        identity: str,
+        *,
+        monotonic: Callable[[], float],
+        now: Callable[[], str],
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self._monotonic = monotonic
+        self._now = now
+        self._candidate = Candidate(identity)
+        self._reached_at: float | None = None
+        self._resigned = self._failing = False
+        self._told = ""
+        self._news = asyncio.Event()
+        self._wake = asyncio.Event()
+
+    @property
+    def term(self) -> int | None:
+        """The number of the term in which this replica leads at this moment; None: it doesn't."""
+        return None if self._resigned else self._candidate.leads(self._monotonic())
+
+    @property
+    def leader(self) -> str:
+        """Whose the Lease was when last seen, if not ours: `<pod>|<ip>`; empty: nobody's."""
+        record = self._candidate.record
+        return record.holder if record and record.holder != self._candidate.identity else ""
+
+    @property
+    def reachable(self) -> bool:
+        """False while the API server doesn't answer: who leads can't be learned, nor can anybody begin to."""
+        return self._reached_at is not None and self._monotonic() - self._reached_at < RENEW_DEADLINE
+
+    async def news(self, seconds: float) -> None:
+        """Wait until the Lease changes hands, no longer than that."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+
+    async def won(self) -> int:
+        """Wait until this replica leads. -> the number of its term."""
+        while (term := self.term) is None:
+            await self.news(RETRY)
+        return term
+
+    async def lost(self, term: int) -> None:
+        """Wait until a term is over: somebody else leads, or may. A lapse isn't the end of it."""
+        while self._candidate.held == term:
+            await self.news(RETRY)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            failed = not await self._turn()
+            self._tell()
+            self._wake.clear()
+            hurry = failed or (self._resigned and not self.leader)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SOON if hurry else RETRY):
+                    await self._wake.wait()
+
+    async def resign(self, seconds: float) -> None:
+        """Lead no more, and give the Lease back at once; whoever leads next is still observed."""
+        self._resigned = True
+        self._wake.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while (record := self._candidate.record) and record.holder == self._candidate.identity:
+                    await self.news(_SOON)
+
+    async def _turn(self) -> bool:
+        """-> False when the API server didn't answer, or refused."""
+        try:
+            async with asyncio.timeout(_ATTEMPT_SECONDS):
+                await self._act()
+        except (ApiError, TimeoutError) as error:
+            if isinstance(error, ApiError) and not error.unavailable:
+                self._reached_at = self._monotonic()
+            if not self._failing:
+                said = str(error) or "no answer in time"
+                log.warning("the Lease can't be kept up", extra={"lease": self._name, "error": said})
+            self._failing = True
+            return False
+        self._reached_at = self._monotonic()
+        self._failing = False
+        return True
+
+    async def _act(self) -> None:
+        # What a leader knows of it is what it wrote; a conflict tells when that isn't so any more.
+        if self._candidate.held is None or self._resigned:
+            await self._look()
+        step = self._candidate.step(self._monotonic())
+        if step is Step.WAIT or (self._resigned and step is not Step.RENEW):
+            return
+        asked_at = self._monotonic()
+        try:
+            written = await self._write(step)
+        except ApiError as error:
+            if not (error.conflict or error.already_exists or error.not_found):
+                raise
+            await self._look()
+            return
+        self._candidate.wrote(record_of(written), asked_at, self._monotonic())
+
+    async def _look(self) -> None:
+        try:
+            record: Record | None = record_of(
+                await self._client.get(LEASES, self._name, namespace=self._namespace)
+            )
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            record = None
+        self._candidate.saw(record, self._monotonic())
+
+    async def _write(self, step: Step) -> Object:
+        record = self._candidate.record
+        taken = step is not Step.RENEW
+        spec: Object = {
+            "holderIdentity": "" if self._resigned else self._candidate.identity,
+            "leaseDurationSeconds": int(DURATION),
+            "leaseTransitions": (record.transitions if record else 0) + taken,
+            "renewTime": self._now(),
+        }
+        if acquired := self._now() if taken or record is None else record.acquired:
+            spec["acquireTime"] = acquired
+        metadata = dict(record.metadata) if record else {"name": self._name}
+        body: Object = {"metadata": metadata, "spec": spec}
+        if record is None:
+            return await self._client.create(LEASES, body, namespace=self._namespace)
+        return await self._client.replace(LEASES, body, namespace=self._namespace)
+
+    def _tell(self) -> None:
+        """Whoever waits for news looks; the log and the metrics say what changed."""
+        term = self._candidate.held
+        LEADER.set(self.term is not None)
+        told = f"this replica, term {term}" if term else self.leader or "nobody"
+        if told == self._told:
+            return
+        log.info("the Lease is held by %s", told, extra={"lease": self._name, "holder": told})
+        if term:
+            TERMS.inc()
+        self._told = told
+        self._news, news = asyncio.Event(), self._news
+        news.set()

@@ -1,0 +1,1 @@
+"""Several replicas: one leads, the others pass on; and a load that knows what it was answered."""

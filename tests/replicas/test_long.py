@@ -1,0 +1,109 @@
+"""100 requests a second, ten leaders killed and three rolled; and the same while API calls fail."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.operator import OperatorProcess
+from tests.eventually import becomes
+from tests.faults.faults import Fault, Kind
+from tests.faults.proxy import FaultProxy
+from tests.installation import Installation
+from tests.replicas.comparing import assert_nothing_lost, at, under
+from tests.replicas.load import Load
+from tests.replicas.pods import lease, role
+from tests.replicas.upheaval import End, end_leader, end_leaders
+
+pytestmark = pytest.mark.long
+
+ENDS = [*[End.KILL] * 3, End.ROLL] * 3 + [End.KILL]
+# One way for each kill.
+WAYS = [
+    *(Fault(Kind.STATUS, 5.0, status=status) for status in (409, 410, 429, 500, 503)),
+    Fault(Kind.RESET, 5.0),
+    Fault(Kind.RESET, 5.0, late=True),
+    Fault(Kind.HANG, 5.0),
+    Fault(Kind.CUT, 5.0, seconds=1.0),
+    Fault(Kind.DELAY, 5.0, seconds=1.0),
+]
+
+
+async def test_ten_killed_and_three_rolled(
+    operator: Installation, pods: list[OperatorProcess], load: Load
+) -> None:
+    before = lease(operator)["leaseTransitions"]
+    await under(load, 100, lambda: end_leaders(pods, load, ENDS))
+    await assert_nothing_lost(operator, load)
+    assert lease(operator)["leaseTransitions"] == before + len(ENDS), "and no other change of hands"
+
+
+@pytest.fixture
+def proxy(cluster: Cluster, pods: list[OperatorProcess]) -> Iterator[FaultProxy]:
+    """Between both pods and the API server."""
+    with FaultProxy(cluster, name="replicas") as made:
+        for pod in pods:
+            if pod.is_alive:
+                pod.terminate()
+            pod.endpoint = made.endpoint
+        yield made
+        made.faults = ()
+        for pod in pods:
+            if pod.is_alive:
+                pod.terminate()
+            pod.endpoint = cluster.endpoint
+
+
+async def test_ten_killed_while_api_calls_fail(
+    operator: Installation, pods: list[OperatorProcess], proxy: FaultProxy, load: Load
+) -> None:
+    """A provider sees 503 then, and tries again under the same X-Request-Id."""
+    load.patient = True
+
+    def each_way() -> None:
+        for way in WAYS:
+            proxy.faults = (way,)
+            end_leader(pods, load, End.KILL)
+        proxy.faults = ()
+
+    await under(load, 30, each_way)
+    assert {role(pod) for pod in pods} == {"leader", "standby"}
+    await assert_nothing_lost(operator, load)
+
+
+async def test_a_leader_cut_off_from_the_api_server_is_none(
+    operator: Installation, pods: list[OperatorProcess], load: Load
+) -> None:
+    """It lives, it is asked, what it had begun may still arrive: nothing of it comes through."""
+    first, second = pods
+    with FaultProxy(operator.cluster, name="cut-off") as proxy:
+        first.terminate()
+        first.endpoint = proxy.endpoint
+        first.start()
+        first.wait_ready()
+        end_leader(pods, load, End.ROLL)
+        assert role(first) == "leader"
+        load.targets.append(at(second))
+
+        def cut_off() -> None:
+            proxy.faults = (Fault(Kind.HANG),)
+            becomes(lambda: role(second), "leader", 60)
+            headers = {"Authorization": f"Bearer {load.token}"}
+            request = urllib.request.Request(f"{at(first)}/Users/{uuid4()}", None, headers, method="DELETE")
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=20)
+            assert (refused.value.code, "Retry-After" in refused.value.headers) == (503, True)
+            time.sleep(2)
+            proxy.faults = ()
+            becomes(lambda: role(first), "standby", 60)
+
+        await under(load, 20, cut_off)
+        await assert_nothing_lost(operator, load)
+        first.terminate()
+        first.endpoint = operator.cluster.endpoint

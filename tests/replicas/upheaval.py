@@ -1,0 +1,41 @@
+"""One leader after the other is killed or rolled, while requests go to whoever survives it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from enum import Enum
+
+from tests.cluster.operator import OperatorProcess
+from tests.eventually import becomes
+from tests.replicas.comparing import at
+from tests.replicas.load import Load
+from tests.replicas.pods import leader, role
+
+
+class End(Enum):
+    """How a leader ends."""
+
+    KILL = "SIGKILL, as a node's crash"
+    ROLL = "SIGTERM, as an update of the Deployment"
+
+
+def end_leader(pods: list[OperatorProcess], load: Load, end: End) -> None:
+    """End it, wait until the other leads, start it again as a standby."""
+    leads = leader(pods, 60)
+    survivor = next(pod for pod in pods if pod is not leads)
+    load.targets.append(at(survivor))
+    time.sleep(1.0)  # what was sent to the other one is answered
+    if end is End.KILL:
+        leads.kill()
+    else:
+        assert leads.terminate(), "it had to be killed after its grace period"
+    becomes(lambda: role(survivor), "leader", 60)
+    leads.start()
+    leads.wait_ready(60)
+
+
+def end_leaders(pods: list[OperatorProcess], load: Load, ends: Iterable[End]) -> None:
+    """One after the other."""
+    for end in ends:
+        end_leader(pods, load, end)
