@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace) -> None:
     build()
     began = time.monotonic()
     say("the SCIM engine alone")
-    budgets = engine.measure()
+    budgets = engine.measure(min(engine.SECONDS, options.seconds))
     leavers = leaving.Plan(options.users, options.groups, options.leavers)
     requests = comparing.Plan(options.clients, options.rounds, options.seconds)
     with _system() as installation, _load_client() as executor:

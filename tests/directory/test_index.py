@@ -244,7 +244,8 @@ def test_groups_of_somebody() -> None:
     assert [record.name for record in made.groups_of("entra", "id-ada")] == ["two"]
 
 
-async def test_others_get_their_turn_while_a_filter_looks_at_many() -> None:
+async def test_others_get_their_turn_while_a_filter_looks_at_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scim_operator.directory.unhurried._PORTION", 0.001)  # many, however fast the machine
     made = index(*(user(f"u{number}") for number in range(6_000)))
     turns = 0
 
