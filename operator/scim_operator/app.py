@@ -31,6 +31,7 @@ from scim_operator.kube.reflector import reflect
 from scim_operator.kube.resources import SECRETS, Resource
 from scim_operator.reconcile.queue import stuck
 from scim_operator.term import Kept, Term
+from scim_operator.web.connections import Patience
 from scim_operator.web.forwarding import Forwarder, server_tls
 from scim_operator.web.health import Checks, health_application
 from scim_operator.web.metrics import metrics_application
@@ -38,6 +39,7 @@ from scim_operator.web.relay import Relay
 from scim_operator.web.scim import ScimApi
 from scim_operator.web.server import Listener, Server
 from scim_operator.web.targets import PREFIX
+from scim_operator.web.throttle import Rates, Throttle
 
 T = TypeVar("T")
 
@@ -69,6 +71,8 @@ class Options:
     namespace_deletion: bool
     template_kinds: tuple[Resource, ...]
     longest_grant: float
+    rates: Rates
+    connections: int
 
     @property
     def identity(self) -> str:
@@ -139,7 +143,13 @@ class Operator:
         self._forwarder = Forwarder(options.internal_port, folder) if folder else None
         self._relay = Relay(self, time.monotonic, self._forwarder.forward if self._forwarder else None)
         scim = ScimApi(
-            store, directories, self._tokens, self._relay, external_url=options.external_url, now=_now
+            store,
+            directories,
+            self._tokens,
+            self._relay,
+            external_url=options.external_url,
+            now=_now,
+            throttle=Throttle(options.rates, time.monotonic),
         )
         REGISTRY.register(DirectoryMetrics(index, directories, self._tokens))
         health = health_application(self._live(), self._ready(), self._role)
@@ -151,7 +161,7 @@ class Operator:
         if folder:
             internal = scim.internal_application()
             listeners.append(Listener("internal", internal, options.internal_port, server_tls(folder)))
-        self._server = Server(options.bind, listeners)
+        self._server = Server(options.bind, listeners, Patience(connections=options.connections))
 
     # --- who leads, as the relay asks it -------------------------------------------------------------------
 

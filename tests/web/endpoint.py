@@ -16,11 +16,14 @@ from scim_operator.directory.tokens import Tokens, new_token
 from scim_operator.web.connections import Runner
 from scim_operator.web.relay import Alone, Relay
 from scim_operator.web.scim import ScimApi
+from scim_operator.web.throttle import Rates, Throttle
 from tests.directory.provider import Provider
 from tests.directory.token_secrets import secret
 
 TOKENS = {name: new_token(name, name.encode().ljust(32)) for name in ("entra", "okta", "ghost")}
 NOW = "2026-01-01T00:00:00Z"
+# Time stands still in `clock`: a rate would count all requests of a test.
+UNLIMITED = Rates(1_000_000, 1_000_000)
 
 
 class _Server(TestServer):
@@ -33,7 +36,7 @@ class _Server(TestServer):
 class Endpoint(Provider):
     """Answers requests. `http` is a client of it."""
 
-    def __init__(self, external_url: str = "") -> None:
+    def __init__(self, external_url: str = "", rates: Rates = UNLIMITED) -> None:
         super().__init__()
         self.tokens = Tokens(lambda: datetime.now(UTC))
         self.tokens.replace(secret(f"token-{name}", name, token=token) for name, token in TOKENS.items())
@@ -44,6 +47,7 @@ class Endpoint(Provider):
             Relay(Alone(), time.monotonic),
             external_url=external_url,
             now=lambda: NOW,
+            throttle=Throttle(rates, lambda: self.clock),
         )
         self.server = _Server(self.scim.application())
         self.http: TestClient[Any, Any] = TestClient(self.server)

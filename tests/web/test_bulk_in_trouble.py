@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -107,3 +108,18 @@ async def test_what_is_taken_back_was_deleted_by_nobody(endpoint: Endpoint) -> N
     assert not endpoint.index.is_emptied("entra")
     await endpoint.delete(await endpoint.user("b"))
     assert endpoint.index.is_emptied("entra")
+
+
+async def test_bulk_that_takes_long_is_answered_in_time(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scim_operator.web.scim._BULK_SECONDS", 0.05)
+
+    async def wait(verb: str, plural: str) -> None:
+        if len(endpoint.names()) == 1:
+            await asyncio.sleep(0.1)
+
+    endpoint.api.before = wait
+    results = await bulk(endpoint, *(user(f"u{number}") for number in range(4)))
+    assert statuses(results) == ["201", "201", "503", "503"]
+    assert "send the rest of it again" in results[2]["response"]["detail"]

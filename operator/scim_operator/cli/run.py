@@ -14,6 +14,8 @@ from scim_operator.api.durations import seconds
 from scim_operator.cli.failure import CommandError
 from scim_operator.cli.logs import configure_logs
 from scim_operator.kube.resources import Resource
+from scim_operator.web.connections import Patience
+from scim_operator.web.throttle import Rates
 
 
 def add(commands: Any) -> None:
@@ -40,6 +42,8 @@ def options(arguments: argparse.Namespace, namespace: str) -> app.Options:
         namespace_deletion=arguments.namespace_deletion,
         template_kinds=tuple(map(_kind, filter(None, arguments.template_kinds.split(",")))),
         longest_grant=_seconds(arguments.max_grant_duration),
+        rates=Rates(arguments.requests_per_second, arguments.concurrent_requests),
+        connections=arguments.connections,
     )
 
 
@@ -110,6 +114,27 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="how long an AccessGrant may last from its making (default: %(default)s)",
     )
+    parser.add_argument(
+        "--requests-per-second",
+        type=_count,
+        default=Rates.per_second,
+        metavar="N",
+        help="of one directory; twice as many may come at once (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--concurrent-requests",
+        type=_count,
+        default=Rates.at_once,
+        metavar="N",
+        help="of one directory (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--connections",
+        type=_count,
+        default=Patience.connections,
+        metavar="N",
+        help="to a port; beyond it those end on which nothing is asked (default: %(default)s)",
+    )
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.set_defaults(command=_run)
 
@@ -121,6 +146,13 @@ def _run(arguments: argparse.Namespace) -> int:
     configure_logs(arguments.log_level)
     asyncio.run(app.run(options(arguments, namespace)))
     return 0
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(f"{number} is less than 1")
+    return number
 
 
 def _names(listed: str) -> frozenset[str]:

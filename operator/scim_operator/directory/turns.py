@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
+
+from scim_operator.directory.unavailable import UnavailableError
+
+# So long somebody waits for those before them: longer than a client does.
+_WAIT_SECONDS = 60.0
 
 
 class Turns:
@@ -12,12 +19,22 @@ class Turns:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def of(self, identifier: str) -> asyncio.Lock:
-        """To be held while a resource is changed."""
+    @asynccontextmanager
+    async def of(self, identifier: str) -> AsyncIterator[None]:
+        """While a resource is changed. Raises UnavailableError when too many others are doing so."""
         lock = self._locks.get(identifier)
         if lock is None:
             lock = self._locks[identifier] = asyncio.Lock()
-        return lock
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await lock.acquire()
+        except TimeoutError:
+            said = f"others have been changing the resource for {_WAIT_SECONDS:.0f} seconds; nothing was done"
+            raise UnavailableError(said, retry_after=10) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def __len__(self) -> int:
         return len(self._locks)

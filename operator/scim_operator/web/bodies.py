@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -16,12 +17,19 @@ WITH_BODY = ("POST", "PUT", "PATCH")
 # By its commas; 100,000 members with all that is said of them are 400,000. More make the parser take memory
 # by the hundred megabytes.
 _MOST_VALUES = 600_000
+# A body has so long to come: 10 MiB at 1.4 Mbit/s.
+BODY_SECONDS = 60.0
 
 
 async def read_body(request: web.Request) -> bytes:
     """The whole body; asked again, the same. Raises ScimError."""
     try:
-        return await request.read()
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError as error:
+        raise ScimError(
+            408, f"the body didn't come within {BODY_SECONDS:.0f} seconds; nothing was done, send it again"
+        ) from error
     except web.HTTPRequestEntityTooLarge as error:
         raise ScimError(
             413, f"the body is larger than {MAX_BODY} bytes (maxPayloadSize); send it in several requests"

@@ -11,6 +11,7 @@ from aiohttp import web
 from scim_operator.directory.unavailable import RefusedError, UnavailableError
 from scim_operator.scim.errors import ScimError
 from scim_operator.web.requests import REQUEST_ID
+from scim_operator.web.throttle import ThrottledError
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ async def errors_as_scim(request: web.Request, handler: Handler) -> web.StreamRe
     except Exception as error:
         refused = as_scim(error, request[REQUEST_ID])
         headers = {"WWW-Authenticate": 'Bearer realm="scim"'} if refused.status == 401 else {}
-        if isinstance(error, UnavailableError):
+        if isinstance(error, UnavailableError | ThrottledError):
             headers["Retry-After"] = str(error.retry_after)
         return scim_response(refused.body(), refused.status, headers)
 
@@ -50,6 +51,8 @@ def as_scim(error: Exception, request_id: str) -> ScimError:
         return error
     if isinstance(error, UnavailableError):
         return ScimError(503, str(error))
+    if isinstance(error, ThrottledError):
+        return ScimError(429, str(error))
     if isinstance(error, RefusedError):
         told = {"kind": error.kind, "api_status": error.status, "reason": error.reason}
         log.error("the API server refused", extra={"request_id": request_id, **told})

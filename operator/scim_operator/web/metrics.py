@@ -32,6 +32,16 @@ FORWARDED = Counter(
     "SCIM requests passed on to the replica that leads: answered, not_begun or cut_off.",
     ["result"],
 )
+THROTTLED = Counter(
+    "scim_operator_requests_throttled",
+    "Requests of a directory that were refused with 429, by the limit: rate or concurrent.",
+    ["directory", "limit"],
+)
+HUNG_UP = Counter(
+    "scim_operator_connections_hung_up",
+    "Connections that the operator ended: slow_head, slow_reader, or crowded when there were too many.",
+    ["reason"],
+)
 # The directories that have series of requests.
 _counted: set[str] = set()
 
@@ -58,6 +68,7 @@ def metrics_application(directories: Callable[[], Iterable[str]]) -> web.Applica
         for gone in _counted - {"", *directories()}:
             REQUESTS.remove_by_labels({"directory": gone})
             DURATION.remove_by_labels({"directory": gone})
+            THROTTLED.remove_by_labels({"directory": gone})
             forget_ignored(gone)
             _counted.discard(gone)
         return await show(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -28,11 +28,14 @@ _AT_ONCE = 200
 
 @dataclass(frozen=True)
 class Renderer:
-    """`base`: the directory's URL, no slash at the end. `bare`: of members their ids alone."""
+    """`base`: the directory's URL, no slash at the end. `bare`: of members their ids alone. `shown`: groups,
+    by id, as their members have them: those of one page are mostly in the same ones.
+    """
 
     index: Index
     base: str
     bare: bool = False
+    shown: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def location(self, record: Record) -> str:
         """The resource's URL."""
@@ -111,6 +114,11 @@ class Renderer:
                 raise
             return None
         return [
-            {"value": group.id, "$ref": self.location(group), "display": group.label, "type": "direct"}
+            self.shown.get(group.id) or self._group(group)
             for group in self.index.groups_of(record.directory, record.id)
         ]
+
+    def _group(self, group: Record) -> dict[str, Any]:
+        made = {"value": group.id, "$ref": self.location(group), "display": group.label, "type": "direct"}
+        self.shown[group.id] = made
+        return made

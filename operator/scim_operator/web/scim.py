@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
@@ -28,8 +29,11 @@ from scim_operator.web.relay import NotAnsweredError, Relay
 from scim_operator.web.requests import CALL, READS, REQUEST_ID, identified, operation, resource
 from scim_operator.web.resources import Resources
 from scim_operator.web.targets import BULK, CONFIG, OTHER_VERSIONS, PREFIX, SEARCH, Target, rerouted, target
+from scim_operator.web.throttle import Throttle
 
 _HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
+# So long a Bulk begins another operation.
+_BULK_SECONDS = 100.0
 # What can be answered before users and groups were listed.
 _KNOWN_AT_ONCE = (discovery.answer_config, discovery.answer_resource_types, discovery.answer_schemas)
 
@@ -46,6 +50,7 @@ class ScimApi:
         *,
         external_url: str,
         now: Callable[[], str],
+        throttle: Throttle,
     ) -> None:
         self._resources = Resources(store)
         self._bulk = Bulk(self._resources)
@@ -56,6 +61,7 @@ class ScimApi:
         self._relay = relay
         self._external_url = external_url.rstrip("/")
         self._now = now
+        self._throttle = throttle
 
     def application(self) -> web.Application:
         """The application to serve."""
@@ -69,7 +75,8 @@ class ScimApi:
         request, asked = self._understand(request)
 
         async def here(repeated: bool) -> web.Response:
-            return await self._carry_out(request, asked, repeated=repeated)
+            with self._throttle.room(asked.directory):
+                return await self._carry_out(request, asked, repeated=repeated)
 
         return await self._relay.answer(request, here, reads=request[CALL].operation in READS)
 
@@ -78,7 +85,8 @@ class ScimApi:
         request, asked = self._understand(request.clone(scheme="http"))
 
         async def here(repeated: bool) -> web.Response:
-            return await self._carry_out(request, asked, repeated=repeated)
+            with self._throttle.room(asked.directory):
+                return await self._carry_out(request, asked, repeated=repeated)
 
         try:
             return await self._relay.answer_hop(here, begun=REPEATED in request.headers)
@@ -111,6 +119,12 @@ class ScimApi:
         if answer.body is None:
             return web.Response(status=answer.status, headers=answer.headers)
         return scim_response(answer.body, answer.status, answer.headers)
+
+    def _go_on(self, request: web.Request, directory: str, since: float) -> None:
+        """What `_admit` raises; 503 for what has taken long, before whoever waits for it hangs up."""
+        self._admit(request, directory)
+        if time.monotonic() - since > _BULK_SECONDS:
+            raise UnavailableError(f"the request took {_BULK_SECONDS:.0f} seconds; send the rest of it again")
 
     def _admit(self, request: web.Request, directory: str) -> None:
         """401 without a token that is valid now, 503 without a ScimDirectory."""
@@ -173,6 +187,7 @@ class ScimApi:
             conditions=_conditions(request),
             admit=partial(self._admit, request, asked.directory),
             repeated=repeated,
+            admit=partial(self._go_on, request, asked.directory, time.monotonic()),
         )
 
 

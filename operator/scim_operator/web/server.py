@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from scim_operator.web.connections import Runner
+from scim_operator.web.connections import PATIENCE, Patience, Runner
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Listener:
 class _Served:
     """A listener at work. It counts requests: aiohttp drops bodies that come after its shutdown began."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, patience: Patience) -> None:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -51,6 +51,7 @@ class _Served:
             max_line_size=MAX_LINE,
             # A small body may unpack to a large one, and would be before anybody asked for a token.
             auto_decompress=False,
+            patience=patience,
         )
 
     async def start(self, taken: socket.socket) -> None:
@@ -86,10 +87,11 @@ class _Served:
 
 
 class Server:
-    """Serves the listeners on one address."""
+    """Serves the listeners on one address, each with `patience` of its own: probes wait for no provider."""
 
-    def __init__(self, bind: str, listeners: list[Listener]) -> None:
+    def __init__(self, bind: str, listeners: list[Listener], patience: Patience = PATIENCE) -> None:
         self._bind = bind
+        self._patience = patience
         self._listeners = listeners
         self._sockets: list[socket.socket] = []
         self._served: list[_Served] = []
@@ -106,7 +108,7 @@ class Server:
     async def start(self) -> None:
         """Answer on the ports that `open` took."""
         for listener, taken in zip(self._listeners, self._sockets, strict=True):
-            served = _Served(listener)
+            served = _Served(listener, self._patience)
             self._served.append(served)
             await served.start(taken)
             log.info(

@@ -1,0 +1,48 @@
+"""One writer at a time, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from scim_operator.directory.turns import Turns
+from scim_operator.directory.unavailable import UnavailableError
+from tests.directory.provider import Provider, replace
+
+
+async def test_one_at_a_time() -> None:
+    turns, inside, most = Turns(), 0, 0
+
+    async def work() -> None:
+        nonlocal inside, most
+        async with turns.of("a"):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(work() for _ in range(20)))
+    assert (most, len(turns)) == (1, 0)
+
+
+async def test_who_waits_long_is_told_to_come_again(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scim_operator.directory.turns._WAIT_SECONDS", 0.1)
+    ada, bob = await provider.user("ada"), await provider.user("bob")
+    going = asyncio.Event()
+
+    async def wait(verb: str, plural: str) -> None:
+        await going.wait()
+
+    provider.api.before = wait
+    slow = asyncio.create_task(provider.patch(ada, replace("title", "Dr")))
+    await asyncio.sleep(0)
+    with pytest.raises(UnavailableError, match="nothing was done"):
+        await provider.patch(ada, replace("title", "Prof"))
+    other = asyncio.create_task(provider.patch(bob, replace("title", "Prof")))
+    going.set()
+    assert (await slow).document["title"] == "Dr"
+    assert (await other).document["title"] == "Prof"
+    assert (await provider.patch(ada, replace("title", "Prof"))).document["title"] == "Prof"
