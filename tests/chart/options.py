@@ -42,6 +42,7 @@ CASES: dict[str, dict[str, Any]] = {
         },
         "externalURL": "https://front.example.com",
     },
+    "limits": {"limits": {"requestsPerSecond": 50, "concurrentRequests": 20, "connections": 100}},
     "directories": {
         "directories": [
             {

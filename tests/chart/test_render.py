@@ -398,6 +398,9 @@ def test_the_command_by_default(chart: Renderer) -> None:
         "--internal-tls=/etc/scim-operator/internal",
         "--lease=scim-scim-operator",
         "--max-grant-duration=168h",
+        "--requests-per-second=500",
+        "--concurrent-requests=250",
+        "--connections=800",
         "--log-level=info",
     ]
     assert {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]} == {
@@ -417,6 +420,7 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
         *("--set", "externalURL=https://scim.example.com/,protectedNamespaces={prod,infra}"),
         *("--set", "literalNamespaces={prod,kube-system}"),
         *("--set", "namespaceDeletion=true,maxGrantDuration=12h30m"),
+        *("--set", "limits.requestsPerSecond=50,limits.concurrentRequests=20,limits.connections=100"),
         *("--set-json", f"templateKinds={json.dumps([CONFIG_MAPS, EXTERNAL_SECRETS])}"),
     )["spec"]["template"]["spec"]["containers"]
     assert container["args"] == [
@@ -434,6 +438,9 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
         "--namespace-deletion",
         "--template-kinds=v1/configmaps/ConfigMap,external-secrets.io/v1/externalsecrets/ExternalSecret",
         "--max-grant-duration=12h30m",
+        "--requests-per-second=50",
+        "--concurrent-requests=20",
+        "--connections=100",
         "--log-level=debug",
     ]
     assert {port["name"]: port["containerPort"] for port in container["ports"]} == {
