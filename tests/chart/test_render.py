@@ -400,7 +400,7 @@ def test_the_command_by_default(chart: Renderer) -> None:
         "--max-grant-duration=168h",
         "--requests-per-second=500",
         "--concurrent-requests=250",
-        "--connections=800",
+        "--connections=2000",
         "--log-level=info",
     ]
     assert {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]} == {

@@ -75,8 +75,7 @@ class ScimApi:
         request, asked = self._understand(request)
 
         async def here(repeated: bool) -> web.Response:
-            with self._throttle.room(asked.directory):
-                return await self._carry_out(request, asked, repeated=repeated)
+            return await self._carry_out(request, asked, repeated=repeated)
 
         return await self._relay.answer(request, here, reads=request[CALL].operation in READS)
 
@@ -85,8 +84,7 @@ class ScimApi:
         request, asked = self._understand(request.clone(scheme="http"))
 
         async def here(repeated: bool) -> web.Response:
-            with self._throttle.room(asked.directory):
-                return await self._carry_out(request, asked, repeated=repeated)
+            return await self._carry_out(request, asked, repeated=repeated)
 
         try:
             return await self._relay.answer_hop(here, begun=REPEATED in request.headers)
@@ -115,7 +113,8 @@ class ScimApi:
         handler = handlers[request.method]
         if handler not in _KNOWN_AT_ONCE and not self._index.synced:
             raise UnavailableError("the operator is still reading the cluster", retry_after=2)
-        answer = await handler(await self._ask(request, asked, repeated=repeated))
+        with self._throttle.room(asked.directory):
+            answer = await handler(await self._ask(request, asked, repeated=repeated))
         if answer.body is None:
             return web.Response(status=answer.status, headers=answer.headers)
         return scim_response(answer.body, answer.status, answer.headers)
@@ -185,7 +184,6 @@ class ScimApi:
             query=query,
             body=await json_body(request) if request.method in WITH_BODY else {},
             conditions=_conditions(request),
-            admit=partial(self._admit, request, asked.directory),
             repeated=repeated,
             admit=partial(self._go_on, request, asked.directory, time.monotonic()),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -98,6 +99,7 @@ class Server:
 
     def open(self) -> None:
         """Take the ports, before anything else begins. Raises OSError saying which one can't be had."""
+        _allow_connections()
         for listener in self._listeners:
             try:
                 self._sockets.append(_listening(self._bind, listener.port))
@@ -120,6 +122,12 @@ class Server:
         for served in reversed(self._served):
             await served.drain()
         self._served.clear()
+
+
+def _allow_connections() -> None:
+    """As many files as we may have: each connection is one, and some systems begin with 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _listening(bind: str, port: int) -> socket.socket:
