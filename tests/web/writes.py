@@ -41,7 +41,8 @@ class Known:
 def somebody(draw: Draw, known: Known, kind: str = "") -> str:
     """Mostly one who is there."""
     pool = known.ids(kind) if draw(st.integers(0, 7)) else []
-    return draw(st.sampled_from(pool or [*known.ever, *known.ids()]))
+    # Of what others make only what may be named: a circle is none of the model's business.
+    return draw(st.sampled_from(pool or [*known.ever, *known.place.ids(), *known.ids(kind)]))
 
 
 def some(draw: Draw, known: Known) -> frozenset[str]:
