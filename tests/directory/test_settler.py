@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scim_operator.directory.shards import SHARDS
+from scim_operator.directory.shards import SHARDS, GroupKey
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.kube.errors import ApiError
 from tests.directory.api_server import ApiServer
@@ -85,6 +85,28 @@ async def test_what_fails_is_left_alone_ever_longer(small: None, caplog: pytest.
         provider.clock += 1
     assert tries[:6] == [0, 1, 3, 7, 15, 31]
     assert tries[-1] - tries[-2] == 300
+
+
+async def test_a_group_that_is_gone_is_looked_for_no_more(
+    provider: Provider, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What failed keeps the settler awake, so it must come to an end."""
+    monkeypatch.setattr("scim_operator.directory.settler._PAUSE", 0.01)
+    ids = people(provider, 40)
+    team = await provider.group("team", *ids[:8])
+    await provider.patch(team, add(*ids[8:13]))
+    provider.api.refuse["replace", PLURAL] = ApiError(403, "Forbidden", "a webhook says no")
+    due: asyncio.Queue[GroupKey] = asyncio.Queue()
+    due.put_nowait(("entra", team.id))
+    running = asyncio.create_task(provider.settler.run(due))
+    async with asyncio.timeout(5):
+        while not provider.settler._failed:
+            await asyncio.sleep(0.01)
+        await provider.delete(team)
+        provider.clock += 300
+        while provider.settler._failed:
+            await asyncio.sleep(0.01)
+    running.cancel()
 
 
 # --- sweeping ----------------------------------------------------------------------------------------------

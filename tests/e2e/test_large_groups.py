@@ -130,6 +130,15 @@ def test_a_group_of_thousands(crowd: Crowd) -> None:
     assert _count(answer) == _count(version.answer) + 1
     assert answer["meta"]["lastModified"] > version.answer["meta"]["lastModified"]
 
+    # A PUT of all members, one of whom isn't in it, is that one's change.
+    body["members"] = [{"value": _id(number)} for number in range(size)]
+    made = entra.call("PUT", crowd.path, body)
+    assert made.status == 200, made.answer
+    assert len(made.answer["members"]) == size
+    _, filled = crowd.settled()
+    assert [name for name, item in filled.items() if item["metadata"] != after[name]["metadata"]] == changed
+    crowd.patch("Remove", range(7, 8))
+
     # They have access, and have it after a restart.
     for number, allowed in ((0, 200), (size - 1, 200), (7, 403)):
         becomes(partial(crowd.cluster.can_list_pods, _name(number), "crowd-all"), allowed, 60)
