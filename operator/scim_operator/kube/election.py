@@ -158,14 +158,14 @@ class Election:
 
     async def _write(self, step: Step) -> Object:
         record = self._candidate.record
-        taken = step is not Step.RENEW
+        taken, now = step is not Step.RENEW, self._now()
         spec: Object = {
             "holderIdentity": "" if self._resigned else self._candidate.identity,
             "leaseDurationSeconds": int(DURATION),
             "leaseTransitions": (record.transitions if record else 0) + taken,
-            "renewTime": self._now(),
+            "renewTime": now,
         }
-        if acquired := self._now() if taken or record is None else record.acquired:
+        if acquired := now if taken or record is None else record.acquired:
             spec["acquireTime"] = acquired
         metadata = dict(record.metadata) if record else {"name": self._name}
         body: Object = {"metadata": metadata, "spec": spec}

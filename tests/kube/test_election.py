@@ -1,0 +1,116 @@
+"""Contending for a real Lease: taking it, handing over, losing it; and writing nothing without it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+import pytest_asyncio
+
+from scim_operator.kube.client import KubeClient, Object
+from scim_operator.kube.credentials import load_credentials
+from scim_operator.kube.election import Election
+from scim_operator.kube.errors import ApiError
+from scim_operator.kube.lease import LEASES
+from scim_operator.kube.resources import SECRETS
+from tests.cluster.cluster import Cluster
+
+_NUMBERS = itertools.count()
+Contend = Callable[[str], Awaitable[Election]]
+
+
+@pytest_asyncio.fixture
+async def client(cluster: Cluster) -> AsyncIterator[KubeClient]:
+    async with KubeClient(await load_credentials(str(cluster.kubeconfig))) as made:
+        yield made
+
+
+@pytest.fixture
+def name() -> str:
+    return f"election-{next(_NUMBERS)}"
+
+
+@asynccontextmanager
+async def contending(client: KubeClient, name: str, pod: str) -> AsyncIterator[Election]:
+    election = Election(
+        client, "default", name, pod, monotonic=time.monotonic, now=lambda: datetime.now(UTC).isoformat()
+    )
+    running = asyncio.create_task(election.run())
+    try:
+        yield election
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def lease(client: KubeClient, name: str) -> Object:
+    spec: Object = (await client.get(LEASES, name, namespace="default"))["spec"]
+    return spec
+
+
+async def within(seconds: float, work: Awaitable[object]) -> object:
+    async with asyncio.timeout(seconds):
+        return await work
+
+
+async def test_the_first_leads_and_hands_over_when_it_ends(client: KubeClient, name: str) -> None:
+    async with contending(client, name, "a|10.0.0.1") as first:
+        assert await within(5, first.won()) == 1
+        made = await lease(client, name)
+        assert (made["holderIdentity"], made["leaseDurationSeconds"]) == ("a|10.0.0.1", 6)
+        assert made["acquireTime"] <= made["renewTime"]
+        async with contending(client, name, "b|10.0.0.2") as second:
+            while second.leader != "a|10.0.0.1":
+                await asyncio.sleep(0.05)
+            assert (second.term, first.leader) == (None, "")
+            began = time.monotonic()
+            await first.resign(3)
+            assert first.term is None
+            assert await within(5, second.won()) == 1
+            assert time.monotonic() - began < 4, "not after 6 s"
+            while first.leader != "b|10.0.0.2":  # whoever resigned still hears who is next
+                await asyncio.sleep(0.05)
+    taken = await lease(client, name)
+    assert taken["leaseTransitions"] == made["leaseTransitions"] + 1
+    assert taken["acquireTime"] > made["acquireTime"]
+
+
+async def test_a_container_that_was_started_again_goes_on_at_once(client: KubeClient, name: str) -> None:
+    async with contending(client, name, "a|10.0.0.1") as killed:
+        await killed.won()
+    async with contending(client, name, "a|10.0.0.1") as again:
+        assert await within(4, again.won()) == 1
+
+
+async def test_a_term_ends_when_somebody_else_holds_it(client: KubeClient, name: str) -> None:
+    async with contending(client, name, "a|10.0.0.1") as election:
+        term = await election.won()
+        while True:
+            found = await client.get(LEASES, name, namespace="default")
+            found["spec"] |= {"holderIdentity": "", "leaseTransitions": 7}
+            try:
+                await client.replace(LEASES, found, namespace="default")
+                break
+            except ApiError:
+                continue  # it was just renewed
+        await within(5, election.lost(term))
+        while (await within(5, election.won())) != term + 1:
+            await asyncio.sleep(0.05)
+
+
+async def test_whoever_may_not_write_writes_nothing(client: KubeClient, name: str) -> None:
+    client.may_write = lambda: False
+    with pytest.raises(ApiError) as refused:
+        await client.create(SECRETS, {"metadata": {"name": name}}, namespace="default")
+    assert (refused.value.unavailable, refused.value.reason) == (True, "NotLeading")
+    with pytest.raises(ApiError):
+        await client.delete(SECRETS, name, namespace="default")
+    client.may_write = lambda: True
+    with pytest.raises(ApiError) as missing:
+        await client.get(SECRETS, name, namespace="default")
+    assert missing.value.not_found
