@@ -35,7 +35,7 @@ async def under(load: Load, rate: float, *acts: Callable[[], object]) -> None:
 
 async def assert_nothing_lost(operator: Installation, load: Load) -> None:
     """All that was answered is there, once, and everybody's access is right."""
-    assert load.failures == []
+    assert not load.failures, load.failures[:10]
     # On an idle machine there is none; on one that has no time even the Lease may be late.
     assert load.put_off <= load.answered.total() / 10
     assert load.answered["POST"] > 5

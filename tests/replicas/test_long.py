@@ -24,9 +24,11 @@ from tests.replicas.upheaval import End, end_leader, end_leaders
 pytestmark = pytest.mark.long
 
 ENDS = [*[End.KILL] * 3, End.ROLL] * 3 + [End.KILL]
-# One way for each kill.
+# One way for each kill; each code where an API server gives it.
 WAYS = [
-    *(Fault(Kind.STATUS, 5.0, status=status) for status in (409, 410, 429, 500, 503)),
+    Fault(Kind.STATUS, 5.0, only=lambda call: call.method == "PUT", status=409),
+    Fault(Kind.STATUS, 5.0, only=lambda call: call.method == "GET", status=410),
+    *(Fault(Kind.STATUS, 5.0, status=status) for status in (429, 500, 503)),
     Fault(Kind.RESET, 5.0),
     Fault(Kind.RESET, 5.0, late=True),
     Fault(Kind.HANG, 5.0),

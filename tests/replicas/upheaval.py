@@ -30,9 +30,16 @@ def end_leader(pods: list[OperatorProcess], load: Load, end: End) -> None:
         leads.kill()
     else:
         assert leads.terminate(), "it had to be killed after its grace period"
-    becomes(lambda: role(survivor), "leader", 60)
+    becomes(lambda: tended(survivor), "leader", 60)
     leads.start()
-    leads.wait_ready(60)
+    becomes(lambda: tended(leads), "standby", 60)
+
+
+def tended(pod: OperatorProcess) -> str:
+    """Its role; when it has ended by itself it is started again, as the kubelet does."""
+    if not pod.is_alive:
+        pod.start()
+    return role(pod)
 
 
 def end_leaders(pods: list[OperatorProcess], load: Load, ends: Iterable[End]) -> None:
