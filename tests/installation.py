@@ -18,6 +18,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.operator import OperatorProcess
 from tests.cluster.ports import free_ports
 from tests.entra import Dialect, EntraClient
+from tests.leaks import leaks, plant
 
 CHART = Path(__file__).parents[1] / "charts" / "scim-operator"
 NAMESPACE = "scim-operator"
@@ -79,6 +80,16 @@ class Installation(Generic[C]):
         self.process.start()
         self.process.wait_ready()
 
+    def end(self) -> None:
+        """Stop the operator, when no secret is found in what it told."""
+        if not self.process.is_alive:
+            return
+        try:
+            plant(self.process)
+            assert leaks(self.cluster, self.process) == []
+        finally:
+            self.process.terminate()
+
     def roll_out(self) -> None:
         """What a changed Deployment brings about: the old pod ends, then a new one starts as it says."""
         self.process.terminate()
@@ -109,7 +120,7 @@ def operator(cluster: Cluster) -> Iterator[Installation]:
     installation = Installation.install(cluster, DIRECTORIES)
     installation.start()
     yield installation
-    installation.process.terminate()
+    installation.end()
 
 
 DIRECTORIES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
@@ -16,7 +17,7 @@ from uuid import uuid4
 from prometheus_client import REGISTRY
 
 from scim_operator.access.places import Settings
-from scim_operator.directory.directories import Directories
+from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.metrics import DirectoryMetrics
 from scim_operator.directory.shards import GroupKey
@@ -27,6 +28,7 @@ from scim_operator.handlers import running
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.credentials import load_credentials
 from scim_operator.kube.election import Election
+from scim_operator.kube.errors import ApiError
 from scim_operator.kube.reflector import reflect
 from scim_operator.kube.resources import SECRETS, Resource
 from scim_operator.reconcile.queue import stuck
@@ -47,6 +49,8 @@ log = logging.getLogger(__name__)
 
 # For giving the Lease back; others wait for its end if that fails.
 _RESIGN_SECONDS = 3.0
+# How soon a restored cluster is noticed while nothing is written.
+_LOOK_BACK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -212,7 +216,7 @@ class Operator:
             on_listed=self._tokens.replace,
             on_event=self._tokens.event,
         )
-        parts = (tokens, self._election.run(), self._take_part())
+        parts = (tokens, self._election.run(), self._look_back(), self._take_part())
         self._tasks = [asyncio.create_task(part) for part in parts]
         for task in self._tasks:
             task.add_done_callback(self._ended)
@@ -251,6 +255,19 @@ class Operator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _look_back(self) -> None:
+        """Whoever restores etcd makes false what we know, and deaf the watches that wait for its newer state.
+        A new process knows nothing: that is the reset of rule 20.
+        """
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_BACK_SECONDS):
+                    await self._client.history.over()
+                self._stop_flag.set()
+                await asyncio.Event().wait()  # until that has ended us
+            with contextlib.suppress(ApiError):
+                await self._client.list(DIRECTORIES, metadata_only=True)
 
     def _begin_afresh(self) -> None:
         """kopf watches the kinds that it found when it began; one that came later needs a new process."""

@@ -306,22 +306,69 @@ async def test_refusal_that_is_ours_to_mend_is_not_the_provider_s(provider: Prov
 
 
 async def test_write_whose_answer_was_lost_is_found_by_the_retry(provider: Provider) -> None:
-    # The connection breaks after the API server has stored it: Entra hears 503 and sends it again.
+    # The connection breaks after the API server has stored it, and stays away: Entra hears 503.
     create = provider.api.create
 
     async def lost(*arguments: Any, **more: Any) -> Any:
         await create(*arguments, **more)
+        provider.api.away = True
         raise ApiError(0, "Unreachable", "ServerDisconnectedError")
 
     provider.api.create = lost  # type: ignore[method-assign]
     with pytest.raises(UnavailableError):
         await provider.user("ada")
-    provider.api.create = create  # type: ignore[method-assign]
+    provider.api.create, provider.api.away = create, False  # type: ignore[method-assign]
     with pytest.raises(ScimError) as caught:
         await provider.user("ada")
     assert uniqueness(caught)
     (found,) = await provider.index.find("entra", "User", 'userName eq "ada"')
     assert not (await provider.patch(found, replace("active", False))).active
+
+
+async def test_fault_of_a_moment_is_not_shown(provider: Provider) -> None:
+    """One call in twenty that fails isn't one request in ten: it is tried again, and done once."""
+    faults = [ApiError(0, "Unreachable", "reset"), ApiError(409, "Conflict", "once more")]
+    create, replaced, delete = provider.api.create, provider.api.replace, provider.api.delete
+
+    def failing(call: Any, *, done: bool) -> Any:
+        left = list(faults)
+
+        async def fail(*arguments: Any, **more: Any) -> Any:
+            if not left:
+                return await call(*arguments, **more)
+            if done and len(left) == len(faults):
+                await call(*arguments, **more)
+            raise left.pop(0)
+
+        return fail
+
+    for done in (False, True):
+        provider.api.create = failing(create, done=done)  # type: ignore[method-assign]
+        provider.api.replace = failing(replaced, done=done)  # type: ignore[method-assign]
+        provider.api.delete = failing(delete, done=done)  # type: ignore[method-assign]
+        ada = await provider.user(f"ada{done}")
+        changed = await provider.patch(ada, replace("title", "Dr"))
+        assert (changed.document["title"], changed.meta.version) == ("Dr", 2)
+        await provider.delete(ada)
+        assert provider.names() == []
+
+
+async def test_api_server_that_asks_for_time_is_left_alone(provider: Provider) -> None:
+    provider.api.refuse["create", "scimusers"] = ApiError(429, "TooManyRequests", "later", retry_after=7)
+    with pytest.raises(UnavailableError) as caught:
+        await provider.user()
+    assert caught.value.retry_after == 7
+
+
+async def test_who_waits_too_long_behind_another_is_told(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scim_operator.directory.store.CLIENT_SECONDS", 0.05)
+    ada = await provider.user()
+    async with provider.store.turns.of(ada.id):
+        with pytest.raises(UnavailableError, match="others have been changing"):
+            await provider.patch(ada, replace("title", "Dr"))
+    assert (await provider.patch(ada, replace("title", "Dr"))).document["title"] == "Dr"
 
 
 async def test_locks_and_claims_are_not_kept(provider: Provider) -> None:

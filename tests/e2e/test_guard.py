@@ -44,7 +44,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     for name, size in SIZES.items():
         becomes(partial(count, cluster, name), size, 60)
     yield installation
-    installation.process.terminate()
+    installation.end()
     cluster.stop()
 
 

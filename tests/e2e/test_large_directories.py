@@ -102,7 +102,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     apply(cluster, many)
     installation.start()
     yield Filled(installation, request.param)
-    installation.process.terminate()
+    installation.end()
     cluster.stop()
 
 

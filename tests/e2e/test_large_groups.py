@@ -94,7 +94,7 @@ def crowd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     everybody = {"count": "0"}
     becomes(lambda: entra.call("GET", "/Users", query=everybody).answer["totalResults"], request.param, 60)
     yield Crowd(installation, entra, request.param)
-    installation.process.terminate()
+    installation.end()
     cluster.stop()
 
 

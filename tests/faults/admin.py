@@ -26,7 +26,17 @@ class Admin:
         self._connection = http.client.HTTPSConnection(host, context=context, timeout=_TIMEOUT)
 
     def request(self, method: str, path: str, body: Any = None) -> Answer:
-        """One request; an error status is an answer too."""
+        """One request; an error status is an answer too. A read is sent again on a new connection: the
+        kept one doesn't outlive an API server.
+        """
+        try:
+            return self._once(method, path, body)
+        except (OSError, http.client.HTTPException):
+            if method != "GET":
+                raise
+            return self._once(method, path, body)
+
+    def _once(self, method: str, path: str, body: Any) -> Answer:
         data = None if body is None else json.dumps(body)
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:

@@ -27,8 +27,11 @@ from tests.eventually import becomes
 from tests.faults.asking import Answered, Asker, Endpoint, Try
 from tests.faults.expected import Expected, Hired, stored_groups, stored_people
 from tests.faults.system import RBAC, System
+from tests.leaks import PASSWORD
 
 Json = dict[str, Any]
+# Accepted and thrown away: it must not turn up anywhere.
+_SECRET = {"password": PASSWORD}
 
 
 class Load:
@@ -49,7 +52,7 @@ class Load:
         self.wrong: list[str] = []
         self.directory = directory
         self.expected = Expected([f"{directory}-{number}" for number in range(groups)])
-        self._endpoints = endpoints
+        self.endpoints = endpoints
         self._patience = patience
         self._over = threading.Event()
         self._clients = [
@@ -59,7 +62,7 @@ class Load:
         self._threads = [threading.Thread(target=client.run, args=(self._over,)) for client in self._clients]
 
     def __enter__(self) -> Self:
-        asker = Asker(self._endpoints, self.tries.append, self._patience)
+        asker = Asker(self.endpoints, self.tries.append, self._patience)
         for name in self.expected.groups:
             made = asker.ask("POST", "/Groups", {"displayName": name})
             assert made.status == 201, made
@@ -107,8 +110,8 @@ class Load:
         found = {name: (version, members & living) for name, (version, members) in groups.items()}
         answered = self.expected.groups_as_stored()
         assert found == answered, f"stored {found}\nanswered {answered}"
-        asker = Asker(self._endpoints, self.tries.append, self._patience)
-        for _ in self._endpoints:  # each of them in its turn
+        asker = Asker(self.endpoints, self.tries.append, self._patience)
+        for _ in self.endpoints:  # each of them in its turn
             listed = _listed(asker)
             assert sorted(listed) == sorted(living), set(listed) ^ living
         asker.close()
@@ -174,7 +177,7 @@ class _Client:
     def _hire(self) -> None:
         self._hired += 1
         name = f"p{self._number}-{self._hired}@{self._load.directory}.example.com"
-        document = {"userName": name, "active": True, "title": "t0", "externalId": f"x-{name}"}
+        document = {"userName": name, "active": True, "title": "t0", "externalId": f"x-{name}", **_SECRET}
         made = self._expect(self._asker.ask("POST", "/Users", document), 201)
         person = Hired(name, made["id"])
         self._people.append(person)

@@ -49,7 +49,9 @@ class System:
         """From nothing; the operator isn't started yet."""
         cluster = Cluster.start(folder / "state", tied=True, progress=lambda _: None)
         try:
-            yield cls(cluster, Installation.install(cluster, (), values=values), Admin(cluster))
+            installation = Installation.install(cluster, (), values=values)
+            yield cls(cluster, installation, Admin(cluster))
+            installation.end()
         finally:
             cluster.stop()
 

@@ -51,13 +51,15 @@ class Plant:
         self.api = ApiServer()
         self.deaf = False
         self._selected: set[tuple[str, str, str]] = set()
-        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        # Time passes when `now` is moved; `clock_set` is by how much the wall clock is off.
+        self.now = began = datetime(2026, 1, 1, tzinfo=UTC)
+        self.clock_set = timedelta(0)
         self.world = World(
             Index(lambda: 0.0),
             Directories(),
             replace(SETTINGS, deletion=deletion),
             TEMPLATE_KINDS,
-            now=lambda: self.now.timestamp(),
+            now=lambda: (self.now + self.clock_set).timestamp(),
         )
         client = cast(KubeClient, self.api)
         statuses = Statuses(
@@ -72,8 +74,8 @@ class Plant:
             self.world,
             statuses,
             Recorder(client, lambda: "2026-01-01T00:00:00.000000Z", "pod", time.monotonic),
-            monotonic=time.monotonic,
-            now=lambda: self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            monotonic=lambda: time.monotonic() + (self.now - began).total_seconds(),
+            now=lambda: (self.now + self.clock_set).strftime("%Y-%m-%dT%H:%M:%SZ"),
             returned=lambda: None,  # these watches know every kind
         )
         for kind in (USERS, GROUPS, SHARDS, POLICIES, DIRECTORIES, LOCKS, GRANTS):

@@ -259,12 +259,34 @@ async def test_mark_outlives_a_restart(plant: Watched) -> None:
     labels = {"app.kubernetes.io/managed-by": "scim-operator", "scim-operator.io/policy": "teams"}
     marks = {"scim-operator.io/made": "true", SINCE: "2025-12-31T22:59:00Z"}
     plant.put(NAMESPACES, SPACE, labels=labels, annotations=marks)
-    plant.put(NAMESPACES, "team-new", labels=labels, annotations={**marks, SINCE: "2025-12-31T23:01:00Z"})
+    plant.put(NAMESPACES, "team-new", labels=labels, annotations={**marks, SINCE: "2026-01-01T00:01:00Z"})
     plant.put(GROUPS, "g", spec=NOBODY)
     async with plant.running():
+        await asyncio.sleep(0.3)
+        assert (NAMESPACES.plural, "", SPACE) in plant.api.objects, "a new process can't tell about its clock"
+        plant.now += timedelta(hours=1)
+        plant.reconciler._namespaces.tend([SPACE, "team-new"])
         await plant.until(lambda: (NAMESPACES.plural, "", SPACE) not in plant.api.objects)
         await asyncio.sleep(0.3)
     assert (NAMESPACES.plural, "", "team-new") in plant.api.objects
+
+
+async def test_clock_that_is_set_deletes_nothing_before_an_hour_has_passed(plant: Watched) -> None:
+    plant.put(POLICIES, "teams", spec=deleting("720h"))
+    async with plant.running():
+        await plant.until(lambda: plant.subjects() == EVERYBODY)
+        plant.put(GROUPS, "g", spec=NOBODY)
+        await plant.until(lambda: marked(plant))
+        plant.now += timedelta(hours=2)
+        plant.clock_set = timedelta(days=365)
+        for minutes in (0, 59):
+            plant.now += timedelta(minutes=minutes)
+            plant.reconciler._namespaces.tend([SPACE])
+            await asyncio.sleep(0.2)
+            assert (NAMESPACES.plural, "", SPACE) in plant.api.objects
+        plant.now += timedelta(minutes=1)
+        plant.reconciler._namespaces.tend([SPACE])
+        await plant.until(lambda: (NAMESPACES.plural, "", SPACE) not in plant.api.objects)
 
 
 @pytest.mark.parametrize("way", ["somebody is back", "policy gone", "policy keeps it", "no directory", "off"])

@@ -408,12 +408,13 @@ async def test_post_whose_answer_was_lost_on_the_way_from_the_api_server(endpoin
 
     async def lost(*arguments: Any, **more: Any) -> Any:
         await create(*arguments, **more)
+        endpoint.api.away = True
         raise ApiError(0, "Unreachable", "ServerDisconnectedError")
 
     endpoint.api.create = lost  # type: ignore[method-assign]
     sent: dict[str, Any] = {"body": {"userName": "ada"}, "headers": {"X-Request-Id": "r-1"}}
     assert (await endpoint.ask("POST", "/Users", **sent)).status == 503
-    endpoint.api.create = create  # type: ignore[method-assign]
+    endpoint.api.create, endpoint.api.away = create, False  # type: ignore[method-assign]
     assert (await endpoint.ask("POST", "/Users", **sent)).status == 201
     assert len(endpoint.names()) == 1
 

@@ -36,6 +36,9 @@ from scim_operator.api.kinds import (
 from scim_operator.api.template import TemplateSpec
 from scim_operator.scim.instants import instant
 
+# For so long the clock must have gone on steadily before a namespace is deleted by it.
+_CONFIRMED_SECONDS = 3600.0
+
 
 @dataclass(frozen=True)
 class NamespaceFacts:
@@ -47,7 +50,8 @@ class NamespaceFacts:
     in Preview; claims of such policies aren't among the `claims`. `closed`: protected, as its
     places tell; `protected`: whatever they tell. `namespace`: the object, or None. `templates`: those that
     claims name and that can be used. `now`: RFC 3339. `deletion`: it may be deleted when unused;
-    `delete_after`: seconds, the longest that any policy says which could make it, with a group or without.
+    `delete_after`: seconds, the longest that any policy says which could make it, with a group or without;
+    `steady`: seconds for which the clock is known to have gone on without being set.
     """
 
     claims: frozenset[Claim]
@@ -62,6 +66,7 @@ class NamespaceFacts:
     deletion: bool
     delete_after: float
     previewed: bool = False
+    steady: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,9 @@ def _seconds_left(there: Mapping[str, Any], facts: NamespaceFacts) -> float | No
     stays = facts.used or facts.frozen or facts.orphan or facts.protected or not facts.deletion
     if since is None or now is None or stays or facts.delete_after == math.inf:
         return None
-    return max(since, _created(there)) + facts.delete_after - now[0]
+    left = max(since, _created(there)) + facts.delete_after - now[0]
+    # A clock that was set says that time has passed, and only time can say whether that is so.
+    return max(left, min(facts.delete_after, _CONFIRMED_SECONDS) - facts.steady)
 
 
 def _created(there: Mapping[str, Any]) -> int:

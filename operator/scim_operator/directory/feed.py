@@ -42,6 +42,19 @@ async def _shards(client: KubeClient) -> Listing | None:
         return None
 
 
+def older_than_known(index: Index, identities: Identities) -> dict[str, object]:
+    """An object that was older when it was listed than it had been before: etcd was restored, with
+    `--bump-revision`. -> what to tell; empty when there is none.
+    """
+    for kind, listing in identities.listings.items():
+        for item in listing.items:
+            known = index.named(kind, item["metadata"]["name"])
+            listed = int(item["metadata"]["resourceVersion"])
+            if known is not None and listed < known.resource_version <= int(listing.resource_version):
+                return {"kind": kind, "resource_version": listed, "seen": known.resource_version}
+    return {}
+
+
 def take_in(index: Index, identities: Identities) -> set[Record]:
     """Bring the index up to these lists. -> the records that turned out to be gone."""
     shards = identities.shards

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,17 +22,19 @@ from scim_operator.directory.index import Index, Key, folded, indexed
 from scim_operator.directory.layout import Delta, delta_of
 from scim_operator.directory.limits import Limits
 from scim_operator.directory.names import object_name
+from scim_operator.directory.persistence import persistently
 from scim_operator.directory.records import RESOURCES, Meta, Record, object_of, spec_of
+from scim_operator.directory.refusals import api_errors, taken
 from scim_operator.directory.shards import GroupKey, raise_if_broken
-from scim_operator.directory.turns import Turns
-from scim_operator.directory.unavailable import RefusedError, UnavailableError
+from scim_operator.directory.turns import CLIENT_SECONDS, Turns
+from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.directory.unhurried import is_long, unhurried
 from scim_operator.directory.writer import Writer, needs_shards
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
 from scim_operator.scim.attributes import ResourceType
-from scim_operator.scim.errors import ScimError, invalid_value, not_found, uniqueness
+from scim_operator.scim.errors import invalid_value, not_found
 from scim_operator.scim.normalise import normalise
 from scim_operator.scim.patch import Changed, patch
 from scim_operator.scim.schemas import GROUP, USER
@@ -88,15 +90,23 @@ class Store:
         POST among several of a request.
         """
         made = await unhurried(is_long(body), lambda: normalise(resource_type, body))
-        if before := self._made_before(directory, resource_type, made.document, created_by or request):
+        by = created_by or request
+        record = await persistently(lambda _: self._create(directory, resource_type, made, request, by))
+        tell_ignored(directory, made.dropped, request)
+        return record
+
+    async def _create(
+        self, directory: str, resource_type: ResourceType, made: Changed, request: str, created_by: str
+    ) -> Record:
+        if before := self._made_before(directory, resource_type, made.document, created_by):
             return before
         members = made.members.apply({})
         await self._refuse_strangers(directory, members)
         now = self._now()
-        meta = Meta(now, now, 1, request, created_by or request)
+        meta = Meta(now, now, 1, request, created_by)
         identifier = self._new_id()
         claim = self._claim(directory, resource_type, made.document)
-        with claim, self._limits.room(directory, resource_type), _api_errors(resource_type):
+        with claim, self._limits.room(directory, resource_type), api_errors(resource_type):
             self._limits.check(directory, made.document, len(members))
             large = await self.writer.new_shards((directory, identifier), members, meta)
             spec = spec_of(directory, identifier, made.document, members, meta, large)
@@ -106,7 +116,6 @@ class Store:
             finally:
                 if record is None or record.id != identifier:
                     self.writer.give_up((directory, identifier), large)
-        tell_ignored(directory, made.dropped, request)
         return record
 
     async def patch(
@@ -183,14 +192,19 @@ class Store:
         identifier: str,
         wanted: Callable[[Record], None],
     ) -> None:
-        async with self.turns.of(identifier):
-            for _ in range(_TRIES):
-                record = self._existing(directory, resource_type, identifier)
-                wanted(record)
-                with _api_errors(resource_type):
-                    if await self._delete(record):
-                        return
-        raise _BUSY
+        async def attempt(again: bool) -> None:
+            async with self.turns.of(identifier, CLIENT_SECONDS):
+                for _ in range(_TRIES):
+                    if again and self.index.get(directory, resource_type.name, identifier) is None:
+                        return  # by the call whose answer was lost
+                    record = self._existing(directory, resource_type, identifier)
+                    wanted(record)
+                    with api_errors(resource_type):
+                        if await self._delete(record):
+                            return
+            raise _BUSY
+
+        await persistently(attempt)
 
     async def _change(
         self,
@@ -210,15 +224,20 @@ class Store:
             change = changed(record)
             return change, delta_of(change.members, record.members)
 
-        async with self.turns.of(identifier):
+        async def attempt(again: bool) -> tuple[Record, Sequence[str]]:
+            async with self.turns.of(identifier, CLIENT_SECONDS):
+                return await turn(again)
+
+        async def turn(again: bool) -> tuple[Record, Sequence[str]]:
             for _ in range(_TRIES):
-                with _api_errors(resource_type):
+                with api_errors(resource_type):
                     await self.writer.make_sure(self._existing(directory, resource_type, identifier))
                 record = self._existing(directory, resource_type, identifier)
                 raise_if_broken(record)
                 if repeated and record.meta.request == request:
-                    return record  # done by a leader that could not answer; its version is no other's
-                conditions.check(record.version)
+                    return record, ()  # done by a leader that could not answer; its version is no other's
+                if not (again and record.meta.request == request):  # else it was ours, of the lost answer
+                    conditions.check(record.version)
                 change, delta = await unhurried(long, partial(understood, record))
                 await self._refuse_strangers(directory, change.members.added)
                 same = _same(change.document, record.document)
@@ -231,15 +250,18 @@ class Store:
                     meta = record.meta.changed(self._now(), request)
                     with (
                         self._claim(directory, resource_type, change.document, held=record),
-                        _api_errors(resource_type),
+                        api_errors(resource_type),
                     ):
                         written = await self.writer.write(
                             record, change.document, delta, meta, document_changes=not same
                         )
                 if written is not None:
-                    tell_ignored(directory, change.dropped, request)
-                    return written
-        raise _BUSY
+                    return written, change.dropped
+            raise _BUSY
+
+        record, dropped = await persistently(attempt)
+        tell_ignored(directory, dropped, request)
+        return record
 
     def _first_name(self, directory: str, display_name: str) -> str:
         """A new group's access goes by it (another one may have to wait); by none if that is protected."""
@@ -262,6 +284,8 @@ class Store:
                     )
                 return self.writer.known(made)
             except ApiError as error:
+                if error.conflict:  # with another write of the API server: nothing was made
+                    continue
                 if not error.already_exists:
                     raise
             try:
@@ -273,7 +297,7 @@ class Store:
             if holder and folded(attribute, str(holder.document.get(attribute))) == folded(attribute, key):
                 if holder.meta.created_by == spec["meta"]["createdBy"]:
                     return holder  # written by a leader that could not answer any more
-                raise _taken(attribute, key)  # another writer was first
+                raise taken(attribute, key)  # another writer was first
             attempt += 1  # held by somebody who was since renamed
         raise UnavailableError(f"no free object name for this {attribute}")
 
@@ -347,7 +371,7 @@ class Store:
         }
         for key, value in wanted.items():
             if key in self._claims or self.index.holders(*key[:3], value):
-                raise _taken(key[2], value)
+                raise taken(key[2], value)
         self._claims |= wanted.keys()
         try:
             yield
@@ -370,22 +394,3 @@ class Store:
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Equal as JSON: for Python alone, 1 and true would be one value."""
     return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
-
-
-def _taken(attribute: str, value: str) -> ScimError:
-    return uniqueness(f"{attribute}: {value!r} is taken by another resource of this directory")
-
-
-@contextlib.contextmanager
-def _api_errors(resource_type: ResourceType) -> Iterator[None]:
-    """What the API server said, as what the provider should hear."""
-    try:
-        yield
-    except ApiError as error:
-        if error.too_large:
-            raise ScimError(413, "the resource is too large to be stored") from error
-        if error.unavailable:
-            raise UnavailableError("the cluster's API server does not answer; nothing was lost") from error
-        if error.status == 422:
-            raise invalid_value(f"refused by the cluster: {error.message}") from error
-        raise RefusedError(RESOURCES[resource_type.name].kind, error.status, error.reason) from None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 
 class UnavailableError(Exception):
-    """503, it may be sent again. `retry_after` in seconds; the message is for the provider's admin."""
+    """503, it may be sent again. `retry_after` in seconds; the message is for the provider's admin; `again`:
+    it may be over in a moment.
+    """
 
-    def __init__(self, message: str, retry_after: int = 5) -> None:
+    def __init__(self, message: str, retry_after: int = 5, *, again: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.again = again
 
 
 class RefusedError(Exception):

@@ -15,6 +15,7 @@ import orjson
 
 from scim_operator.kube.credentials import Credentials
 from scim_operator.kube.errors import ApiError
+from scim_operator.kube.history import History
 from scim_operator.kube.metrics import WRITES
 from scim_operator.kube.resources import Resource
 
@@ -31,6 +32,8 @@ _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _STRICT = {"fieldValidation": "Strict"}
 _MERGE_PATCH = "application/merge-patch+json"
 _APPLY_PATCH = "application/apply-patch+yaml"
+# Whatever an API server asks for: who is out must not stay in for an hour.
+_LONGEST_RETRY_AFTER = 60.0
 _LONGEST_LINE = 8 * 1024 * 1024
 
 
@@ -53,6 +56,7 @@ class KubeClient:
     ) -> None:
         self.credentials = credentials
         self.may_write = may_write
+        self.history = History()
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
@@ -82,6 +86,7 @@ class KubeClient:
         """Every object of a kind, page by page, as of one resourceVersion (a quorum read)."""
         accept = _METADATA if metadata_only else _JSON
         items: list[Object] = []
+        since = self.history.newest
         query = {"limit": str(limit), **({"labelSelector": selector} if selector else {})}
         while True:
             page = await self._call(
@@ -94,6 +99,7 @@ class KubeClient:
             except (KeyError, TypeError, AttributeError) as error:
                 raise _not_by_it(resource.path(namespace), "JSON that is no list of objects") from error
             if not more:
+                self.history.goes_on(resource, since, version)
                 return Listing(items, version)
             query["continue"] = more
 
@@ -132,7 +138,10 @@ class KubeClient:
         which else isn't stored.
         """
         path, typed = resource.path(namespace), _typed(resource, body)
-        return await self._write("create", resource, "POST", path, typed, query=_STRICT if strict else None)
+        since = self.history.newest
+        made = await self._write("create", resource, "POST", path, typed, query=_STRICT if strict else None)
+        self.history.goes_on(resource, since, _version(made))
+        return made
 
     async def replace(
         self, resource: Resource, body: Object, *, namespace: str | None = None, strict: bool = False
@@ -218,6 +227,7 @@ class KubeClient:
             WRITES.labels(written, verb, str(error.status or "unreachable")).inc()
             raise
         WRITES.labels(written, verb, "ok").inc()
+        self.history.saw(resource, _version(answer))
         return answer
 
     async def _call(
@@ -276,11 +286,18 @@ class KubeClient:
         if response.status < 300:
             return response
         async with response:
-            raise _error(response.status, _status_object(await response.read()))
+            asked = _seconds(response.headers.get("Retry-After", ""))
+            raise _error(response.status, _status_object(await response.read()), asked)
 
 
 def _typed(resource: Resource, body: Object) -> Object:
     return {"apiVersion": resource.api_version, "kind": resource.kind, **body}
+
+
+def _version(obj: Object) -> str:
+    """Empty where there is none, as in the answer to a DELETE."""
+    metadata = obj.get("metadata")
+    return str(metadata.get("resourceVersion") or "") if isinstance(metadata, dict) else ""
 
 
 def _json(text: bytes) -> Any:
@@ -312,10 +329,15 @@ def _status_object(text: bytes) -> Object:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _error(code: int, status: Object) -> ApiError:
+def _seconds(retry_after: str) -> float:
+    """Kubernetes gives seconds; a proxy's date says nothing that is worth a parser."""
+    return min(float(retry_after), _LONGEST_RETRY_AFTER) if retry_after.isdecimal() else 0.0
+
+
+def _error(code: int, status: Object, retry_after: float = 0.0) -> ApiError:
     # RBAC's refusals run to 10 KB; the first line says what they are.
     message = str(status.get("message") or "").split("\n", 1)[0][:500]
-    return ApiError(code, str(status.get("reason") or ""), message or "no reason given")
+    return ApiError(code, str(status.get("reason") or ""), message or "no reason given", retry_after)
 
 
 def _plain(error: BaseException) -> str:

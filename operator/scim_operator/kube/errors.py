@@ -6,13 +6,16 @@ _UNAVAILABLE = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
 
 
 class ApiError(Exception):
-    """An answer other than 2xx. `status` is 0 when there was none; `message` is one line for people."""
+    """An answer other than 2xx. `status` is 0 when there was none; `message` is one line for people;
+    `retry_after`: the seconds that the API server asks to be left alone for.
+    """
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
         super().__init__(f"{status} {reason}: {message}" if status else f"no answer: {message}")
         self.status = status
         self.reason = reason
         self.message = message
+        self.retry_after = retry_after
 
     @property
     def unavailable(self) -> bool:
@@ -44,6 +47,14 @@ class ApiError(Exception):
     def gone(self) -> bool:
         """The resourceVersion is too old to watch from."""
         return self.status == 410
+
+    @property
+    def unauthorized(self) -> bool:
+        """Who we are isn't known, or what we may do: as it is too for the first seconds of an API
+        server's life, while it still reads roles.
+        """
+        cannot = 'User "' in self.message and " cannot " in self.message
+        return self.status == 401 or (self.status == 403 and cannot)
 
     @property
     def role_refused(self) -> bool:

@@ -44,8 +44,8 @@ async def reflect(
                     on_event(kind, found)
             await asyncio.sleep(_FIRST_PAUSE)  # a server that ends every watch at once must not be hammered
         except ApiError as error:
-            if error.status:
-                version = ""  # 410, or anything else the server refuses: start from a fresh list
+            # 410, or anything else that it refuses. An API server that was away may be at an older state.
+            version = ""
             log.warning("watching %s in %s failed: %s", resource.plural, namespace or "all namespaces", error)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(max(pause, error.retry_after))
             pause = min(pause * 2, _LONGEST_PAUSE)

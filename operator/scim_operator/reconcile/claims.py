@@ -15,8 +15,8 @@ from scim_operator.api.kinds import DIRECTORY_LABEL, POLICY_LABEL
 from scim_operator.reconcile.world import World
 
 
-def namespace_facts(world: World, name: str, now: str) -> NamespaceFacts:
-    """What is known about a namespace at this moment. `now`: RFC 3339."""
+def namespace_facts(world: World, name: str, now: str, steady: float = math.inf) -> NamespaceFacts:
+    """What is known about a namespace at this moment. `now`: RFC 3339; `steady`: of the clock, in seconds."""
     namespace = world.namespaces.get(name)
     claims = frozenset([*_openers_claims(world, name), *_makers_claims(world, name, namespace)])
     label = _label(namespace, POLICY_LABEL)
@@ -38,6 +38,7 @@ def namespace_facts(world: World, name: str, now: str) -> NamespaceFacts:
         deletion=world.settings.deletion,
         delete_after=max(delays, default=math.inf),
         previewed=world.is_previewed(label),
+        steady=steady,
     )
 
 

@@ -11,7 +11,7 @@ from scim_operator.access.bindings import own_place
 from scim_operator.access.places import Place
 from scim_operator.api.kinds import DIRECTORY_LABEL, POLICY_LABEL
 from scim_operator.directory.directories import DIRECTORIES
-from scim_operator.directory.feed import list_identities, take_in
+from scim_operator.directory.feed import list_identities, older_than_known, take_in
 from scim_operator.directory.records import GROUPS, RESOURCES, TYPES, USERS
 from scim_operator.directory.shards import SHARDS
 from scim_operator.kube.cache import Cache, Key, Object, essence, key_of
@@ -120,6 +120,8 @@ class Inputs:
             *[(resource, await self._listing(client, resource)) for resource in LISTED],
             *[(resource, await self._listing(client, resource, OURS)) for resource in within],
         ]
+        if rewound := older_than_known(self._world.index, identities):
+            client.history.ends(rewound)
         gone = take_in(self._world.index, identities)
         self._world.vanished |= {RESOURCES[record.type] for record in gone}
         concerned = [self._identities.gone(record) for record in [*gone, *self._world.index.departed()]]

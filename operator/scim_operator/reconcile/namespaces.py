@@ -53,7 +53,7 @@ Concluded = Callable[[str, NamespaceOutcome], None]
 class Namespaces:
     """Brings namespaces to their plans. `saw` takes in what was written; `concluded` what a pass came to.
 
-    `now`: RFC 3339.
+    `now`: RFC 3339; `steady`: how long the clock has gone on without being set, in seconds.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Namespaces:
         saw: Saw,
         concluded: Concluded,
         now: Callable[[], str],
+        steady: Callable[[], float],
     ) -> None:
         self._client = client
         self._world = world
@@ -71,6 +72,7 @@ class Namespaces:
         self._saw = saw
         self._concluded = concluded
         self._now = now
+        self._steady = steady
         self._contents = Contents(client, world)
         self.queue: KeyedQueue[str] = KeyedQueue()
         self._ahead = Patience(self.queue, time.monotonic)
@@ -132,7 +134,7 @@ class Namespaces:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     def _planned(self, name: str) -> tuple[NamespaceFacts, NamespacePlan]:
-        facts = namespace_facts(self._world, name, self._now())
+        facts = namespace_facts(self._world, name, self._now(), self._steady())
         if facts.namespace is None:
             self._contents.forget(name)
         return facts, plan_namespace(name, facts)

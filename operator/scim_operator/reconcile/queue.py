@@ -99,11 +99,11 @@ class KeyedQueue(Generic[K]):
         """How often in a row the work on a key failed."""
         return self._failures.get(key, 0)
 
-    def failed(self, key: K) -> float:
+    def failed(self, key: K, *, at_least: float = 0.0, at_most: float = _LONGEST_PAUSE) -> float:
         """The work on a key failed; it is due again after a pause. -> the pause in seconds."""
         count = self._failures[key] = self._failures.get(key, 0) + 1
         self.retries += 1
-        pause = min(_FIRST_PAUSE * 2.0 ** min(count - 1, 20), _LONGEST_PAUSE)
+        pause = max(at_least, min(_FIRST_PAUSE * 2.0 ** min(count - 1, 20), at_most))
         self._release(key)
         self.add_later(key, pause)
         return pause

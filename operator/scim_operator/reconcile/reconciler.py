@@ -25,6 +25,7 @@ from scim_operator.kube.resources import Resource
 from scim_operator.reconcile.aftermath import after_namespace, after_place
 from scim_operator.reconcile.applier import Applier
 from scim_operator.reconcile.causes import request_of, tell_cause
+from scim_operator.reconcile.clock import Clock
 from scim_operator.reconcile.concerned import Concerned
 from scim_operator.reconcile.events import Recorder, warning
 from scim_operator.reconcile.guard import Guard
@@ -87,9 +88,9 @@ class Reconciler:
         self._statuses = statuses
         self._monotonic = monotonic
         self._places: KeyedQueue[Place] = KeyedQueue()
-        self._namespaces = Namespaces(
-            client, world, statuses.outcomes, self.observe, self._conclude_namespace, now
-        )
+        self._clock = Clock(world.now, monotonic)
+        told = self.observe, self._conclude_namespace
+        self._namespaces = Namespaces(client, world, statuses.outcomes, *told, now, self._clock.steady)
         self._moving = Moving(world, self._pending, lambda place: self._places.failures(place) > 0)
         self._moving_since: dict[Place, float] = {}
         busy = (self._namespaces.queue, self._places)
@@ -319,16 +320,18 @@ class Reconciler:
     async def _list_until_listed(self) -> None:
         pause, absent = 0.2, False
         while True:
+            asked = 0.0
             try:
                 await self._inputs.list_all(self._client)
                 return self._returned() if absent else None
             except ApiError as error:
                 absent |= error.not_found
+                asked = error.retry_after
                 log.warning("listing failed", extra={"error": str(error), "again_in_seconds": pause})
             except Exception:
                 log.exception("listing failed", extra={"again_in_seconds": pause})
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
+            await asyncio.sleep(max(pause, asked))
+            pause = min(pause * 2, 3.0)
 
     async def _sweep(self) -> None:
         """kopf reports no deletion that fell into a gap of its watch; this finds it, and any drift."""
@@ -358,6 +361,7 @@ class Reconciler:
         """What ends at a time ends then."""
         while True:
             await asyncio.sleep(min(_LONGEST_SLEEP, self._inputs.seconds_to_next_end))
+            self._clock.steady()  # so that a step is seen when it happens
             self._look_at(self._inputs.time_passed())
 
     async def _refresh_directories(self) -> None:

@@ -12,6 +12,8 @@ from scim_operator.reconcile.queue import AgainError, KeyedQueue
 log = logging.getLogger(__name__)
 
 K = TypeVar("K")
+# An API server that was away for long must not find us asleep: a leaver waits.
+_AWAY_PAUSE = 3.0
 
 
 async def serve(
@@ -34,8 +36,15 @@ async def serve(
         except AgainError:
             queue.again(key)
         except ApiError as error:
-            pause = queue.failed(key)
+            pause = failed_by(queue, key, error)
             log.warning(failed, extra={**identity(key), "error": str(error), "again_in_seconds": pause})
         except Exception:
             pause = queue.failed(key)
             log.exception(failed, extra={**identity(key), "again_in_seconds": pause})
+
+
+def failed_by(queue: KeyedQueue[K], key: K, error: ApiError) -> float:
+    """What the API server said decides when to try again. -> the pause in seconds"""
+    if error.unavailable or error.unauthorized:
+        return queue.failed(key, at_least=error.retry_after, at_most=_AWAY_PAUSE)
+    return queue.failed(key)

@@ -17,6 +17,7 @@ from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
 from scim_operator.reconcile.events import Recorder, news
 from scim_operator.reconcile.queue import KeyedQueue
+from scim_operator.reconcile.serving import failed_by
 from scim_operator.reconcile.statuses import Statuses, Subject
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class StatusWriter:
                     await asyncio.sleep(pause)
                 lane.done(subject)
             except ApiError as error:
-                again = lane.failed(subject)
+                again = failed_by(lane, subject, error)
                 told = {**self._statuses.identity(subject), "error": error.reason, "status": error.status}
                 log.warning("a status couldn't be written", extra={**told, "again_in_seconds": again})
             except Exception:
