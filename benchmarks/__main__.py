@@ -94,7 +94,9 @@ def _system() -> Iterator[Installation]:
         # Tied: should this process be killed, everything ends with it.
         cluster = Cluster.start(folder / "cluster", durable=True, tied=True)
         try:
-            installation = Installation.install(cluster, ["entra"], values=["identityEditors={admin}"])
+            # As fast as it can, not as fast as one directory may ask.
+            values = ["identityEditors={admin}", "limits.requestsPerSecond=100000"]
+            installation = Installation.install(cluster, ["entra"], values=values)
             installation.start()
             say(f"control plane and operator up: {cluster.server}")
             yield installation

@@ -398,7 +398,7 @@ def test_the_command_by_default(chart: Renderer) -> None:
         "--internal-tls=/etc/scim-operator/internal",
         "--lease=scim-scim-operator",
         "--max-grant-duration=168h",
-        "--requests-per-second=500",
+        "--requests-per-second=1000",
         "--concurrent-requests=250",
         "--connections=2000",
         "--log-level=info",

@@ -18,7 +18,7 @@ _BURST = 2.0
 class Rates:
     """What a directory may ask of a replica: requests in a second, and at the same time. Entra sends 25."""
 
-    per_second: int = 500
+    per_second: int = 1000
     at_once: int = 250
 
 
