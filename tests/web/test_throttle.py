@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,3 +122,13 @@ async def _refused(endpoint: Endpoint) -> tuple[int, str]:
     while (answer := await endpoint.ask("GET", "/Users")).status == 200:
         pass
     return answer.status, answer.headers["Retry-After"]
+
+
+async def test_what_other_replicas_pass_on_counts_here() -> None:
+    async with limited(Rates(1, 100)) as endpoint:
+        async with TestClient(TestServer(endpoint.scim.internal_application())) as hop:
+            sent = {"Authorization": f"Bearer {TOKENS['entra']}"}
+            answers = [await hop.get("/scim/v2/entra/Users", headers=sent) for _ in range(4)]
+        assert [answer.status for answer in answers] == [200, 200, 200, 429]
+        assert answers[-1].headers["Retry-After"] == "1"
+        assert (await endpoint.ask("GET", "/Users")).status == 429
