@@ -35,6 +35,7 @@ async def under(load: Load, rate: float, *acts: Callable[[], object]) -> None:
 
 async def assert_nothing_lost(operator: Installation, load: Load) -> None:
     """All that was answered is there, once, and everybody's access is right."""
+    print(f"{load.answered.total()} requests, {load.put_off} put off, the longest took {load.longest:.1f} s")
     assert not load.failures, load.failures[:10]
     # On an idle machine there is none; on one that has no time even the Lease may be late.
     assert load.put_off <= load.answered.total() / 10

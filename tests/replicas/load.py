@@ -36,8 +36,8 @@ class Account:
 class Load:
     """Requests below `targets[-1]`, a directory's URL, one at a time for each user.
 
-    No more than `most` are under way at a time. A 503 is tried again under the same X-Request-Id, as
-    providers do, and counted in `put_off`. `patient`: so are a 429 and what was cut off, else failures.
+    No more than `most` are under way at a time. A 503 or 429 is tried again under the same X-Request-Id, as
+    providers do, and counted in `put_off`. `patient`: so is what was cut off, else a failure.
     """
 
     session: aiohttp.ClientSession
@@ -46,7 +46,7 @@ class Load:
     group: str
     targets: list[str]
     patient: bool = False
-    most: int = 300
+    most: int = 200
     put_off: int = 0
     failures: list[str] = field(default_factory=list)
     answered: Counter[str] = field(default_factory=Counter)
@@ -204,7 +204,7 @@ class Load:
                     self.answered[method] += 1
                     return dict(found)
                 said = f"{status} {found}"
-                if status != 503 and not (self.patient and status == 429):
+                if status not in (429, 503):
                     break
                 self.put_off += 1
             await asyncio.sleep(0.3)

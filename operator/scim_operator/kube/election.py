@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 
 from scim_operator.kube.client import KubeClient, Object
 from scim_operator.kube.errors import ApiError
@@ -52,7 +53,7 @@ class Election:
         self._monotonic = monotonic
         self._now = now
         self._candidate = Candidate(identity)
-        self._reached_at: float | None = None
+        self._reached_at = -inf
         self._resigned = self._failing = False
         self._told = ""
         self._news = asyncio.Event()
@@ -72,7 +73,7 @@ class Election:
     @property
     def reachable(self) -> bool:
         """False while the API server doesn't answer: who leads can't be learned, nor can anybody begin to."""
-        return self._reached_at is not None and self._monotonic() - self._reached_at < RENEW_DEADLINE
+        return not self._failing or self._monotonic() - self._reached_at < RENEW_DEADLINE
 
     async def news(self, seconds: float) -> None:
         """Wait until the Lease changes hands, no longer than that."""

@@ -7,7 +7,9 @@ before any of it is sent: of one that was cut off the client must not see a part
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -35,9 +37,6 @@ _HOP_BY_HOP = frozenset(
 )
 # A large Bulk takes long; a leader that is gone is noticed by its Lease.
 _TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=1)
-# When a kept connection turns out to be closed, and it tells nobody: a DELETE that was carried out before
-# would be answered 404 to a client that was right.
-_REPEATED_BY_AIOHTTP = ("DELETE", "PUT")
 _FILES = ("ca.crt", "tls.crt", "tls.key")
 
 
@@ -58,33 +57,32 @@ class Forwarder:
     def __init__(self, port: int, folder: Path) -> None:
         self._port = port
         self._tls = _verifying(ssl.Purpose.SERVER_AUTH, folder)
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._session: aiohttp.ClientSession | None = None
 
     async def forward(self, address: str, request: web.Request, repeated: bool) -> web.Response:
         """The leader's answer. Raises NotAnsweredError, and ScimError for a body that can't be read."""
         body = await read_body(request) if request.method in WITH_BODY else None
+        sent = _Sent()
         try:
-            answer = await self._ask(address, request, body, repeated)
-        except aiohttp.ClientConnectorError as error:  # nothing was sent
-            FORWARDED.labels("not_begun").inc()
-            raise NotAnsweredError(begun=False) from error
+            answer = await self._ask(address, request, body, sent, repeated)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            FORWARDED.labels("cut_off").inc()
-            raise NotAnsweredError(begun=True) from error
+            raise _not_answered(begun=sent.times > 0) from error
         if said := answer.headers.get(_NOT_ANSWERED):
-            FORWARDED.labels("not_begun" if said == _NOT_BEGUN else "cut_off").inc()
-            raise NotAnsweredError(begun=said != _NOT_BEGUN)
+            raise _not_answered(begun=said != _NOT_BEGUN)
+        # Of a DELETE that was carried out at first, the second answer is 404.
+        if sent.times > 1 and request.method != "GET":
+            raise _not_answered(begun=True)
         FORWARDED.labels("answered").inc()
         request[CALL].leader = address
         return answer
 
     async def close(self) -> None:
         """Hang up."""
-        for session in self._sessions.values():
-            await session.close()
+        if self._session is not None:
+            await self._session.close()
 
     async def _ask(
-        self, address: str, request: web.Request, body: bytes | None, repeated: bool
+        self, address: str, request: web.Request, body: bytes | None, sent: _Sent, repeated: bool
     ) -> web.Response:
         host = f"[{address}]" if ":" in address else address
         url = URL(f"https://{host}:{self._port}{request.rel_url.raw_path_qs}", encoded=True)
@@ -92,28 +90,53 @@ class Forwarder:
         headers["X-Request-Id"] = request[REQUEST_ID]
         if repeated:
             headers[REPEATED] = "true"
-        async with self._session(request.method in _REPEATED_BY_AIOHTTP).request(
+        async with self._opened().request(
             request.method,
             url,
             data=body,
             headers=headers,
             allow_redirects=False,
             server_hostname=SERVER_NAME,
+            trace_request_ctx=sent,
         ) as answer:
             content = await answer.read()
             return web.Response(status=answer.status, body=content, headers=_passed_on(answer.headers))
 
-    def _session(self, alone: bool) -> aiohttp.ClientSession:
-        """`alone`: each request has a connection of its own."""
-        if alone not in self._sessions:
-            connector = aiohttp.TCPConnector(ssl=self._tls, limit=0, force_close=alone)
-            self._sessions[alone] = aiohttp.ClientSession(
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
+            self._session = aiohttp.ClientSession(
                 connector=connector,
                 timeout=_TIMEOUT,
                 auto_decompress=False,
+                skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_counting()],
             )
-        return self._sessions[alone]
+        return self._session
+
+
+@dataclass
+class _Sent:
+    """How often a request's head went out: aiohttp repeats some by itself, and tells nobody."""
+
+    times: int = 0
+
+
+def _counting() -> aiohttp.TraceConfig:
+    async def count(
+        _: aiohttp.ClientSession, context: Any, __: aiohttp.TraceRequestHeadersSentParams
+    ) -> None:
+        context.trace_request_ctx.times += 1
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(count)
+    return config
+
+
+def _not_answered(*, begun: bool) -> NotAnsweredError:
+    FORWARDED.labels("cut_off" if begun else "not_begun").inc()
+    return NotAnsweredError(begun=begun)
 
 
 def _verifying(purpose: ssl.Purpose, folder: Path) -> ssl.SSLContext:

@@ -19,6 +19,8 @@ from scim_operator.directory.unavailable import UnavailableError
 HOLD_SECONDS, _LEAVING_SECONDS, _LONGEST = 10.0, 5.0, 60.0
 # How often it looks whether there is one. News of the Lease come at once; that a leader is ready doesn't.
 _LOOK_AGAIN = 0.2
+# How soon another one that didn't answer is asked again, unless the Lease changes hands before.
+_ASK_AGAIN = 1.0
 # What is under way has so long to be answered before the Lease is given back.
 _FINISH_SECONDS = 10.0
 
@@ -91,7 +93,7 @@ class Relay:
         begun = False
         began = since = self._monotonic()
         while True:
-            term = None if self._closed else self._leadership.term
+            pause, term = _LOOK_AGAIN, None if self._closed else self._leadership.term
             if term is not None:
                 try:
                     return await self._locally(term, local, begun)
@@ -101,11 +103,11 @@ class Relay:
                 try:
                     return await self._pass_on(self._forward(leader, request, begun), leader)
                 except NotAnsweredError as error:
-                    begun |= error.begun
+                    begun, pause = begun or error.begun, _ASK_AGAIN
                     since = self._monotonic() if error.begun else since  # it was there until now
             if not self._leadership.hopeful or self._is_over(began, since):
                 break
-            await self._leadership.news(_LOOK_AGAIN)
+            await self._leadership.news(pause)
         if reads:
             return await local(begun)
         raise UnavailableError(_NOBODY_LEADS if self._leadership.hopeful else _AWAY)
