@@ -1,4 +1,4 @@
-"""Passing on over TLS to a leader that answers, refuses or breaks off; and what is known of the request then."""
+"""Passing on over TLS to a leader that answers, refuses or breaks off; and what is known then."""
 
 from __future__ import annotations
 
