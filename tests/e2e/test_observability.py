@@ -196,6 +196,9 @@ def test_table_of_metrics_names_the_labels_there_are(operator: Installation, dir
     assert told.keys() - seen <= {
         "scim_operator_events_left_out_total",
         "scim_operator_api_writes_skipped_total",
+        # When a client asks for too much.
+        "scim_operator_requests_throttled_total",
+        "scim_operator_connections_hung_up_total",
     }
     operator.cluster.kubectl("delete", "accesspolicy,accesslock", directory)
 

@@ -32,6 +32,9 @@ FORWARDED = Counter(
     "SCIM requests passed on to the replica that leads: answered, not_begun or cut_off.",
     ["result"],
 )
+# So that an alert sees the first one.
+for _result in ("answered", "not_begun", "cut_off"):
+    FORWARDED.labels(_result)
 THROTTLED = Counter(
     "scim_operator_requests_throttled",
     "Requests of a directory that were refused with 429, by the limit: rate or concurrent.",
