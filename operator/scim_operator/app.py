@@ -113,7 +113,7 @@ class Operator:
             monotonic=time.monotonic,
             now=_now_micro,
         )
-        client.may_write = lambda: self._election.term is not None
+        client.seconds_to_write = self._election.seconds_to_write
         index, directories = Index(time.monotonic), Directories()
         self._tokens = Tokens(lambda: datetime.now(UTC))
         self._standby = Standby(client, index, directories)

@@ -11,7 +11,8 @@ def people(provider: Provider, count: int, start: int = 0) -> list[str]:
     """The ids of so many users, which lie in the index alone: the groups are what is looked at."""
     names = [f"p{number}" for number in range(start, start + count)]
     for name in names:
-        provider.index.put(user(name))
+        # Made after whatever was listed.
+        provider.index.put(user(name, version=1_000_000))
     return [f"id-{name}" for name in names]
 
 

@@ -146,6 +146,18 @@ def test_listing_does_not_bury_what_it_lacks() -> None:
     assert made.put(user(version=11)) is not None
 
 
+def test_a_late_event_does_not_raise_whom_a_listing_lacked() -> None:
+    made = index(user("known", version=5))
+    made.listed("User", [user("kept", version=9)], "10")
+    for late in (user("known", version=8), user("never-seen", version=10)):
+        assert made.put(late) is None
+    assert made.put(user("kept", version=9)) is not None
+    assert {record.name for record in made.records("User")} == {"kept"}
+    # Of a store that was restored to an older state.
+    made.listed("User", [], "3")
+    assert made.put(user("known", version=4)) is not None
+
+
 def test_listing_older_than_an_event_does_not_undo_it() -> None:
     made = index(user(version=20, userName="new"))
     assert made.listed("User", [user(version=5, userName="old")], "10") == set()

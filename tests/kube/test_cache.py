@@ -156,6 +156,18 @@ def told(steps: list[str]) -> list[tuple[str, Object]]:
     return events
 
 
+def test_a_late_event_does_not_raise_what_a_listing_lacked() -> None:
+    cache = Cache()
+    assert cache.hear(item("first"))
+    cache.listed([item("kept", version=5)], "10")
+    assert not cache.hear(item("gone", version=9))
+    assert cache.hear(item("kept", version=6))
+    assert cache.hear(item("new", version=11))
+    # What a quorum read has given is alive, whatever its version.
+    cache.read_anew(item("gone", version=9))
+    assert version(cache, "gone") == "9"
+
+
 @settings(max_examples=300, deadline=None)
 @given(LIVES, st.data())
 def test_late_listings_change_nothing(steps: list[str], data: st.DataObject) -> None:

@@ -104,13 +104,13 @@ async def test_a_term_ends_when_somebody_else_holds_it(client: KubeClient, name:
 
 
 async def test_whoever_may_not_write_writes_nothing(client: KubeClient, name: str) -> None:
-    client.may_write = lambda: False
+    client.seconds_to_write = lambda: 0.0
     with pytest.raises(ApiError) as refused:
         await client.create(SECRETS, {"metadata": {"name": name}}, namespace="default")
     assert (refused.value.unavailable, refused.value.reason) == (True, "NotLeading")
     with pytest.raises(ApiError):
         await client.delete(SECRETS, name, namespace="default")
-    client.may_write = lambda: True
+    client.seconds_to_write = lambda: 5.5
     with pytest.raises(ApiError) as missing:
         await client.get(SECRETS, name, namespace="default")
     assert missing.value.not_found

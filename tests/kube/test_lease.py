@@ -148,6 +148,26 @@ class Contender:
                 self.candidate.saw(server.record, clock)
 
 
+def test_what_it_writes_is_over_before_another_leads() -> None:
+    one = Candidate(ME)
+    assert one.left(0.0) == 0.0
+    one.wrote(record(ME), asked_at=10.0, now=11.0)
+    for now in (11.0, 13.9):
+        assert 0 < one.left(now) < 10.0 + DURATION - now
+    assert one.left(10.0 + RENEW_DEADLINE) == 0.0
+
+
+def test_its_own_name_in_a_lease_that_was_restored() -> None:
+    """Another leads, and doesn't know of it yet."""
+    one = Candidate(ME)
+    one.wrote(record(ME, 5), asked_at=0.0, now=0.0)
+    one.saw(record(OTHER, 6, transitions=2), 10.0)
+    one.saw(record(ME, 5), 11.0)
+    assert (one.held, one.step(11.0), one.step(11.0 + DURATION)) == (None, Step.WAIT, Step.TAKE)
+    one.wrote(record(ME, 7, transitions=2), asked_at=17.0, now=17.0)
+    assert (one.held, one.step(17.5)) == (2, Step.RENEW)
+
+
 DOES = [*["turn"] * 12, *["look", "ask", "arrive", "lose"] * 2, "restart"]
 PAUSES = [0.0, 0.2, 1.0, 1.5, 3.0, 5.3]
 SPEEDS = st.lists(st.sampled_from([0.9, 1.0, 1.1]), min_size=2, max_size=3)

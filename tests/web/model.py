@@ -158,9 +158,6 @@ class Place:
 
 def _missing(makings: Sequence[Outcome | None]) -> Outcome | None:
     """What comes of an operation that names what nobody makes (None), or what couldn't be made."""
-    for making in makings:
-        if making is None:
-            return Outcome(400)
-        if making.status != 201:
-            return Outcome(409)
-    return None
+    if None in makings:
+        return Outcome(400)
+    return Outcome(409) if any(making and making.status != 201 for making in makings) else None

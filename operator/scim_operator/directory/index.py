@@ -54,13 +54,14 @@ class Index:
         self._large: dict[str, dict[str, Record]] = defaultdict(dict)
         self._tombstones = Tombstones(monotonic)
         self._departed: list[Record] = []
-        self._listed: set[str] = set()
+        # Resource type -> the resourceVersion at which all of them were listed.
+        self._listed: dict[str, int] = {}
         self._emptied: set[str] = set()
 
     @property
     def synced(self) -> bool:
         """True once users and groups were listed: before, nobody may be told that somebody is missing."""
-        return self._listed >= set(_TYPES)
+        return self._listed.keys() >= set(_TYPES)
 
     # --- feeding -------------------------------------------------------------------------------------------
 
@@ -73,7 +74,7 @@ class Index:
         present = {obj["metadata"]["uid"] for obj in items}
         for obj in items:
             if record := self.readable(obj):
-                self._put(record)
+                self._put(record, listed=True)
         newest = int(resource_version)
         gone = {
             record
@@ -85,7 +86,7 @@ class Index:
         if resource_type == GROUP.name:
             for directory, identifier in self.broken:
                 self.broken.tell(self._records[directory, resource_type][identifier])
-        self._listed.add(resource_type)
+        self._listed[resource_type] = newest
         # The first sorting takes long: now, not when somebody waits for a page.
         for place in [place for place in self._records if place[1] == resource_type]:
             self._order(place)()
@@ -255,10 +256,12 @@ class Index:
             log.error("%s %s can't be read: %r", obj.get("kind"), obj["metadata"]["name"], error)
             return None
 
-    def _put(self, record: Record) -> bool:
+    def _put(self, record: Record, *, listed: bool = False) -> bool:
         if record.uid in self._tombstones:
             return False
         known = self._by_name.get((record.type, record.name))
+        if known is None and not listed and record.resource_version <= self._listed.get(record.type, -1):
+            return False  # a watch may be late: the listing of that time had it no more
         if known is not None:
             if known.resource_version >= record.resource_version:
                 return known.uid == record.uid

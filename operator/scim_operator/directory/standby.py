@@ -84,5 +84,5 @@ class Standby:
             if gone:
                 self._directories.objects.remove(obj)
             else:
-                self._directories.objects.put(obj)
+                self._directories.objects.hear(obj)
             self._directories.refresh(metadata["name"])

@@ -29,6 +29,8 @@ class Cache:
         self._deleted: dict[Key, int] = {}
         self._derived: dict[Key, Any] = {}
         self.listed_once = False
+        # At which resourceVersion all of them were listed: a later event of an older object is of a dead one.
+        self._listed_at = -1
         # Grows with every object that comes or goes.
         self.population = 0
 
@@ -48,8 +50,14 @@ class Cache:
         ghosts = [key for key, obj in self._objects.items() if key not in present and _version(obj) <= newest]
         for key in ghosts:
             self._drop(key)
-        self.listed_once = True
+        self.listed_once, self._listed_at = True, newest
         return changed | set(ghosts)
+
+    def hear(self, obj: Object) -> bool:
+        """Take in what a watch tells, which may be late. -> False when that is known, or over by now."""
+        if key_of(obj) not in self._objects and _version(obj) <= self._listed_at:
+            return False
+        return self.put(obj)
 
     def put(self, obj: Object) -> bool:
         """Take in one object. -> False when it isn't newer than what is known."""

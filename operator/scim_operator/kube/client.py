@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +23,8 @@ from scim_operator.kube.resources import Resource
 Object = dict[str, Any]
 
 # A provider gives a request some seconds; a list of everything may take longer.
-_TIMEOUT = aiohttp.ClientTimeout(total=6, connect=3)
+_MOST_SECONDS, _CONNECT_SECONDS = 6.0, 3.0
+_TIMEOUT = aiohttp.ClientTimeout(total=_MOST_SECONDS, connect=_CONNECT_SECONDS)
 _LIST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=3)
 # The API server ends a watch itself after `timeoutSeconds`; a stream silent for longer is dead.
 _WATCH_SECONDS = 290
@@ -48,14 +50,19 @@ class Listing:
 class KubeClient:
     """One connection pool to the API server. Raises ApiError for anything but 2xx.
 
-    `may_write` is asked before each write: a replica that leads no longer writes nothing.
+    `seconds_to_write` is asked before each write, which ends by then, here and in the API server: a replica
+    that leads no longer writes nothing, and nothing of its is under way when another begins to. 0: no write.
     """
 
     def __init__(
-        self, credentials: Credentials, *, connections: int = 64, may_write: Callable[[], bool] = lambda: True
+        self,
+        credentials: Credentials,
+        *,
+        connections: int = 64,
+        seconds_to_write: Callable[[], float] = lambda: inf,
     ) -> None:
         self.credentials = credentials
-        self.may_write = may_write
+        self.seconds_to_write = seconds_to_write
         self.history = History()
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
@@ -219,10 +226,19 @@ class KubeClient:
         content_type: str = _JSON,
     ) -> Object:
         written = f"{resource.plural}/{subresource}" if subresource else resource.plural
-        if not self.may_write():
+        seconds = self.seconds_to_write()
+        if seconds <= 0:
             raise ApiError(0, "NotLeading", "this replica doesn't lead at the moment and writes nothing")
+        timeout = _TIMEOUT
+        if seconds < _MOST_SECONDS:
+            timeout, query = (
+                aiohttp.ClientTimeout(total=seconds, connect=_CONNECT_SECONDS),
+                {**(query or {}), "timeout": f"{seconds:.3f}s"},
+            )
         try:
-            answer = await self._call(method, path, body=body, query=query, content_type=content_type)
+            answer = await self._call(
+                method, path, body=body, query=query, content_type=content_type, timeout=timeout
+            )
         except ApiError as error:
             WRITES.labels(written, verb, str(error.status or "unreachable")).inc()
             raise
@@ -282,12 +298,30 @@ class KubeClient:
             data=None if body is None else orjson.dumps(body),
             headers=headers,
             timeout=timeout,
+            middlewares=() if method == "GET" else (_Once(),),
         )
         if response.status < 300:
             return response
         async with response:
             asked = _seconds(response.headers.get("Retry-After", ""))
             raise _error(response.status, _status_object(await response.read()), asked)
+
+
+class _Once:
+    """aiohttp sends a PUT or DELETE again by itself when its connection is cut: the second one would be told
+    what the first one did, and may leave when it no longer ought to.
+    """
+
+    def __init__(self) -> None:
+        self._sent = False
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if self._sent:
+            raise aiohttp.ServerDisconnectedError
+        self._sent = True
+        return await send(request)
 
 
 def _typed(resource: Resource, body: Object) -> Object:

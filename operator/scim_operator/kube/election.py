@@ -64,6 +64,10 @@ class Election:
         """The number of the term in which this replica leads at this moment; None: it doesn't."""
         return None if self._resigned else self._candidate.leads(self._monotonic())
 
+    def seconds_to_write(self) -> float:
+        """How long a write that begins now may be under way; 0: this replica may write nothing."""
+        return 0.0 if self._resigned else self._candidate.left(self._monotonic())
+
     @property
     def leader(self) -> str:
         """Whose the Lease was when last seen, if not ours: `<pod>|<ip>`; empty: nobody's."""

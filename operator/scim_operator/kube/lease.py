@@ -20,6 +20,8 @@ LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=Tru
 
 # Seconds: others wait so long; a leader that couldn't renew for so long is none; how often it tries.
 DURATION, RENEW_DEADLINE, RETRY = 6.0, 4.0, 1.0
+# What lies between the end of our last write and the next leader's first read.
+MARGIN = 0.5
 
 
 class Step(Enum):
@@ -73,11 +75,17 @@ class Candidate:
         # The number of our term, and the transitions by which the Lease says that it is this one.
         self._term = 0
         self._held: int | None = None
+        # Another has led since we did: our name in the Lease is no longer a sign of ours.
+        self._passed = False
 
     @property
     def held(self) -> int | None:
         """The term that began when we took the Lease and that nobody else's has ended; it may have lapsed."""
         return self._term if self._held is not None else None
+
+    def left(self, now: float) -> float:
+        """For how many seconds what we write may be under way: less than until anybody else may lead."""
+        return self._until - now + DURATION - RENEW_DEADLINE - MARGIN if self.leads(now) else 0.0
 
     def leads(self, now: float) -> int | None:
         """The number of the term in which we lead at this moment; None: we don't."""
@@ -93,6 +101,7 @@ class Candidate:
         ours = record is not None and record.holder == self.identity and record.transitions == self._held
         if not ours:
             self._held, self._until = None, -inf
+        self._passed |= record is not None and record.holder not in ("", self.identity)
 
     def wrote(self, record: Record, asked_at: float, now: float) -> None:
         """Our write of the Lease, which began at a time, was answered with this."""
@@ -103,13 +112,15 @@ class Candidate:
         if record.transitions != self._held:
             self._term += 1
             self._held = record.transitions
-        self._until = asked_at + RENEW_DEADLINE
+        self._until, self._passed = asked_at + RENEW_DEADLINE, False
 
     def step(self, now: float) -> Step:
-        """What to do now. Our own name in it is ours also after a restart: a pod never runs twice."""
+        """What to do now. Our own name in it is ours also after a restart: a pod never runs twice. Not so when
+        it comes back after another's: then etcd was restored.
+        """
         if self.record is None:
             return Step.MAKE if now - self._seen_at >= DURATION else Step.WAIT
-        if self.record.holder == self.identity:
+        if self.record.holder == self.identity and not self._passed:
             return Step.RENEW
         expired = now - self._seen_at >= self.record.duration
         return Step.TAKE if not self.record.holder or expired else Step.WAIT

@@ -110,7 +110,7 @@ class Inputs:
             turned = self._world.limits.around(partial(_remove, cache, obj))
             left = Concerned(turned, unhurried={key_of(obj)[0]} - {""} if resource in BINDINGS else set())
             return before | left | self._changed[resource](key_of(obj))
-        return before | self._changed[resource](key_of(obj)) if cache.put(obj) else Concerned()
+        return before | self._changed[resource](key_of(obj)) if cache.hear(obj) else Concerned()
 
     async def list_all(self, client: KubeClient) -> Concerned:
         """List every input as it is now. Raises ApiError, and then nothing is taken in."""
@@ -249,7 +249,7 @@ class Inputs:
         if event == _DELETED:
             cache.remove(obj)
         else:
-            cache.put(obj)
+            cache.hear(obj)
         return Concerned() if essence(cache.get(name, namespace)) == before else self._content(key_of(obj))
 
     def _namespace(self, key: Key) -> Concerned:
