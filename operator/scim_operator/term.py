@@ -93,6 +93,7 @@ class Term:
             if self._kept.index.synced:
                 # What is known may lack what the last leader wrote: its watch is as late as it likes.
                 await self._kept.standby.list_until_listed()
+            self._kept.store.writer.begin_anew()
             self.answers = True
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.reconciler.run())

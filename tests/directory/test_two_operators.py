@@ -101,6 +101,25 @@ async def test_the_former_set_cannot_be_read_at_once(pair: Pair) -> None:
     assert await pair.members() == {*pair.ids[1:30]}
 
 
+async def test_what_was_to_be_brought_is_over_when_it_leads_again(pair: Pair) -> None:
+    """A third one has led meanwhile, and answered that somebody is in."""
+
+    async def late() -> None:
+        await pair.old.patch(pair.team, remove(pair.ids[0]))
+        pair.new.api.refuse["get", PLURAL] = ApiError(503, "ServiceUnavailable", "no")
+
+    pair.new.api.before = once("replace", "scimgroups", late)
+    with pytest.raises(UnavailableError):
+        await pair.grow()
+    pair.new.api.refuse.clear()
+    third = await pair.new.restarted()
+    people(third, 40)
+    await third.patch(now(third, pair.team), add(pair.ids[0]))
+    pair.new.store.writer.begin_anew()
+    await pair.new.patch(now(pair.new, pair.team), add(pair.ids[31]))
+    assert await pair.members() == {*pair.ids[:30], pair.ids[31]}
+
+
 async def test_a_shard_while_the_other_one_has_an_intent(pair: Pair) -> None:
     """It is answered by an intent as well, in their order."""
     await pair.new.patch(now(pair.new, pair.team), add(*pair.ids[8:11]), remove(pair.ids[1]))

@@ -64,6 +64,13 @@ class Writer:
         # Groups as they were before they got a new set, until the former one was looked at once more.
         self._former: dict[GroupKey, Record] = {}
 
+    def begin_anew(self) -> None:
+        """Another operator has written meanwhile, and everything was listed since: what was under way here is
+        over, and brought late it would undo what is newer.
+        """
+        for known in (self._unsure, self.gone, self.failed, self._former):
+            known.clear()
+
     async def write(
         self, record: Record, document: Mapping[str, Any], delta: Delta, meta: Meta, *, document_changes: bool
     ) -> Record | None:

@@ -115,8 +115,8 @@ class Candidate:
         self._until, self._passed = asked_at + RENEW_DEADLINE, False
 
     def step(self, now: float) -> Step:
-        """What to do now. Our own name in it is ours also after a restart: a pod never runs twice. Not so when
-        it comes back after another's: then etcd was restored.
+        """What to do now. Our own name in it is ours also after a restart: a pod never runs twice. When it
+        comes back after another's it is not: etcd was restored.
         """
         if self.record is None:
             return Step.MAKE if now - self._seen_at >= DURATION else Step.WAIT
