@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from scim_operator.directory.records import Record
 from scim_operator.scim.schemas import ENTERPRISE_URN, USER_URN
 from scim_operator.web import resources
+from scim_operator.web.rendering import Renderer
 from tests.directory.provider import add, replace
 from tests.web.endpoint import Endpoint
 
@@ -131,3 +133,21 @@ async def test_parameter_with_two_values_is_refused(endpoint: Endpoint, name: st
     error = await refused.json(content_type=None)
     assert (refused.status, error["scimType"]) == (400, "invalidValue")
     assert error["detail"].startswith(f"{name} is given twice")
+
+
+async def test_groups_of_a_page_are_made_once(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a hundred users in three hundred groups each it would be thirty thousand times."""
+    people = [await endpoint.user(f"u{number}") for number in range(10)]
+    for number in range(10):
+        await endpoint.group(f"g{number}", *(one.id for one in people))
+    made: list[str] = []
+    location = Renderer.location
+
+    def counted(renderer: Renderer, record: Record) -> str:
+        made.append(record.type)
+        return location(renderer, record)
+
+    monkeypatch.setattr(Renderer, "location", counted)
+    shown = await answered(endpoint, "GET", "/Users")
+    assert all(len(one["groups"]) == 10 for one in shown["Resources"])
+    assert made.count("Group") == 10
