@@ -51,6 +51,7 @@ log = logging.getLogger(__name__)
 _RESIGN_SECONDS = 3.0
 # How soon a restored cluster is noticed while nothing is written.
 _LOOK_BACK_SECONDS = 10.0
+_LOOK_AGAIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Operator:
         client.seconds_to_write = self._election.seconds_to_write
         index, directories = Index(time.monotonic), Directories()
         self._tokens = Tokens(lambda: datetime.now(UTC))
-        self._standby = Standby(client, index, directories)
+        self._standby = Standby(client, index, directories, self._begin_afresh)
         intended: asyncio.Queue[GroupKey] = asyncio.Queue()
         store = Store(
             client,
@@ -216,13 +217,19 @@ class Operator:
             on_listed=self._tokens.replace,
             on_event=self._tokens.event,
         )
-        parts = (tokens, self._election.run(), self._look_back(), self._take_part())
+        parts = (tokens, self._contend(), self._look_back(), self._take_part())
         self._tasks = [asyncio.create_task(part) for part in parts]
         for task in self._tasks:
             task.add_done_callback(self._ended)
         # In place of kopf's, which would tell us only when its watches have ended.
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._leave, number)
+
+    async def _contend(self) -> None:
+        """Not before this replica could answer: whoever leads is asked everything at once."""
+        while not (self._standby.listed and self._tokens.listed):
+            await self._election.news(_LOOK_AGAIN)  # there is none yet, but an end to the waiting
+        await self._election.run()
 
     async def _take_part(self) -> None:
         """Stand by until this replica leads, lead until another does, and so on."""

@@ -90,9 +90,8 @@ class Term:
         """Until cancelled."""
         REGISTRY.register(self._metrics)
         try:
-            if self._kept.index.synced:
-                # What is known may lack what the last leader wrote: its watch is as late as it likes.
-                await self._kept.standby.list_until_listed()
+            # What is known may lack what the last leader wrote: the watch is as late as it likes.
+            await self._kept.standby.list_until_listed()
             self._kept.store.writer.begin_anew()
             self.answers = True
             async with asyncio.TaskGroup() as tasks:

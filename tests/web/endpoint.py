@@ -26,17 +26,24 @@ NOW = "2026-01-01T00:00:00Z"
 UNLIMITED = Rates(1_000_000, 1_000_000)
 
 
-class _Server(TestServer):
+class Served(TestServer):
     """Over connections as the operator's."""
 
     async def _make_runner(self, **options: Any) -> Runner:
         return Runner(self.app, **options)
 
 
+class Going(Served):
+    """Goes on with what a client has asked that hangs up, as the operator's server does."""
+
+    async def _make_runner(self, **options: Any) -> Runner:
+        return await super()._make_runner(**options | {"handler_cancellation": False})
+
+
 class Endpoint(Provider):
     """Answers requests. `http` is a client of it."""
 
-    def __init__(self, external_url: str = "", rates: Rates = UNLIMITED) -> None:
+    def __init__(self, external_url: str = "", rates: Rates = UNLIMITED, relay: Relay | None = None) -> None:
         super().__init__()
         self.tokens = Tokens(lambda: datetime.now(UTC))
         self.tokens.replace(secret(f"token-{name}", name, token=token) for name, token in TOKENS.items())
@@ -44,12 +51,12 @@ class Endpoint(Provider):
             self.store,
             self.directories,
             self.tokens,
-            Relay(Alone(), time.monotonic),
+            relay or Relay(Alone(), time.monotonic),
             external_url=external_url,
             now=lambda: NOW,
             throttle=Throttle(rates, lambda: self.clock),
         )
-        self.server = _Server(self.scim.application())
+        self.server = Served(self.scim.application())
         self.http: TestClient[Any, Any] = TestClient(self.server)
 
     async def ask(

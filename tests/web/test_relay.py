@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -11,9 +13,11 @@ from aiohttp import web
 
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.scim.errors import ScimError
+from scim_operator.web import relay
 from scim_operator.web.relay import HOLD_SECONDS, NotAnsweredError, Relay
 
-REQUEST = cast(web.Request, None)
+# Whose client waits.
+REQUEST = cast(web.Request, SimpleNamespace(transport=SimpleNamespace(is_closing=lambda: False)))
 
 
 class Scene:
@@ -52,7 +56,7 @@ class Scene:
         return lambda: self.__dict__.update(state)
 
     def ask(self, *, reads: bool = False) -> Awaitable[web.Response]:
-        return self.relay.answer(REQUEST, self.local, reads=reads)
+        return self.relay.answer(REQUEST, self.local, partial(self.local, False) if reads else None)
 
 
 async def test_a_leader_answers_itself() -> None:
@@ -132,6 +136,26 @@ async def test_a_refusal_of_a_leader_is_one() -> None:
         await scene.ask()
 
 
+async def test_one_that_does_not_answer_is_not_asked_all_the_time() -> None:
+    scene = Scene(leader="a")
+    scene.answers["a"] = NotAnsweredError(begun=False)
+    with pytest.raises(UnavailableError):
+        await scene.ask()
+    assert HOLD_SECONDS <= scene.now < HOLD_SECONDS + 1
+    assert 5 <= len(scene.there) <= 15
+
+
+async def test_one_that_says_it_is_alive_is_waited_for() -> None:
+    """It answers what is under way before it gives the Lease back."""
+    scene = Scene(leader="a")
+    scene.answers |= {"a": NotAnsweredError(begun=False, alive=True), "b": web.Response(text="next")}
+    scene.moments[15] = scene.become(leader="")
+    scene.moments[60] = scene.become(leader="b")
+    assert (await scene.ask()).text == "next"
+    assert scene.now > HOLD_SECONDS
+    assert scene.there[-1] == ("b", False)
+
+
 async def test_it_waits_so_long_for_a_leader_and_no_longer() -> None:
     scene = Scene()
     with pytest.raises(UnavailableError) as caught:
@@ -161,7 +185,7 @@ async def test_nobody_waits_while_the_api_server_is_away(reads: bool) -> None:
 async def test_what_was_passed_on_goes_no_further() -> None:
     scene = Scene(leader="a")
     with pytest.raises(NotAnsweredError) as caught:
-        await scene.relay.answer_hop(scene.local, begun=False)
+        await scene.relay.answer_hop(REQUEST, scene.local, begun=False)
     assert not caught.value.begun
     assert (scene.here, scene.there) == ([], [])
 
@@ -170,7 +194,7 @@ async def test_who_begins_to_lead_is_ready_soon() -> None:
     """It has the Lease and reads what the last leader wrote."""
     scene = Scene()
     scene.moments[2] = scene.become(term=2)
-    assert (await scene.relay.answer_hop(scene.local, begun=True)).text == "here"
+    assert (await scene.relay.answer_hop(REQUEST, scene.local, begun=True)).text == "here"
     assert scene.here == [True]
 
 
@@ -181,7 +205,7 @@ async def test_whoever_ends_answers_what_is_under_way_and_passes_on_the_rest() -
         await answered.wait()
         return web.Response(text="in time")
 
-    under_way = asyncio.create_task(scene.relay.answer(REQUEST, slow, reads=False))
+    under_way = asyncio.create_task(scene.relay.answer(REQUEST, slow))
     await asyncio.sleep(0)
     closing = asyncio.create_task(scene.relay.close())
     await asyncio.sleep(0)
@@ -193,3 +217,25 @@ async def test_whoever_ends_answers_what_is_under_way_and_passes_on_the_rest() -
     answered.set()
     assert (await under_way).text == "in time"
     await closing
+
+
+async def test_whoever_ends_lets_go_of_what_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others hold their requests meanwhile."""
+    assert relay._FINISH_SECONDS + 3 < HOLD_SECONDS, "with giving back the Lease"
+    monkeypatch.setattr(relay, "_FINISH_SECONDS", 0.05)
+    scene, never = Scene(term=1), asyncio.Event()
+
+    async def endless(repeated: bool) -> web.Response:
+        await never.wait()
+        return web.Response()
+
+    under_way = asyncio.ensure_future(scene.relay.answer(REQUEST, endless))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await scene.relay.close()
+    assert not under_way.done()
+    scene.answers["b"] = web.Response(text="next")
+    scene.become(term=None, leader="b")()
+    never.set()
+    assert (await under_way).text == "next"
+    assert scene.there == [("b", True)]

@@ -83,6 +83,36 @@ async def test_change_of_a_version_that_it_changed_itself(
     assert (await hop.ask(method, f"/Users/{ada.id}", body, headers=headers))[0] == 412
 
 
+async def test_a_client_that_gives_all_its_requests_one_id(endpoint: Endpoint, hop: Hop) -> None:
+    """What comes as a repetition may be new: no reason not to do it."""
+    ada, headers = await endpoint.user(), {"X-Request-Id": "sync-cycle-7"}
+    await hop.ask("PATCH", f"/Users/{ada.id}", RENAME, repeated=False, headers=headers)
+    disable = {"Operations": [replace("active", False)]}
+    assert (await hop.ask("PATCH", f"/Users/{ada.id}", disable, headers=headers))[0] == 200
+    assert endpoint.stored(ada)["spec"]["active"] is False
+
+
+async def test_change_of_what_it_has_removed_itself(endpoint: Endpoint, hop: Hop) -> None:
+    ada, headers = await endpoint.user(), {"X-Request-Id": str(uuid4())}
+    mail = {"value": "a@example.com", "type": "work"}
+    await endpoint.patch(ada, {"op": "add", "path": "emails", "value": [mail]})
+    moved = {"Operations": [replace('emails[value sw "a"].value', "b@example.com")]}
+    first = await hop.ask("PATCH", f"/Users/{ada.id}", moved, repeated=False, headers=headers)
+    assert first[0] == 200
+    assert await hop.ask("PATCH", f"/Users/{ada.id}", moved, headers=headers) == first
+    assert (await hop.ask("PATCH", f"/Users/{ada.id}", moved, repeated=False, headers=headers))[0] == 400
+
+
+async def test_operation_of_a_bulk_on_a_version_that_it_changed_itself(endpoint: Endpoint, hop: Hop) -> None:
+    ada, request = await endpoint.user(), {"X-Request-Id": str(uuid4())}
+    rename = {"method": "PATCH", "path": f"/Users/{ada.id}", "version": 'W/"1"', "data": RENAME}
+    for repeated in (False, True):
+        _, answer = await hop.ask(
+            "POST", "/Bulk", {"Operations": [rename]}, repeated=repeated, headers=request
+        )
+        assert answer["Operations"][0]["status"] == "200"
+
+
 async def test_post_of_what_was_made(endpoint: Endpoint, hop: Hop) -> None:
     headers = {"X-Request-Id": str(uuid4())}
     first = await hop.ask("POST", "/Users", {"userName": "ada"}, repeated=False, headers=headers)

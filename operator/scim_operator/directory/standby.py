@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scim_operator.directory.directories import DIRECTORIES, Directories
@@ -28,12 +28,15 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
 class Standby:
-    """Feeds the index and the directories."""
+    """Feeds the index and the directories. `returned` is called when a kind is there that wasn't before."""
 
-    def __init__(self, client: KubeClient, index: Index, directories: Directories) -> None:
+    def __init__(
+        self, client: KubeClient, index: Index, directories: Directories, returned: Callable[[], None]
+    ) -> None:
         self._client = client
         self._index = index
         self._directories = directories
+        self._returned = returned
 
     @property
     def listed(self) -> bool:
@@ -48,11 +51,13 @@ class Standby:
 
     async def list_until_listed(self) -> None:
         """One quorum list of each kind takes the place of what was known."""
-        pause = _FIRST_PAUSE
+        pause, absent = _FIRST_PAUSE, False
         while True:
             try:
-                return await self._list()
+                await self._list()
+                return self._returned() if absent else None
             except ApiError as error:
+                absent |= error.not_found
                 log.warning("listing failed", extra={"error": str(error), "again_in_seconds": pause})
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)

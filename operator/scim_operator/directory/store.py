@@ -34,7 +34,7 @@ from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
 from scim_operator.scim.attributes import ResourceType
-from scim_operator.scim.errors import invalid_value, not_found
+from scim_operator.scim.errors import ScimError, invalid_value, not_found
 from scim_operator.scim.normalise import normalise
 from scim_operator.scim.patch import Changed, patch
 from scim_operator.scim.schemas import GROUP, USER
@@ -129,7 +129,7 @@ class Store:
         *,
         repeated: bool = False,
     ) -> Record:
-        """PATCH (RFC 7644 section 3.5.2). `repeated`: what this very request has changed before stands."""
+        """PATCH (RFC 7644 section 3.5.2). `repeated`: its own earlier try excuses the version."""
         return await self._change(
             directory,
             resource_type,
@@ -234,11 +234,15 @@ class Store:
                     await self.writer.make_sure(self._existing(directory, resource_type, identifier))
                 record = self._existing(directory, resource_type, identifier)
                 raise_if_broken(record)
-                if repeated and record.meta.request == request:
-                    return record, ()  # done by a leader that could not answer; its version is no other's
-                if not (again and record.meta.request == request):  # else it was ours, of the lost answer
+                # By a try without an answer; applied all the same, as clients give several requests one id.
+                if not (done := (repeated or again) and record.meta.request == request):
                     conditions.check(record.version)
-                change, delta = await unhurried(long, partial(understood, record))
+                try:
+                    change, delta = await unhurried(long, partial(understood, record))
+                except ScimError as error:
+                    if not (done and error.scim_type == "noTarget"):
+                        raise
+                    return record, ()  # what it was to change isn't so any more
                 await self._refuse_strangers(directory, change.members.added)
                 same = _same(change.document, record.document)
                 if same and not self._differ(record, delta):

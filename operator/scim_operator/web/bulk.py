@@ -142,7 +142,7 @@ class _Run:
             self._on(asked, resolved(without(data, step.later) if step.later else data, self._ids)),
             conditions=ALWAYS if operation.method == "POST" else _version(operation),
             part=step.operation + 1,
-            repeated=self._ask.repeated and operation.method == "DELETE",
+            repeated=self._ask.repeated,
         )
         answer = await handlers[operation.method](ask)
         if operation.method == "POST":
@@ -200,7 +200,6 @@ class _Run:
         return replace(asked, identifier=resolved(asked.identifier, self._ids))
 
     def _on(self, asked: Target, body: Mapping[str, Any]) -> Ask:
-        # That the request changed it before tells nothing: another operation of it may have.
         ask = replace(self._ask, target=asked, query=_ID_ALONE, body=body)
         return replace(ask, conditions=ALWAYS, repeated=False)
 

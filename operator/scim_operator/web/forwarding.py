@@ -7,9 +7,7 @@ before any of it is sent: of one that was cut off the client must not see a part
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -35,8 +33,10 @@ _HOP_BY_HOP = frozenset(
         *("content-length", "expect", "date", "server", REPEATED.lower()),
     }
 )
-# A large Bulk takes long; a leader that is gone is noticed by its Lease.
-_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=1)
+# A large Bulk takes long; a leader that is gone is noticed by its Lease. A busy one needs a while for TLS.
+_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=2)
+# aiohttp would add these, and there may be as many headers already as are read.
+_NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding")
 _FILES = ("ca.crt", "tls.crt", "tls.key")
 
 
@@ -62,27 +62,28 @@ class Forwarder:
     async def forward(self, address: str, request: web.Request, repeated: bool) -> web.Response:
         """The leader's answer. Raises NotAnsweredError, and ScimError for a body that can't be read."""
         body = await read_body(request) if request.method in WITH_BODY else None
-        sent = _Sent()
         try:
-            answer = await self._ask(address, request, body, sent, repeated)
+            answer = await self._ask(address, request, body, repeated)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:  # nothing was sent
+            FORWARDED.labels("not_begun").inc()
+            raise NotAnsweredError(begun=False) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _not_answered(begun=sent.times > 0) from error
+            FORWARDED.labels("cut_off").inc()
+            raise NotAnsweredError(begun=True) from error
         if said := answer.headers.get(_NOT_ANSWERED):
-            raise _not_answered(begun=said != _NOT_BEGUN)
-        # Of a DELETE that was carried out at first, the second answer is 404.
-        if sent.times > 1 and request.method != "GET":
-            raise _not_answered(begun=True)
+            FORWARDED.labels("not_begun" if said == _NOT_BEGUN else "cut_off").inc()
+            raise NotAnsweredError(begun=said != _NOT_BEGUN, alive=True)
         FORWARDED.labels("answered").inc()
         request[CALL].leader = address
         return answer
 
     async def close(self) -> None:
         """Hang up."""
-        if self._session is not None:
+        if self._session:
             await self._session.close()
 
     async def _ask(
-        self, address: str, request: web.Request, body: bytes | None, sent: _Sent, repeated: bool
+        self, address: str, request: web.Request, body: bytes | None, repeated: bool
     ) -> web.Response:
         host = f"[{address}]" if ":" in address else address
         url = URL(f"https://{host}:{self._port}{request.rel_url.raw_path_qs}", encoded=True)
@@ -90,53 +91,47 @@ class Forwarder:
         headers["X-Request-Id"] = request[REQUEST_ID]
         if repeated:
             headers[REPEATED] = "true"
-        async with self._opened().request(
+        async with self._connections().request(
             request.method,
             url,
             data=body,
             headers=headers,
             allow_redirects=False,
             server_hostname=SERVER_NAME,
-            trace_request_ctx=sent,
+            skip_auto_headers=_NOT_ADDED,
+            middlewares=(_once(),),
         ) as answer:
             content = await answer.read()
             return web.Response(status=answer.status, body=content, headers=_passed_on(answer.headers))
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
             self._session = aiohttp.ClientSession(
-                connector=connector,
+                connector=aiohttp.TCPConnector(ssl=self._tls, limit=0),
                 timeout=_TIMEOUT,
                 auto_decompress=False,
-                skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=[_counting()],
             )
         return self._session
 
 
-@dataclass
-class _Sent:
-    """How often a request's head went out: aiohttp repeats some by itself, and tells nobody."""
+def _once() -> aiohttp.ClientMiddlewareType:
+    """aiohttp sends a PUT or DELETE a second time by itself when its connection breaks, and tells nobody.
 
-    times: int = 0
+    A DELETE that was carried out the first time would be answered 404 then, to a client that was right.
+    """
+    sent = False
 
+    async def send(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        nonlocal sent
+        if sent:
+            raise aiohttp.ServerDisconnectedError
+        sent = True
+        return await handler(request)
 
-def _counting() -> aiohttp.TraceConfig:
-    async def count(
-        _: aiohttp.ClientSession, context: Any, __: aiohttp.TraceRequestHeadersSentParams
-    ) -> None:
-        context.trace_request_ctx.times += 1
-
-    config = aiohttp.TraceConfig()
-    config.on_request_headers_sent.append(count)
-    return config
-
-
-def _not_answered(*, begun: bool) -> NotAnsweredError:
-    FORWARDED.labels("cut_off" if begun else "not_begun").inc()
-    return NotAnsweredError(begun=begun)
+    return send
 
 
 def _verifying(purpose: ssl.Purpose, folder: Path) -> ssl.SSLContext:

@@ -19,16 +19,19 @@ from scim_operator.directory.unavailable import UnavailableError
 HOLD_SECONDS, _LEAVING_SECONDS, _LONGEST = 10.0, 5.0, 60.0
 # How often it looks whether there is one. News of the Lease come at once; that a leader is ready doesn't.
 _LOOK_AGAIN = 0.2
-# How soon another one that didn't answer is asked again, unless the Lease changes hands before.
+# How often one that didn't answer twice is asked again: many requests may be held, and large ones.
 _ASK_AGAIN = 1.0
-# What is under way has so long to be answered before the Lease is given back.
-_FINISH_SECONDS = 10.0
+# What is under way has so long to be answered before the Lease is given back: others hold theirs meanwhile.
+# What takes longer is asked again of the next leader.
+_FINISH_SECONDS = 4.0
 
 _NOBODY_LEADS = "no replica of the operator leads at the moment, so nothing can be written; nothing was lost"
 _AWAY = "the cluster's API server does not answer; nothing was lost"
 
 # Answers here; True: it is a repetition of what may have been done already.
 Local = Callable[[bool], Awaitable[web.Response]]
+# Answers what only reads, from what this replica knows; another one may have written since.
+Remembered = Callable[[], Awaitable[web.Response]]
 
 
 class Leadership(Protocol):
@@ -61,11 +64,12 @@ class Alone:
 
 
 class NotAnsweredError(Exception):
-    """Another replica didn't answer. `begun`: it may have carried out what was asked."""
+    """Another replica didn't answer. `begun`: it may have carried out what was asked; `alive`: it said so."""
 
-    def __init__(self, *, begun: bool) -> None:
+    def __init__(self, *, begun: bool, alive: bool = False) -> None:
         super().__init__("begun" if begun else "not begun")
         self.begun = begun
+        self.alive = alive
 
 
 Forward = Callable[[str, web.Request, bool], Awaitable[web.Response]]
@@ -85,15 +89,20 @@ class Relay:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def answer(self, request: web.Request, local: Local, *, reads: bool) -> web.Response:
+    async def answer(
+        self, request: web.Request, local: Local, remembered: Remembered | None = None
+    ) -> web.Response:
         """The answer of whoever leads. Raises what `local` raises, or UnavailableError.
 
-        While nobody leads, what only `reads` is answered from what this replica knows.
+        While nobody leads, `remembered` answers, if given. Raises
+        ConnectionResetError when the client has hung up meanwhile: what it was answered since must not be
+        undone by what it gave up.
         """
-        begun = False
+        begun, silent = False, ""
         began = since = self._monotonic()
         while True:
-            pause, term = _LOOK_AGAIN, None if self._closed else self._leadership.term
+            pause = _LOOK_AGAIN
+            term = None if self._closed else self._leadership.term
             if term is not None:
                 try:
                     return await self._locally(term, local, begun)
@@ -101,21 +110,26 @@ class Relay:
                     begun, since = True, self._monotonic()
             elif self._forward and (leader := self._leadership.leader):
                 try:
-                    return await self._pass_on(self._forward(leader, request, begun), leader)
+                    return await self._pass_on(self._forward(leader, request, begun), leader, request)
                 except NotAnsweredError as error:
-                    begun, pause = begun or error.begun, _ASK_AGAIN
-                    since = self._monotonic() if error.begun else since  # it was there until now
+                    begun |= error.begun
+                    since = self._monotonic() if error.begun or error.alive else since  # there until now
+                    if leader == silent == self._leadership.leader:
+                        pause = _ASK_AGAIN
+                    silent = leader
             if not self._leadership.hopeful or self._is_over(began, since):
                 break
             await self._leadership.news(pause)
-        if reads:
-            return await local(begun)
+            _heard(request)
+        if remembered:
+            return await remembered()
         raise UnavailableError(_NOBODY_LEADS if self._leadership.hopeful else _AWAY)
 
-    async def answer_hop(self, local: Local, *, begun: bool) -> web.Response:
+    async def answer_hop(self, request: web.Request, local: Local, *, begun: bool) -> web.Response:
         """The answer to a request that another replica has passed on, which goes no further.
 
-        Raises NotAnsweredError when this replica doesn't lead, what `local` raises.
+        Raises NotAnsweredError when this replica doesn't lead, ConnectionResetError as `answer` does, what
+        `local` raises.
         """
         since = self._monotonic()
         while self._closed or (term := self._leadership.term) is None:
@@ -123,6 +137,7 @@ class Relay:
             if self._closed or self._leadership.leader or waited >= HOLD_SECONDS:
                 raise NotAnsweredError(begun=False)
             await self._leadership.news(_LOOK_AGAIN)  # it has the Lease, and reads what the last leader wrote
+            _heard(request)
         return await self._locally(term, local, begun)
 
     async def close(self) -> None:
@@ -136,13 +151,21 @@ class Relay:
         now = self._monotonic()
         return now - since >= (_LEAVING_SECONDS if self._closed else HOLD_SECONDS) or now - began >= _LONGEST
 
-    async def _pass_on(self, work: Awaitable[web.Response], leader: str) -> web.Response:
-        """Not waited for any longer than it leads: of a node that is gone nobody hears."""
+    async def _pass_on(
+        self, work: Awaitable[web.Response], leader: str, request: web.Request
+    ) -> web.Response:
+        """Not waited for any longer than it leads: of a node that is gone nobody hears.
+
+        Nor longer than the client waits, of which the leader hears by our hanging up.
+        """
         asked = asyncio.ensure_future(work)
         try:
             while not asked.done():
                 await asyncio.wait({asked}, timeout=_LOOK_AGAIN)
-                if not asked.done() and self._leadership.leader != leader:
+                if asked.done():
+                    break
+                _heard(request)
+                if self._leadership.leader != leader:
                     raise NotAnsweredError(begun=True)
             return asked.result()
         finally:
@@ -165,3 +188,9 @@ class Relay:
         if self._leadership.term != term:
             raise NotAnsweredError(begun=True)
         return answer
+
+
+def _heard(request: web.Request) -> None:
+    """Raises ConnectionResetError when nobody waits for the answer any more."""
+    if request.transport is None or request.transport.is_closing():
+        raise ConnectionResetError

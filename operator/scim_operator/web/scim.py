@@ -73,37 +73,41 @@ class ScimApi:
 
     async def _answer(self, request: web.Request) -> web.Response:
         request, asked = self._understand(request)
+        self._admit(request, asked.directory)
+        self._check_host(request)
 
         async def here(repeated: bool) -> web.Response:
             return await self._carry_out(request, asked, repeated=repeated)
 
-        return await self._relay.answer(request, here, reads=request[CALL].operation in READS)
+        wanted = request[CALL].operation
+        remembered = partial(here, False) if wanted in READS else None
+        return await self._relay.answer(request, here, remembered)
 
     async def _answer_hop(self, request: web.Request) -> web.Response:
-        # The links in the answer are those of the request as it first came.
+        # The links in the answer are those of the request as it first came. Who may ask is for a leader to
+        # say: one that has just started doesn't know yet.
         request, asked = self._understand(request.clone(scheme="http"))
 
         async def here(repeated: bool) -> web.Response:
             return await self._carry_out(request, asked, repeated=repeated)
 
         try:
-            return await self._relay.answer_hop(here, begun=REPEATED in request.headers)
+            return await self._relay.answer_hop(request, here, begun=REPEATED in request.headers)
         except NotAnsweredError as error:
             return not_answered(begun=error.begun)
 
     def _understand(self, request: web.Request) -> tuple[web.Request, Target]:
-        """The request as it was meant, and what it asks for. Raises what `_admit` does."""
+        """The request as it was meant, and what it asks for."""
         if meant := rerouted(request.rel_url.raw_path, request.rel_url.raw_query_string):
             request = request.clone(rel_url=meant)
         asked = target(request.rel_url.raw_path)
         filtered = "filter" in map(str.casefold, request.query)
         request[CALL].operation = operation(request.method, asked, filtered=filtered)
         request[CALL].resource = resource(asked)
-        self._admit(request, asked.directory)
-        request[CALL].directory = asked.directory
         return request, asked
 
     async def _carry_out(self, request: web.Request, asked: Target, *, repeated: bool) -> web.Response:
+        self._admit(request, asked.directory)  # it may have been held for long
         self._directories.seen(asked.directory, self._now())
         handlers = self._handlers(asked, filtered="filter" in map(str.casefold, request.query))
         if request.method not in handlers:
@@ -125,11 +129,17 @@ class ScimApi:
         if time.monotonic() - since > _BULK_SECONDS:
             raise UnavailableError(f"the request took {_BULK_SECONDS:.0f} seconds; send the rest of it again")
 
+    def _check_host(self, request: web.Request) -> None:
+        """Links go by it. Before the request is passed on: to another replica it would be given one."""
+        if not self._external_url and not _HOST.fullmatch(request.headers.get("Host", "")):
+            raise invalid_syntax("the header Host expects a host's name, and a port after a colon")
+
     def _admit(self, request: web.Request, directory: str) -> None:
         """401 without a token that is valid now, 503 without a ScimDirectory."""
         self._authenticate(request, directory)
         if self._directories.get(directory) is None:
             raise UnavailableError(f"there is no ScimDirectory {directory!r} at the moment", retry_after=30)
+        request[CALL].directory = directory
 
     def _authenticate(self, request: web.Request, directory: str) -> None:
         if not self._tokens.listed:
@@ -173,8 +183,6 @@ class ScimApi:
         raise not_found("no such endpoint")
 
     async def _ask(self, request: web.Request, asked: Target, *, repeated: bool) -> Ask:
-        if not self._external_url and not _HOST.fullmatch(request.host):
-            raise invalid_syntax("the header Host expects a host's name, and a port after a colon")
         root = self._external_url or f"{request.scheme}://{request.host}"
         query = query_of(request.query.items())
         return Ask(
