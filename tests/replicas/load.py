@@ -16,7 +16,7 @@ from tests.entra import CORE_GROUP, CORE_USER, PATCH_OP
 Json = dict[str, Any]
 _PATIENCE = 60
 # Longer than a request is ever held.
-_TIMEOUT = aiohttp.ClientTimeout(total=40)
+_TIMEOUT = aiohttp.ClientTimeout(total=120)
 _CHANCES = {"create": 3, "read": 5, "find": 3, "rename": 3, "switch": 2, "join": 3, "leave": 2, "drop": 1}
 
 
@@ -46,11 +46,13 @@ class Load:
     group: str
     targets: list[str]
     patient: bool = False
-    most: int = 200
+    most: int = 100
     put_off: int = 0
     failures: list[str] = field(default_factory=list)
     answered: Counter[str] = field(default_factory=Counter)
     accounts: list[Account] = field(default_factory=list)
+    # How many requests are under way at each target.
+    sent: Counter[str] = field(default_factory=Counter)
     # The longest that any request took, in seconds.
     longest: float = 0.0
     _group_id: str = ""
@@ -185,15 +187,18 @@ class Load:
         said, tries = "", 0
         while tries < _PATIENCE:
             tries += 1
-            began = loop.time()
+            began, target = loop.time(), self.targets[-1]
+            self.sent[target] += 1
             try:
                 async with self.session.request(
-                    method, f"{self.targets[-1]}{path}", json=body, headers=headers, timeout=_TIMEOUT
+                    method, f"{target}{path}", json=body, headers=headers, timeout=_TIMEOUT
                 ) as answer:
                     text = await answer.read()
                     status = answer.status
                     found = await answer.json(content_type=None) if text else {}
+                self.sent[target] -= 1
             except (aiohttp.ClientError, TimeoutError) as error:
+                self.sent[target] -= 1
                 said = f"{type(error).__name__}: {error}"
                 if not self.patient:
                     break

@@ -25,7 +25,8 @@ def end_leader(pods: list[OperatorProcess], load: Load, end: End) -> None:
     leads = leader(pods, 60)
     survivor = next(pod for pod in pods if pod is not leads)
     load.targets.append(at(survivor))
-    time.sleep(1.0)  # what was sent to the other one is answered
+    time.sleep(1.0)
+    becomes(lambda: load.sent[at(leads)], 0, 60)  # what was sent to it before is answered
     if end is End.KILL:
         leads.kill()
     else:
