@@ -198,6 +198,18 @@ async def test_who_begins_to_lead_is_ready_soon() -> None:
     assert scene.here == [True]
 
 
+async def test_who_led_last_remembers_for_others_while_the_api_server_is_away() -> None:
+    scene = Scene(hopeful=False)
+    remembered = partial(scene.local, False)
+    assert (await scene.relay.answer_hop(REQUEST, scene.local, remembered, begun=False)).text == "here"
+    with pytest.raises(NotAnsweredError):
+        await scene.relay.answer_hop(REQUEST, scene.local, begun=False)
+    scene.leader = "b"
+    with pytest.raises(NotAnsweredError):
+        await scene.relay.answer_hop(REQUEST, scene.local, remembered, begun=False)
+    assert scene.now == 0.0
+
+
 async def test_whoever_ends_answers_what_is_under_way_and_passes_on_the_rest() -> None:
     scene, answered = Scene(term=1), asyncio.Event()
 

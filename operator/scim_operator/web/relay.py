@@ -89,6 +89,11 @@ class Relay:
         self._idle = asyncio.Event()
         self._idle.set()
 
+    @property
+    def may_know_all(self) -> bool:
+        """False when another replica has led since this one did, and so may have written what it lacks."""
+        return not self._leadership.leader
+
     async def answer(
         self, request: web.Request, local: Local, remembered: Remembered | None = None
     ) -> web.Response:
@@ -125,8 +130,12 @@ class Relay:
             return await remembered()
         raise UnavailableError(_NOBODY_LEADS if self._leadership.hopeful else _AWAY)
 
-    async def answer_hop(self, request: web.Request, local: Local, *, begun: bool) -> web.Response:
+    async def answer_hop(
+        self, request: web.Request, local: Local, remembered: Remembered | None = None, *, begun: bool
+    ) -> web.Response:
         """The answer to a request that another replica has passed on, which goes no further.
+
+        While the API server is away, whoever led last still knows most: `remembered` answers, if given.
 
         Raises NotAnsweredError when this replica doesn't lead, ConnectionResetError as `answer` does, what
         `local` raises.
@@ -135,6 +144,10 @@ class Relay:
         while self._closed or (term := self._leadership.term) is None:
             waited = self._monotonic() - since
             if self._closed or self._leadership.leader or waited >= HOLD_SECONDS:
+                raise NotAnsweredError(begun=False)
+            if not self._leadership.hopeful:
+                if remembered:
+                    return await remembered()
                 raise NotAnsweredError(begun=False)
             await self._leadership.news(_LOOK_AGAIN)  # it has the Lease, and reads what the last leader wrote
             _heard(request)

@@ -25,7 +25,7 @@ from scim_operator.web.errors import errors_as_scim, scim_response
 from scim_operator.web.forwarding import REPEATED, not_answered
 from scim_operator.web.listing import Lists
 from scim_operator.web.queries import query_of
-from scim_operator.web.relay import NotAnsweredError, Relay
+from scim_operator.web.relay import Local, NotAnsweredError, Relay, Remembered
 from scim_operator.web.requests import CALL, READS, REQUEST_ID, identified, operation, resource
 from scim_operator.web.resources import Resources
 from scim_operator.web.targets import BULK, CONFIG, OTHER_VERSIONS, PREFIX, SEARCH, Target, rerouted, target
@@ -36,6 +36,7 @@ _HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 _BULK_SECONDS = 100.0
 # What can be answered before users and groups were listed.
 _KNOWN_AT_ONCE = (discovery.answer_config, discovery.answer_resource_types, discovery.answer_schemas)
+_MAY_LACK = "what another replica has written can't be read at the moment; nothing was lost"
 
 
 class ScimApi:
@@ -79,9 +80,24 @@ class ScimApi:
         async def here(repeated: bool) -> web.Response:
             return await self._carry_out(request, asked, repeated=repeated)
 
+        return await self._relay.answer(request, here, self._reading(request, here))
+
+    def _reading(self, request: web.Request, here: Local) -> Remembered | None:
         wanted = request[CALL].operation
-        remembered = partial(here, False) if wanted in READS else None
-        return await self._relay.answer(request, here, remembered)
+        return partial(self._remembered, here, wanted) if wanted in READS else None
+
+    async def _remembered(self, here: Local, wanted: str) -> web.Response:
+        """What is known, but that nobody is there: another replica may have made him (rule 6)."""
+        if self._relay.may_know_all or wanted == "discovery":
+            return await here(False)
+        if wanted != "get":
+            raise UnavailableError(_MAY_LACK)
+        try:
+            return await here(False)
+        except ScimError as error:
+            if error.status == 404:
+                raise UnavailableError(_MAY_LACK) from error
+            raise
 
     async def _answer_hop(self, request: web.Request) -> web.Response:
         # The links in the answer are those of the request as it first came. Who may ask is for a leader to
@@ -92,7 +108,8 @@ class ScimApi:
             return await self._carry_out(request, asked, repeated=repeated)
 
         try:
-            return await self._relay.answer_hop(request, here, begun=REPEATED in request.headers)
+            remembered = self._reading(request, here)
+            return await self._relay.answer_hop(request, here, remembered, begun=REPEATED in request.headers)
         except NotAnsweredError as error:
             return not_answered(begun=error.begun)
 
