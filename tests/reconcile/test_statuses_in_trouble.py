@@ -6,6 +6,8 @@ import asyncio
 from collections import defaultdict
 from typing import Any
 
+import pytest
+
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.errors import ApiError
@@ -36,6 +38,22 @@ async def test_status_of_a_leaver_who_could_not_be_removed(plant: Plant) -> None
         await asyncio.sleep(0.7)
         assert plant.subjects() == {"person0", "person1"}
         assert plant.status(USERS, "u1")["grantsTotal"] == 1, "they have access still"
+
+
+async def test_a_thousand_statuses_leave_an_api_server_alone_that_is_away(
+    plant: Plant, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = ApiError(0, "NotLeading", "this replica doesn't lead at the moment and writes nothing")
+    for number in range(2, 1000):
+        plant.put(USERS, f"u{number}", spec=user(number))
+    for resource in (USERS, GROUPS, POLICIES, DIRECTORIES):
+        plant.api.refuse["patch", resource.plural] = away
+    async with plant.running():
+        await plant.until(lambda: "a status couldn't be written" in caplog.text)
+        await asyncio.sleep(1.5)
+        assert caplog.text.count("a status couldn't be written") < 20
+        plant.api.refuse.clear()
+        await plant.until(lambda: "groups" in plant.status(USERS, "u1"))
 
 
 async def test_since_survives_a_restart_with_a_failing_place(plant: Plant) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 K = TypeVar("K")
 # An API server that was away for long must not find us asleep: a leaver waits.
 _AWAY_PAUSE = 3.0
+# The next key would fare no better: 10,000 of them tried at once would keep the loop from noticing anything.
+_BREATH = 0.1
 
 
 async def serve(
@@ -38,6 +41,8 @@ async def serve(
         except ApiError as error:
             pause = failed_by(queue, key, error)
             log.warning(failed, extra={**identity(key), "error": str(error), "again_in_seconds": pause})
+            if error.unavailable:
+                await asyncio.sleep(_BREATH)
         except Exception:
             pause = queue.failed(key)
             log.exception(failed, extra={**identity(key), "again_in_seconds": pause})

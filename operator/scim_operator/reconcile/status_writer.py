@@ -27,6 +27,8 @@ _COALESCE_SECONDS = 0.3
 _LONGEST_WAIT_FOR_BINDINGS = 2.0
 # Every status written comes back as an event: 10,000 at full speed would keep a whole core from the leavers.
 _PAUSE_BETWEEN_PEOPLE = 0.02
+# While the API server is away, or another replica leads, the next one would fare no better.
+_PAUSE_WHILE_AWAY = 1.0
 
 Lane = KeyedQueue[Subject]
 
@@ -83,6 +85,8 @@ class StatusWriter:
                 again = failed_by(lane, subject, error)
                 told = {**self._statuses.identity(subject), "error": error.reason, "status": error.status}
                 log.warning("a status couldn't be written", extra={**told, "again_in_seconds": again})
+                if error.unavailable:
+                    await asyncio.sleep(_PAUSE_WHILE_AWAY)
             except Exception:
                 # One odd object must not end the writing of all others.
                 lane.failed(subject)
