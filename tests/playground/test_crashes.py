@@ -17,9 +17,15 @@ from tests.playground.checkout import Checkout, interrupt, wait_for_file
 ALICE = "alice@example.com"
 
 
-@pytest.fixture(autouse=True)
-def _from_nothing(checkout: Checkout) -> Iterator[None]:
-    yield
+@pytest.fixture
+def nothing(checkout: Checkout) -> Iterator[Checkout]:
+    """Nothing of it is up, nor was left by the tests before, nor is left afterwards."""
+    down(checkout)
+    yield checkout
+    down(checkout)
+
+
+def down(checkout: Checkout) -> None:
     done = checkout.make("down")
     assert done.returncode == 0, done.stderr
     assert checkout.left() == []
@@ -32,12 +38,7 @@ def succeeds(checkout: Checkout) -> str:
     return done.stderr
 
 
-def test_two_at_once_make_one(checkout: Checkout) -> None:
-    both = [checkout.start("make", "up") for _ in range(2)]
-    said = [process.communicate(timeout=120)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    assert sorted("already up" in text for text in said) == [False, True]
-    assert len(checkout.pids()) == 5
+# --- up already, by the test before; what a repair left behind, the end of all would show -------------------
 
 
 @pytest.mark.parametrize(
@@ -101,44 +102,55 @@ def test_files_that_a_power_cut_tore(checkout: Checkout) -> None:
     assert "people and policies in it are lost" in succeeds(checkout)
 
 
-def test_ctrl_c_takes_down_what_was_started(checkout: Checkout) -> None:
-    started = checkout.start("make", "up")
-    wait_for_file(checkout.state / "processes" / "operator.json")
+# --- from nothing ------------------------------------------------------------------------------------------
+
+
+def test_two_at_once_make_one(nothing: Checkout) -> None:
+    both = [nothing.start("make", "up") for _ in range(2)]
+    said = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sorted("already up" in text for text in said) == [False, True]
+    assert len(nothing.pids()) == 5
+
+
+def test_ctrl_c_takes_down_what_was_started(nothing: Checkout) -> None:
+    started = nothing.start("make", "up")
+    wait_for_file(nothing.state / "processes" / "operator.json")
     printed = interrupt(started, signal.SIGINT)
     assert started.returncode != 0
-    assert checkout.left() == [], printed
+    assert nothing.left() == [], printed
 
 
 @pytest.mark.parametrize(
     "reached",
     [pytest.param("processes/etcd.json", marks=pytest.mark.long), "pods/operator/kubeconfig"],
 )
-def test_a_start_that_was_killed_is_done_again(checkout: Checkout, reached: str) -> None:
-    started = checkout.start("make", "up")
-    wait_for_file(checkout.state / reached)
+def test_a_start_that_was_killed_is_done_again(nothing: Checkout, reached: str) -> None:
+    started = nothing.start("make", "up")
+    wait_for_file(nothing.state / reached)
     interrupt(started, signal.SIGKILL)
-    succeeds(checkout)
-    assert len(checkout.pids()) == 5
+    succeeds(nothing)
+    assert len(nothing.pids()) == 5
 
 
-def test_a_bare_cluster_is_built_upon(checkout: Checkout, cluster: Cluster) -> None:
-    bare = checkout.run(".venv/bin/python", "-m", "tests.cluster", "up")
+def test_a_bare_cluster_is_built_upon(nothing: Checkout, cluster: Cluster) -> None:
+    bare = nothing.run(".venv/bin/python", "-m", "tests.cluster", "up")
     assert bare.returncode == 0, bare.stderr
-    before = checkout.pids()
-    elsewhere = checkout.make("up", f"KUBECONFIG={cluster.kubeconfig}")
+    before = nothing.pids()
+    elsewhere = nothing.make("up", f"KUBECONFIG={cluster.kubeconfig}")
     assert elsewhere.returncode != 0
     assert "still run" in elsewhere.stderr
-    assert checkout.pids() == before
-    succeeds(checkout)
-    assert {name: pid for name, pid in checkout.pids().items() if name != "operator"} == before
+    assert nothing.pids() == before
+    succeeds(nothing)
+    assert {name: pid for name, pid in nothing.pids().items() if name != "operator"} == before
 
 
-def test_a_folder_of_others_is_left_alone(checkout: Checkout) -> None:
-    checkout.state.mkdir()
-    thesis = checkout.state / "thesis.txt"
+def test_a_folder_of_others_is_left_alone(nothing: Checkout) -> None:
+    nothing.state.mkdir()
+    thesis = nothing.state / "thesis.txt"
     thesis.write_text("three years")
-    assert checkout.make("up").returncode != 0
-    assert checkout.make("down").returncode == 0
+    assert nothing.make("up").returncode != 0
+    assert nothing.make("down").returncode == 0
     assert thesis.read_text() == "three years"
     thesis.unlink()
-    checkout.state.rmdir()
+    nothing.state.rmdir()
