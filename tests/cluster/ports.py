@@ -12,17 +12,24 @@ _FIRST, _LAST = 20000, 29999
 # Some are bound only seconds later, such as the operator's after `helm install`: workers of a test run, and
 # what these start, look in parts of their own.
 _PARTS = 4
+# By this process: what is to listen there may be started only after others have looked.
+_given: set[int] = set()
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Find ports that nobody listens on; random, so that clusters starting at once hardly ever meet."""
+    """Find ports that nobody listens on, none of them twice; random, so that clusters of several processes
+    hardly ever meet.
+    """
     found: list[int] = []
-    for port in random.sample(_part(), 500):
+    for port in random.sample(_part(), len(_part())):
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind((host, port))
             except OSError:
                 continue
+        _given.add(port)
         found.append(port)
         if len(found) == count:
             return found
