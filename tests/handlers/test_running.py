@@ -36,3 +36,33 @@ async def test_it_runs_as_a_user_without_a_name(cluster: Cluster, monkeypatch: p
     async with asyncio.timeout(30):
         await running.run(stop=stop, on_start=on_start, on_stop=on_stop, login=login, observe=lambda *_: None)
     assert told == ["started", "stopped"]
+
+
+async def test_what_does_not_end_by_itself_is_ended() -> None:
+    """kopf waits for ever when its watches are refused while it fails."""
+    ended = asyncio.Event()
+
+    async def fails() -> None:
+        await asyncio.sleep(0.01)
+        raise RuntimeError("a list was refused")
+
+    failing, going_on = asyncio.create_task(fails()), asyncio.create_task(asyncio.sleep(0.05))
+    cancelled = asyncio.create_task(asyncio.sleep(60))
+    running.end_for_sure(ended.set, 0.2)
+    cancelled.cancel()
+    await going_on
+    assert not ended.is_set()
+    with pytest.raises(RuntimeError):
+        await failing
+    async with asyncio.timeout(5):
+        await ended.wait()
+
+
+async def test_who_ends_as_they_should_are_left_alone() -> None:
+    ended = asyncio.Event()
+    fine, cancelled = asyncio.create_task(asyncio.sleep(0)), asyncio.create_task(asyncio.sleep(60))
+    running.end_for_sure(ended.set, 0.0)
+    cancelled.cancel()
+    await asyncio.gather(fine, cancelled, return_exceptions=True)
+    await asyncio.sleep(0.1)
+    assert not ended.is_set()

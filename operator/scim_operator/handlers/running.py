@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
+import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -17,7 +19,11 @@ from scim_operator.reconcile.resources import BINDINGS, CONTENTS, OURS
 # Only peering would show it. kopf doesn't export its type, a str.
 _IDENTITY: Any = "scim-operator"
 
+log = logging.getLogger(__name__)
+
 Hook = Callable[[], Awaitable[None]]
+# What a clean end takes at most: requests under way, the Lease, connections.
+_END_SECONDS = 30.0
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
@@ -83,6 +89,7 @@ async def run(
     # Permanent: a port that is taken should end the process now, not be tried again in a minute.
     @kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)
     async def start(**_: Any) -> None:
+        end_for_sure(_give_up, _END_SECONDS)
         await on_start()
 
     @kopf.on.cleanup(registry=registry)
@@ -112,3 +119,24 @@ async def run(
         clusterwide=True,
         stop_flag=stop,
     )
+
+
+def end_for_sure(end: Callable[[], None], seconds: float) -> None:
+    """Once one of the tasks that are there now has failed, kopf's among them, call `end` after so long.
+
+    kopf ends when a list is refused at its start (409, 410). But where its other watches are just then being
+    refused as well, they wait for a login that has ended, and it waits for them for ever.
+    """
+    loop = asyncio.get_running_loop()
+
+    def done(task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            loop.call_later(seconds, end)
+
+    for task in asyncio.all_tasks():
+        task.add_done_callback(done)
+
+
+def _give_up() -> None:
+    log.critical("the watches have failed and don't come to an end; ending the process, to be started again")
+    os._exit(1)
