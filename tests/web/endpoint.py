@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from scim_operator.directory.tokens import Tokens, new_token
 from scim_operator.web.connections import Runner
-from scim_operator.web.relay import Alone, Relay
+from scim_operator.web.relay import Relay
 from scim_operator.web.scim import ScimApi
 from scim_operator.web.throttle import Rates, Throttle
 from tests.directory.provider import Provider
@@ -24,6 +24,16 @@ TOKENS = {name: new_token(name, name.encode().ljust(32)) for name in ("entra", "
 NOW = "2026-01-01T00:00:00Z"
 # Time stands still in `clock`: a rate would count all requests of a test.
 UNLIMITED = Rates(1_000_000, 1_000_000)
+
+
+class Alone:
+    """Leadership of a single replica, which nobody contests."""
+
+    term, leader, hopeful = 1, "", True
+
+    async def news(self, seconds: float) -> None:
+        """Nothing ever changes."""
+        await asyncio.sleep(seconds)
 
 
 class Served(TestServer):

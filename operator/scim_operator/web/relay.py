@@ -53,16 +53,6 @@ class Leadership(Protocol):
         """Wait until that changes, no longer than so many seconds."""
 
 
-class Alone:
-    """A single replica without a Lease."""
-
-    term, leader, hopeful = 1, "", True
-
-    async def news(self, seconds: float) -> None:
-        """Nothing ever changes."""
-        await asyncio.sleep(seconds)
-
-
 class NotAnsweredError(Exception):
     """Another replica didn't answer. `begun`: it may have carried out what was asked; `alive`: it said so."""
 
@@ -99,9 +89,8 @@ class Relay:
     ) -> web.Response:
         """The answer of whoever leads. Raises what `local` raises, or UnavailableError.
 
-        While nobody leads, `remembered` answers, if given. Raises
-        ConnectionResetError when the client has hung up meanwhile: what it was answered since must not be
-        undone by what it gave up.
+        While nobody leads, `remembered` answers, if given. Raises ConnectionResetError when the client has
+        hung up meanwhile: what it was answered since must not be undone by what it gave up.
         """
         begun, silent = False, ""
         began = since = self._monotonic()
