@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
@@ -26,10 +27,46 @@ async def test_one_at_a_time() -> None:
     assert (most, len(turns)) == (1, 0)
 
 
+async def test_who_waits_bears_with_many_short_changes_but_not_with_one_that_hangs() -> None:
+    turns, done, going = Turns(), 0, asyncio.Event()
+
+    async def work(wait: Awaitable[object]) -> None:
+        nonlocal done
+        async with turns.of("a", 0.2):
+            await wait
+            done += 1
+
+    await asyncio.gather(*(work(asyncio.sleep(0.03)) for _ in range(20)))
+    assert (done, len(turns)) == (20, 0)
+    hangs = asyncio.create_task(work(going.wait()))
+    await asyncio.sleep(0)
+    others = await asyncio.gather(*(work(asyncio.sleep(0)) for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(one, UnavailableError) for one in others), others
+    going.set()
+    await hangs
+    await work(asyncio.sleep(0))
+    assert done == 22
+
+
+async def test_who_gives_up_takes_nobodys_turn() -> None:
+    turns, got = Turns(), asyncio.Event()
+
+    async def work() -> None:
+        async with turns.of("a", 60):
+            got.set()
+
+    async with turns.of("a"):
+        gives_up, waits = asyncio.create_task(work()), asyncio.create_task(work())
+        await asyncio.sleep(0)
+        gives_up.cancel()
+    await waits
+    assert (got.is_set(), gives_up.cancelled()) == (True, True)
+
+
 async def test_who_waits_long_is_told_to_come_again(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scim_operator.directory.turns._WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("scim_operator.directory.turns._PATIENCE_SECONDS", 0.1)
     ada, bob = await provider.user("ada"), await provider.user("bob")
     going = asyncio.Event()
 

@@ -37,7 +37,7 @@ class Load:
     """Requests below `targets[-1]`, a directory's URL, one at a time for each user.
 
     No more than `most` are under way at a time. A 503 or 429 is tried again under the same X-Request-Id, as
-    providers do, and counted in `put_off`. `patient`: so is what was cut off, else a failure.
+    providers do, and noted in `put_off`. `patient`: so is what was cut off, else a failure.
     """
 
     session: aiohttp.ClientSession
@@ -47,7 +47,7 @@ class Load:
     targets: list[str]
     patient: bool = False
     most: int = 100
-    put_off: int = 0
+    put_off: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     answered: Counter[str] = field(default_factory=Counter)
     accounts: list[Account] = field(default_factory=list)
@@ -211,7 +211,7 @@ class Load:
                 said = f"{status} {found}"
                 if status not in (429, 503):
                     break
-                self.put_off += 1
+                self.put_off.append(f"{method} {path} after {loop.time() - began:.1f} s: {said}")
             await asyncio.sleep(0.3)
         self.failures.append(f"{method} {path} at {self.targets[-1]}, after {tries} tries: {said}")
         return None
