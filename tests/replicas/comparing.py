@@ -36,7 +36,10 @@ async def under(load: Load, rate: float, *acts: Callable[[], object]) -> None:
 async def assert_nothing_lost(operator: Installation, load: Load) -> None:
     """All that was answered is there, once, and everybody's access is right."""
     answered, put_off = load.answered.total(), load.put_off
-    print(f"{answered} requests, {len(put_off)} put off, the longest took {load.longest:.1f} s")
+    print(
+        f"{answered} requests, {len(load.cut)} cut off, {len(put_off)} put off,"
+        f" the longest took {load.longest:.1f} s"
+    )
     print(*put_off[:20], sep="\n")
     assert not load.failures, load.failures[:10]
     # On an idle machine there is none; on one that has no time even the Lease may be late.

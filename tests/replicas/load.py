@@ -37,7 +37,8 @@ class Load:
     """Requests below `targets[-1]`, a directory's URL, one at a time for each user.
 
     No more than `most` are under way at a time. A 503 or 429 is tried again under the same X-Request-Id, as
-    providers do, and noted in `put_off`. `patient`: so is what was cut off, else a failure.
+    providers do, and noted in `put_off`. What was cut off at a `doomed` target is tried once more, and
+    noted in `cut`; elsewhere it is a failure, unless the load is `patient`.
     """
 
     session: aiohttp.ClientSession
@@ -48,6 +49,8 @@ class Load:
     patient: bool = False
     most: int = 100
     put_off: list[str] = field(default_factory=list)
+    doomed: set[str] = field(default_factory=set)
+    cut: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     answered: Counter[str] = field(default_factory=Counter)
     accounts: list[Account] = field(default_factory=list)
@@ -200,7 +203,9 @@ class Load:
             except (aiohttp.ClientError, TimeoutError) as error:
                 self.sent[target] -= 1
                 said = f"{type(error).__name__}: {error}"
-                if not self.patient:
+                if target in self.doomed:
+                    self.cut.append(f"{method} {path}: {said}")
+                elif not self.patient:
                     break
             else:
                 self.longest = max(self.longest, loop.time() - began)

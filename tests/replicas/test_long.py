@@ -23,7 +23,7 @@ from tests.replicas.upheaval import End, end_leader, end_leaders
 
 pytestmark = pytest.mark.long
 
-ENDS = [*[End.KILL] * 3, End.ROLL] * 3 + [End.KILL]
+ENDS = [End.KILL, End.CUT, End.CUT, End.ROLL] * 3 + [End.KILL]
 # One way for each kill; each code where an API server gives it.
 WAYS = [
     Fault(Kind.STATUS, 5.0, only=lambda call: call.method == "PUT", status=409),
@@ -43,6 +43,7 @@ async def test_ten_killed_and_three_rolled(
     before = lease(operator)["leaseTransitions"]
     await under(load, 100, lambda: end_leaders(pods, load, ENDS))
     await assert_nothing_lost(operator, load)
+    assert load.cut, "nothing was under way at any leader that was killed"
     assert lease(operator)["leaseTransitions"] == before + len(ENDS), "and no other change of hands"
 
 

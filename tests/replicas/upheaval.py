@@ -16,7 +16,8 @@ from tests.replicas.pods import leader, role
 class End(Enum):
     """How a leader ends."""
 
-    KILL = "SIGKILL, as a node's crash"
+    KILL = "SIGKILL, as a node's crash; nothing had been sent to it that it hasn't answered"
+    CUT = "SIGKILL, with requests under way: one retry suffices, at the other and under the same id"
     ROLL = "SIGTERM, as an update of the Deployment"
 
 
@@ -24,14 +25,18 @@ def end_leader(pods: list[OperatorProcess], load: Load, end: End) -> None:
     """End it, wait until the other leads, start it again as a standby."""
     leads = leader(pods, 60)
     survivor = next(pod for pod in pods if pod is not leads)
+    if end is End.CUT:
+        load.doomed.add(at(leads))
     load.targets.append(at(survivor))
-    time.sleep(1.0)
-    becomes(lambda: load.sent[at(leads)], 0, 60)  # what was sent to it before is answered
-    if end is End.KILL:
-        leads.kill()
-    else:
+    if end is not End.CUT:
+        time.sleep(1.0)
+        becomes(lambda: load.sent[at(leads)], 0, 60)  # what was sent to it before is answered
+    if end is End.ROLL:
         assert leads.terminate(), "it had to be killed after its grace period"
+    else:
+        leads.kill()
     becomes(lambda: tended(survivor), "leader", 60)
+    load.doomed.clear()
     leads.start()
     becomes(lambda: tended(leads), "standby", 60)
 
