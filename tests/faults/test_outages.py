@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from scim_operator.kube.lease import RENEW_DEADLINE
 from tests.e2e.replay import Replay
 from tests.entra import Person
 from tests.eventually import becomes, eventually
@@ -62,6 +63,8 @@ def api_server_away(system: System, directory: str, seconds: float) -> None:
         with without(system.cluster, "kube-apiserver"):
             reads = reads_go_on(load, endpoint, seconds)
             grown = resident(entra.pid) - before
+            assert_nobody_is_said_to_be_missing(endpoint)
+            returns = time.monotonic()
         back = time.monotonic()
         eventually(lambda: load.tries[-1].status in (200, 201, 204), bool, 10)
         time.sleep(10)
@@ -69,18 +72,34 @@ def api_server_away(system: System, directory: str, seconds: float) -> None:
     refused = [one for one in meanwhile if one.status == 503]
     assert refused
     assert all(one.retry_after for one in refused)
-    assert {one.status for one in meanwhile if one.method == "GET"} <= {200, 404}
+    without_leader = [one for one in meanwhile if gone + RENEW_DEADLINE + 1 < one.began < returns]
+    assert {one.status for one in without_leader} <= {200, 503}
     assert {one.status for one in load.tries} <= {200, 201, 204, 404, 503}
     late = [one for one in load.tries if one.status == 503 and one.began > back + 10]
     assert late == []
     load.check(system, 10)
     slowest = max(one.seconds for one in meanwhile)
     print(
-        f"\nAPI server away for {back - gone:.0f} s: {reads} reads answered, {len(refused)} writes told to"
+        f"\nAPI server away for {back - gone:.0f} s: {reads} reads answered, {len(refused)} tries told to"
         f" come back, the slowest after {slowest:.1f} s; memory {before:.0f} MiB, {grown:+.1f}"
     )
     assert grown < 40
     assert slowest < 12
+
+
+def assert_nobody_is_said_to_be_missing(endpoint: Endpoint) -> None:
+    """That is for a leader to say: rule 6."""
+    tries: list[Try] = []
+    asker = Asker([endpoint], tries.append, patience=0)
+    for path, query in (
+        ("/Users/nobody", {}),
+        ("/Users", {"filter": 'userName eq "nobody"'}),
+        ("/Groups", {"filter": 'displayName eq "nobody"', "excludedAttributes": "members"}),
+    ):
+        with pytest.raises(TimeoutError):
+            asker.ask("GET", path, **query)
+    asker.close()
+    assert {(one.status, bool(one.retry_after)) for one in tries} == {(503, True)}
 
 
 def test_api_server_is_away(system: System) -> None:

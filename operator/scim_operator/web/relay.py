@@ -30,7 +30,8 @@ _AWAY = "the cluster's API server does not answer; nothing was lost"
 
 # Answers here; True: it is a repetition of what may have been done already.
 Local = Callable[[bool], Awaitable[web.Response]]
-# Answers what only reads, from what this replica knows; another one may have written since.
+# Answers what only reads, from what this replica knows; another one may have written since, so of nobody it
+# says that he isn't there.
 Remembered = Callable[[], Awaitable[web.Response]]
 
 
@@ -78,11 +79,6 @@ class Relay:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
-
-    @property
-    def may_know_all(self) -> bool:
-        """False when another replica has led since this one did, and so may have written what it lacks."""
-        return not self._leadership.leader
 
     async def answer(
         self, request: web.Request, local: Local, remembered: Remembered | None = None

@@ -17,7 +17,7 @@ from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.scim.errors import ScimError, invalid_syntax, not_found
 from scim_operator.scim.versions import ALWAYS, Conditions, Tags, read_tags
 from scim_operator.web import discovery
-from scim_operator.web.asks import RESOURCES, Ask, Handler
+from scim_operator.web.asks import RESOURCES, Answer, Ask, Handler
 from scim_operator.web.bodies import MAX_BODY, WITH_BODY, json_body
 from scim_operator.web.bulk import Bulk
 from scim_operator.web.connections import expected
@@ -36,7 +36,8 @@ _HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 _BULK_SECONDS = 100.0
 # What can be answered before users and groups were listed.
 _KNOWN_AT_ONCE = (discovery.answer_config, discovery.answer_resource_types, discovery.answer_schemas)
-_MAY_LACK = "what another replica has written can't be read at the moment; nothing was lost"
+# Another replica may have led meanwhile, or may lead now, and have made whom this one doesn't know (rule 6).
+_MAY_LACK = "no replica of the operator leads at the moment, so it isn't known whether this is there; ask again"
 
 
 class ScimApi:
@@ -77,39 +78,34 @@ class ScimApi:
         self._admit(request, asked.directory)
         self._check_host(request)
 
+        return await self._relay.answer(request, *self._ways(request, asked))
+
+    def _ways(self, request: web.Request, asked: Target) -> tuple[Local, Remembered | None]:
+        """How this replica answers while it leads, and while nobody does."""
+
         async def here(repeated: bool) -> web.Response:
-            return await self._carry_out(request, asked, repeated=repeated)
+            return _response(await self._carry_out(request, asked, repeated=repeated))
 
-        return await self._relay.answer(request, here, self._reading(request, here))
+        async def remembered() -> web.Response:
+            try:
+                answer = await self._carry_out(request, asked, repeated=False)
+            except ScimError as error:
+                if error.status == 404:
+                    raise UnavailableError(_MAY_LACK) from error
+                raise
+            if _finds_nobody(answer):
+                raise UnavailableError(_MAY_LACK)
+            return _response(answer)
 
-    def _reading(self, request: web.Request, here: Local) -> Remembered | None:
-        wanted = request[CALL].operation
-        return partial(self._remembered, here, wanted) if wanted in READS else None
-
-    async def _remembered(self, here: Local, wanted: str) -> web.Response:
-        """What is known, but that nobody is there: another replica may have made him (rule 6)."""
-        if self._relay.may_know_all or wanted == "discovery":
-            return await here(False)
-        if wanted != "get":
-            raise UnavailableError(_MAY_LACK)
-        try:
-            return await here(False)
-        except ScimError as error:
-            if error.status == 404:
-                raise UnavailableError(_MAY_LACK) from error
-            raise
+        return here, remembered if request[CALL].operation in READS else None
 
     async def _answer_hop(self, request: web.Request) -> web.Response:
         # The links in the answer are those of the request as it first came. Who may ask is for a leader to
         # say: one that has just started doesn't know yet.
         request, asked = self._understand(request.clone(scheme="http"))
-
-        async def here(repeated: bool) -> web.Response:
-            return await self._carry_out(request, asked, repeated=repeated)
-
         try:
-            remembered = self._reading(request, here)
-            return await self._relay.answer_hop(request, here, remembered, begun=REPEATED in request.headers)
+            ways = self._ways(request, asked)
+            return await self._relay.answer_hop(request, *ways, begun=REPEATED in request.headers)
         except NotAnsweredError as error:
             return not_answered(begun=error.begun)
 
@@ -123,7 +119,7 @@ class ScimApi:
         request[CALL].resource = resource(asked)
         return request, asked
 
-    async def _carry_out(self, request: web.Request, asked: Target, *, repeated: bool) -> web.Response:
+    async def _carry_out(self, request: web.Request, asked: Target, *, repeated: bool) -> Answer:
         self._admit(request, asked.directory)  # it may have been held for long
         self._directories.seen(asked.directory, self._now())
         handlers = self._handlers(asked, filtered="filter" in map(str.casefold, request.query))
@@ -135,10 +131,7 @@ class ScimApi:
         if handler not in _KNOWN_AT_ONCE and not self._index.synced:
             raise UnavailableError("the operator is still reading the cluster", retry_after=2)
         with self._throttle.room(asked.directory):
-            answer = await handler(await self._ask(request, asked, repeated=repeated))
-        if answer.body is None:
-            return web.Response(status=answer.status, headers=answer.headers)
-        return scim_response(answer.body, answer.status, answer.headers)
+            return await handler(await self._ask(request, asked, repeated=repeated))
 
     def _go_on(self, request: web.Request, directory: str, since: float) -> None:
         """What `_admit` raises; 503 for what has taken long, before whoever waits for it hangs up."""
@@ -223,6 +216,16 @@ def _application(answer: Callable[[web.Request], Awaitable[web.Response]]) -> we
 
 async def _refuse_version(request: web.Request) -> web.Response:
     raise ScimError(400, f"expected {PREFIX}/DIRECTORY: SCIM 2.0 alone is spoken here", "invalidVers")
+
+
+def _response(answer: Answer) -> web.Response:
+    if answer.body is None:
+        return web.Response(status=answer.status, headers=answer.headers)
+    return scim_response(answer.body, answer.status, answer.headers)
+
+
+def _finds_nobody(answer: Answer) -> bool:
+    return isinstance(answer.body, dict) and answer.body.get("totalResults") == 0
 
 
 def _seconds(moment: str) -> int:
