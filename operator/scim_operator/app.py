@@ -97,7 +97,7 @@ class Options:
 
 
 class Operator:
-    """All parts, wired. `lease`: a client for the Lease alone."""
+    """All parts, wired. `lease`: a client for the Lease alone, which begins in the thread that renews it."""
 
     def __init__(self, client: KubeClient, lease: KubeClient, options: Options) -> None:
         self._client = client
@@ -343,8 +343,8 @@ class Operator:
 async def run(options: Options) -> None:
     """The operator, until a signal ends it."""
     credentials = await load_credentials()
-    async with KubeClient(credentials) as client, KubeClient(credentials, connections=2) as lease:
-        await Operator(client, lease, options).run()
+    async with KubeClient(credentials) as client:
+        await Operator(client, KubeClient(credentials, connections=2), options).run()
     log.info("stopped")
 
 

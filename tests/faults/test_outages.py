@@ -97,7 +97,7 @@ def assert_nobody_is_said_to_be_missing(endpoint: Endpoint) -> None:
         ("/Groups", {"filter": 'displayName eq "nobody"', "excludedAttributes": "members"}),
     ):
         with pytest.raises(TimeoutError):
-            asker.ask("GET", path, **query)
+            asker.ask("GET", path, None, **query)
     asker.close()
     assert {(one.status, bool(one.retry_after)) for one in tries} == {(503, True)}
 

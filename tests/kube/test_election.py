@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from scim_operator.kube.client import KubeClient, Object
 from scim_operator.kube.credentials import load_credentials
 from scim_operator.kube.election import Election
 from scim_operator.kube.errors import ApiError
-from scim_operator.kube.lease import LEASES
+from scim_operator.kube.lease import DURATION, LEASES
 from scim_operator.kube.resources import SECRETS
 from tests.cluster.cluster import Cluster
 
@@ -30,6 +31,11 @@ async def client(cluster: Cluster) -> AsyncIterator[KubeClient]:
         yield made
 
 
+def of_its_own(client: KubeClient) -> KubeClient:
+    """One that begins where the Lease is renewed."""
+    return KubeClient(client.credentials, connections=2)
+
+
 @pytest.fixture
 def name() -> str:
     return f"election-{next(_NUMBERS)}"
@@ -38,7 +44,12 @@ def name() -> str:
 @asynccontextmanager
 async def contending(client: KubeClient, name: str, pod: str) -> AsyncIterator[Election]:
     election = Election(
-        client, "default", name, pod, monotonic=time.monotonic, now=lambda: datetime.now(UTC).isoformat()
+        of_its_own(client),
+        "default",
+        name,
+        pod,
+        monotonic=time.monotonic,
+        now=lambda: datetime.now(UTC).isoformat(),
     )
     running = asyncio.create_task(election.run())
     try:
@@ -85,6 +96,31 @@ async def test_a_container_that_was_started_again_goes_on_at_once(client: KubeCl
         await killed.won()
     async with contending(client, name, "a|10.0.0.1") as again:
         assert await within(4, again.won()) == 1
+
+
+async def test_a_busy_process_keeps_the_lease(client: KubeClient, name: str) -> None:
+    """20,000 events at once take longer than a Lease that nobody renews."""
+    async with (
+        contending(client, name, "a|10.0.0.1") as first,
+        contending(client, name, "b|10.0.0.2") as other,
+    ):
+        term = await within(5, first.won())
+        made = await lease(client, name)
+        time.sleep(DURATION + 2)  # noqa: ASYNC251 (the loop of both)
+        assert (first.term, other.term) == (term, None)
+        kept = await lease(client, name)
+        assert (kept["holderIdentity"], kept["acquireTime"]) == ("a|10.0.0.1", made["acquireTime"])
+
+
+async def test_nothing_of_it_is_left_when_it_ends(client: KubeClient, name: str) -> None:
+    async with contending(client, name, "a|10.0.0.1") as election:
+        await within(5, election.won())
+        assert threads() == ["lease"]
+    assert threads() == []
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "lease"]
 
 
 async def test_a_term_ends_when_somebody_else_holds_it(client: KubeClient, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from scim_operator.kube.election import Election
+from scim_operator.kube.election import _SILENCE_SECONDS, Election
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.lease import DURATION, RENEW_DEADLINE
 
@@ -51,6 +51,12 @@ class Pair:
             for me in ("a|10.0.0.1", "b|10.0.0.2")
         )
 
+    async def turns(self) -> None:
+        """The loop of the second one turns; the first one's has stood still since the beginning."""
+        self.second._beaten_at = self.now
+        await self.first._turn()
+        await self.second._turn()
+
     async def begin(self) -> None:
         await self.first._turn()
         await self.second._turn()
@@ -78,3 +84,20 @@ async def test_an_api_server_that_is_away_is_known_to_be_after_a_while() -> None
     pair.now += RENEW_DEADLINE
     await pair.first._turn()
     assert not pair.first.reachable
+
+
+async def test_who_does_nothing_any_more_leads_no_more() -> None:
+    """The thread that renews would go on for ever, for a process that hangs."""
+    pair = Pair()
+    await pair.begin()
+    for _ in range(int(_SILENCE_SECONDS)):
+        pair.now += 1
+        await pair.turns()
+        assert pair.first.term == 1, "it may be busy"
+    for _ in range(int(DURATION) + 1):
+        pair.now += 1
+        await pair.turns()
+    assert (pair.first.term, pair.second.term) == (None, 1)
+    pair.first._beaten_at = pair.now
+    await pair.first._turn()
+    assert (pair.first.term, pair.first.leader) == (None, "b|10.0.0.2"), "it goes on as one that stands by"

@@ -1,7 +1,8 @@
 """Contends for the Lease, renews it while it is ours, gives it back at the end.
 
-Over a connection of its own: renewing must not wait behind other calls, nor be stopped by what stops the
-writes of a replica that leads no longer.
+In a thread and over a connection of its own: renewing must not wait behind other calls, nor behind 20,000
+events at once, nor be stopped by what stops the writes of a replica that leads no longer. But a process whose
+working loop doesn't turn any more must not lead for ever.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from math import inf
 
+from scim_operator.kube.aside import aside
 from scim_operator.kube.client import KubeClient, Object
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.lease import (
@@ -32,10 +35,16 @@ log = logging.getLogger(__name__)
 _ATTEMPT_SECONDS = 2.0
 # After a failure, and while the next leader is awaited by those who must hear of it.
 _SOON = 0.2
+# How often the working loop says that it turns, and for how long its silence is work, not its end.
+_BEAT_SECONDS, _SILENCE_SECONDS = 1.0, 20.0
 
 
 class Election:
-    """One replica's part in it. `monotonic`: a clock in seconds; `now`: RFC 3339 with microseconds."""
+    """One replica's part in it. `client`: not begun yet, for the Lease alone; `monotonic`: a clock in
+    seconds; `now`: RFC 3339 with microseconds.
+
+    Asked by the working loop, which sees in `_shown` what the thread has learned: a copy that never changes.
+    """
 
     def __init__(
         self,
@@ -53,26 +62,31 @@ class Election:
         self._monotonic = monotonic
         self._now = now
         self._candidate = Candidate(identity)
+        self._shown = copy(self._candidate)
         self._reached_at = -inf
-        self._resigned = self._failing = False
+        self._beaten_at = monotonic()
+        self._resigned = self._failing = self._silent = False
         self._told = ""
         self._news = asyncio.Event()
         self._wake = asyncio.Event()
+        # The working loop, which waits for news, and the thread's, which can be woken.
+        self._working: asyncio.AbstractEventLoop | None = None
+        self._renewing: asyncio.AbstractEventLoop | None = None
 
     @property
     def term(self) -> int | None:
         """The number of the term in which this replica leads at this moment; None: it doesn't."""
-        return None if self._resigned else self._candidate.leads(self._monotonic())
+        return None if self._resigned else self._shown.leads(self._monotonic())
 
     def seconds_to_write(self) -> float:
         """How long a write that begins now may be under way; 0: this replica may write nothing."""
-        return 0.0 if self._resigned else self._candidate.left(self._monotonic())
+        return 0.0 if self._resigned else self._shown.left(self._monotonic())
 
     @property
     def leader(self) -> str:
         """Whose the Lease was when last seen, if not ours: `<pod>|<ip>`; empty: nobody's."""
-        record = self._candidate.record
-        return record.holder if record and record.holder != self._candidate.identity else ""
+        record = self._shown.record
+        return record.holder if record and record.holder != self._shown.identity else ""
 
     @property
     def reachable(self) -> bool:
@@ -93,31 +107,62 @@ class Election:
 
     async def lost(self, term: int) -> None:
         """Wait until a term is over: somebody else leads, or may. A lapse isn't the end of it."""
-        while self._candidate.held == term:
+        while self._shown.held == term:
             await self.news(RETRY)
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            failed = not await self._turn()
-            self._tell()
-            self._wake.clear()
-            hurry = failed or (self._resigned and not self.leader)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_SOON if hurry else RETRY):
-                    await self._wake.wait()
+        self._working = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._beat())
+            tasks.create_task(aside(self._keep_up, "lease"))
 
     async def resign(self, seconds: float) -> None:
         """Lead no more, and give the Lease back at once; whoever leads next is still observed."""
         self._resigned = True
-        self._wake.set()
+        if self._renewing:
+            self._renewing.call_soon_threadsafe(self._wake.set)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while (record := self._candidate.record) and record.holder == self._candidate.identity:
+                while (record := self._shown.record) and record.holder == self._shown.identity:
                     await self.news(_SOON)
+
+    async def _beat(self) -> None:
+        while True:
+            self._beaten_at = self._monotonic()
+            await asyncio.sleep(_BEAT_SECONDS)
+
+    # --- in the thread -------------------------------------------------------------------------------------
+
+    async def _keep_up(self) -> None:
+        self._renewing = asyncio.get_running_loop()
+        async with self._client:
+            while True:
+                failed = not await self._turn()
+                self._tell()
+                self._wake.clear()
+                hurry = failed or (self._resigned and not self.leader)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_SOON if hurry else RETRY):
+                        await self._wake.wait()
+
+    def _is_silent(self) -> bool:
+        """Whether the working loop has come to its end, as far as anybody can tell."""
+        silent = self._monotonic() - self._beaten_at > _SILENCE_SECONDS
+        if silent and not self._silent:
+            log.critical(
+                "the operator has done nothing for %.0f s: another replica may lead; if /livez doesn't answer"
+                " either, the kubelet starts this one again",
+                _SILENCE_SECONDS,
+                extra={"lease": self._name},
+            )
+        self._silent = silent
+        return silent
 
     async def _turn(self) -> bool:
         """-> False when the API server didn't answer, or refused."""
+        if self._is_silent():
+            return True
         try:
             async with asyncio.timeout(_ATTEMPT_SECONDS):
                 await self._act()
@@ -149,6 +194,7 @@ class Election:
             await self._look()
             return
         self._candidate.wrote(record_of(written), asked_at, self._monotonic())
+        self._shown = copy(self._candidate)
 
     async def _look(self) -> None:
         try:
@@ -160,6 +206,7 @@ class Election:
                 raise
             record = None
         self._candidate.saw(record, self._monotonic())
+        self._shown = copy(self._candidate)
 
     async def _write(self, step: Step) -> Object:
         record = self._candidate.record
@@ -189,5 +236,9 @@ class Election:
         if term:
             TERMS.inc()
         self._told = told
+        if self._working:
+            self._working.call_soon_threadsafe(self._announce)
+
+    def _announce(self) -> None:
         self._news, news = asyncio.Event(), self._news
         news.set()

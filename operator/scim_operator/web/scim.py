@@ -37,7 +37,9 @@ _BULK_SECONDS = 100.0
 # What can be answered before users and groups were listed.
 _KNOWN_AT_ONCE = (discovery.answer_config, discovery.answer_resource_types, discovery.answer_schemas)
 # Another replica may have led meanwhile, or may lead now, and have made whom this one doesn't know (rule 6).
-_MAY_LACK = "no replica of the operator leads at the moment, so it isn't known whether this is there; ask again"
+_MAY_LACK = (
+    "no replica of the operator leads at the moment, so it isn't known whether this is there; ask again"
+)
 
 
 class ScimApi:
