@@ -18,7 +18,7 @@ from tests.faults.proxy import FaultProxy
 from tests.installation import Installation
 from tests.replicas.comparing import assert_nothing_lost, at, under
 from tests.replicas.load import Load
-from tests.replicas.pods import lease, role
+from tests.replicas.pods import another_pod, leader, lease, role
 from tests.replicas.upheaval import End, end_leader, end_leaders
 
 pytestmark = pytest.mark.long
@@ -45,6 +45,31 @@ async def test_ten_killed_and_three_rolled(
     await assert_nothing_lost(operator, load)
     assert load.cut, "nothing was under way at any leader that was killed"
     assert lease(operator)["leaseTransitions"] == before + len(ENDS), "and no other change of hands"
+
+
+async def test_of_three_the_last_goes_on(
+    operator: Installation, pods: list[OperatorProcess], load: Load
+) -> None:
+    third = another_pod(operator, "operator-c", "127.0.0.3")
+    third.start()
+    third.wait_ready()
+    alive = [*pods, third]
+
+    def until_one_is_left() -> None:
+        while len(alive) > 1:
+            leads = leader(alive, 60)
+            alive.remove(leads)
+            load.doomed.add(at(leads))
+            load.targets.append(at(alive[0]))
+            leads.kill()
+        becomes(lambda: role(alive[0]), "leader", 60)
+
+    try:
+        await under(load, 30, until_one_is_left)
+        await assert_nothing_lost(operator, load)
+    finally:
+        if third.is_alive:
+            third.terminate()
 
 
 @pytest.fixture
