@@ -42,6 +42,7 @@ from scim_operator.web.scim import ScimApi
 from scim_operator.web.server import Listener, Server
 from scim_operator.web.targets import PREFIX
 from scim_operator.web.throttle import Rates, Throttle
+from scim_operator.web.tls import for_providers
 
 T = TypeVar("T")
 
@@ -58,6 +59,7 @@ _LOOK_AGAIN = 0.1
 class Options:
     """What `scim-operator run` is told. `external_url` empty: not known. `internal_tls`: the folder with what
     replicas prove themselves by to each other; None: nothing is passed on, and `internal_port` isn't opened.
+    `scim_tls`: the folder with the certificate that providers are shown; None: plain HTTP.
     """
 
     namespace: str
@@ -70,6 +72,7 @@ class Options:
     metrics_port: int
     internal_port: int
     internal_tls: Path | None
+    scim_tls: Path | None
     external_url: str
     protected_namespaces: frozenset[str]
     literal_namespaces: frozenset[str]
@@ -157,11 +160,12 @@ class Operator:
             throttle=Throttle(options.rates, time.monotonic),
         )
         REGISTRY.register(DirectoryMetrics(index, directories, self._tokens))
+        shown = for_providers(options.scim_tls) if options.scim_tls else None
         health = health_application(self._live(), self._ready(), self._role)
         listeners = [
             Listener("health", health, options.health_port),
             Listener("metrics", metrics_application(directories.names), options.metrics_port),
-            Listener("scim", scim.application(), options.scim_port),
+            Listener("scim", scim.application(), options.scim_port, shown),
         ]
         if folder:
             internal = scim.internal_application()

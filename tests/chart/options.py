@@ -81,6 +81,7 @@ CASES: dict[str, dict[str, Any]] = {
         "bindAddress": "127.0.0.1",
     },
     "one-replica": {"replicas": 1},
+    "tls": {"tls": {"secretName": "scim-tls"}, "externalURL": "https://scim.example.com"},
     "existing-internal-certificates": {"internalTLS": {"existingSecret": "mine"}},
     "log-level": {"logLevel": "debug"},
     "resources": {"resources": {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}}},

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from scim_operator.web.forwarding import SERVER_NAME, server_tls
+from scim_operator.web.forwarding import SERVER_NAME
+from scim_operator.web.tls import verifying
 from tests.chart.options import CASES, arguments
 from tests.chart.renderer import Renderer
 from tests.cluster.cluster import Cluster
@@ -269,6 +270,7 @@ def test_every_role_is_not_grantable(chart: Renderer, entry: str) -> None:
         ("ports.internal=8080", "ports.scim, ports.health, ports.metrics and ports.internal must differ"),
         ("logLevel=verbose", "logLevel"),
         ("service.type=ExternalName", "service/type"),
+        ("tls.secretName=A B", "at '/tls/secretName'"),
         ("serviceAccount.create=false", "serviceAccount.name is needed"),
     ],
 )
@@ -367,8 +369,9 @@ def test_replicas_know_each_other_by_certificates_that_python_takes(chart: Rende
     secret = chart.one("Secret")
     for name, content in secret["data"].items():
         (tmp_path / name).write_bytes(base64.b64decode(content))
-    server, client = server_tls(tmp_path), ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
-    client.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    server, client = (
+        verifying(purpose, tmp_path) for purpose in (ssl.Purpose.CLIENT_AUTH, ssl.Purpose.SERVER_AUTH)
+    )
     for context in (server, client):
         context.verify_flags |= ssl.VERIFY_X509_STRICT
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -415,7 +418,7 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
     (container,) = chart.one(
         "Deployment",
         *("--set", "bindAddress=127.0.0.1,ports.scim=18080,ports.health=18081,ports.metrics=18082"),
-        *("--set", "ports.internal=18444"),
+        *("--set", "ports.internal=18444,tls.secretName=scim-tls"),
         *("--set", "logLevel=debug"),
         *("--set", "externalURL=https://scim.example.com/,protectedNamespaces={prod,infra}"),
         *("--set", "literalNamespaces={prod,kube-system}"),
@@ -431,6 +434,7 @@ def test_the_command_with_everything_set(chart: Renderer) -> None:
         "--metrics-port=18082",
         "--internal-port=18444",
         "--internal-tls=/etc/scim-operator/internal",
+        "--scim-tls=/etc/scim-operator/tls",
         "--lease=scim-scim-operator",
         "--external-url=https://scim.example.com",
         "--protected-namespaces=prod,infra",
@@ -475,6 +479,14 @@ def test_the_services_lead_to_scim_and_metrics_apart(chart: Renderer) -> None:
     labels = chart.one("Deployment")["spec"]["template"]["metadata"]["labels"]
     for service in services:
         assert service["spec"]["selector"].items() <= labels.items()
+
+
+def test_with_a_certificate_the_service_speaks_tls(chart: Renderer) -> None:
+    values = ("--set", "tls.secretName=scim-tls")
+    (port,) = chart.one("Service", *values, name=OPERATOR)["spec"]["ports"]
+    assert (port["port"], port["appProtocol"]) == (443, "https")
+    (port,) = chart.one("Service", *values, "--set", "service.port=8443", name=OPERATOR)["spec"]["ports"]
+    assert port["port"] == 8443
 
 
 def test_pod_labels_cannot_unhook_the_pod(chart: Renderer) -> None:

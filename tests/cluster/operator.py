@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.cluster.client import Client
 from tests.cluster.deployment import PodPlan, plan_pod
-from tests.cluster.pki import write_private
+from tests.cluster.mount import mount
 from tests.cluster.process import Process, processes
 from tests.cluster.waiting import ClusterError, wait_for
 
@@ -115,9 +115,7 @@ class OperatorProcess:
             **self._extra,
         }
         # A Secret is a folder of this pod's own, whatever path the container would see it at.
-        folders = {
-            path: self._write_secret(path, secret, folder) for path, secret in self.plan.secrets.items()
-        }
+        folders = {path: self._mount(path, secret) for path, secret in self.plan.secrets.items()}
 
         def here(text: str) -> str:
             for path, written in folders.items():
@@ -130,16 +128,12 @@ class OperatorProcess:
             self.cluster.state, self.name, command, environment=environment, folder=folder / "cwd"
         )
 
-    def _write_secret(self, path: str, name: str, folder: Path) -> Path:
-        """What the kubelet mounts."""
+    def _mount(self, path: str, name: str) -> Path:
         found = json.loads(
             self.cluster.kubectl("get", "secret", name, "-n", self.plan.namespace, "-o", "json")
         )
-        written = folder / "mounts" / path.strip("/").replace("/", "-")
-        written.mkdir(parents=True, exist_ok=True)
-        for key, value in found["data"].items():
-            write_private(written / key, base64.b64decode(value))
-        return written
+        folder = self.cluster.state / "pods" / self.name / "mounts" / path.strip("/").replace("/", "-")
+        return mount(folder, {key: base64.b64decode(value) for key, value in found["data"].items()})
 
     def wait_ready(self, timeout: float = 30) -> None:
         """Ask the Deployment's readiness probe until it says yes."""

@@ -33,6 +33,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.internalTLS.existingSecret | default (printf "%s-internal" (include "scim-operator.fullname" . | trunc 54 | trimSuffix "-")) -}}
 {{- end -}}
 
+{{/* The Service's port for providers. */}}
+{{- define "scim-operator.servicePort" -}}
+{{- .Values.service.port | default (ternary 443 80 (not (empty .Values.tls.secretName))) | int -}}
+{{- end -}}
+
 {{/* The operator as the API server knows it. */}}
 {{- define "scim-operator.userName" -}}
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "scim-operator.serviceAccountName" . }}

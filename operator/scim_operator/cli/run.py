@@ -36,6 +36,7 @@ def options(arguments: argparse.Namespace, namespace: str) -> app.Options:
         metrics_port=arguments.metrics_port,
         internal_port=arguments.internal_port,
         internal_tls=Path(arguments.internal_tls) if arguments.internal_tls else None,
+        scim_tls=Path(arguments.scim_tls) if arguments.scim_tls else None,
         external_url=arguments.external_url,
         protected_namespaces=_names(arguments.protected_namespaces),
         literal_namespaces=_names(arguments.literal_namespaces),
@@ -72,6 +73,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="FOLDER",
         help="with ca.crt, tls.crt and tls.key, by which replicas know each other; empty: pass nothing on",
+    )
+    parser.add_argument(
+        "--scim-tls",
+        default="",
+        metavar="FOLDER",
+        help="with tls.crt and tls.key, to speak HTTPS on the SCIM port; empty: plain HTTP, to something that"
+        " terminates TLS",
     )
     parser.add_argument(
         "--lease",

@@ -18,6 +18,7 @@ from scim_operator.web.bodies import WITH_BODY, read_body
 from scim_operator.web.metrics import FORWARDED
 from scim_operator.web.relay import NotAnsweredError
 from scim_operator.web.requests import CALL, REQUEST_ID
+from scim_operator.web.tls import between_replicas
 
 # For which every replica's certificate is made, whatever its address.
 SERVER_NAME = "scim-operator-internal"
@@ -37,12 +38,11 @@ _HOP_BY_HOP = frozenset(
 _TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=2)
 # aiohttp would add these, and there may be as many headers already as are read.
 _NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding")
-_FILES = ("ca.crt", "tls.crt", "tls.key")
 
 
 def server_tls(folder: Path) -> ssl.SSLContext:
     """For the port on which other replicas call, and nobody else. Raises OSError for a missing file."""
-    return _verifying(ssl.Purpose.CLIENT_AUTH, folder)
+    return between_replicas(ssl.Purpose.CLIENT_AUTH, folder)
 
 
 def not_answered(*, begun: bool) -> web.Response:
@@ -56,7 +56,7 @@ class Forwarder:
 
     def __init__(self, port: int, folder: Path) -> None:
         self._port = port
-        self._tls = _verifying(ssl.Purpose.SERVER_AUTH, folder)
+        self._tls = between_replicas(ssl.Purpose.SERVER_AUTH, folder)
         self._session: aiohttp.ClientSession | None = None
 
     async def forward(self, address: str, request: web.Request, repeated: bool) -> web.Response:
@@ -132,15 +132,6 @@ def _once() -> aiohttp.ClientMiddlewareType:
         return await handler(request)
 
     return send
-
-
-def _verifying(purpose: ssl.Purpose, folder: Path) -> ssl.SSLContext:
-    ca, certificate, key = (str(folder / name) for name in _FILES)
-    context = ssl.create_default_context(purpose, cafile=ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(certificate, key)
-    return context
 
 
 def _passed_on(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:

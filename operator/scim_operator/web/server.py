@@ -17,6 +17,8 @@ from scim_operator.web.connections import PATIENCE, Patience, Runner
 
 log = logging.getLogger(__name__)
 
+# For a handshake: until it is over nobody counts the connection.
+_HANDSHAKE_SECONDS = 10
 # The requests under way, then what aiohttp still has to end; the chart's grace period covers both.
 _DRAIN_SECONDS, _CLOSE_SECONDS = 10, 2
 # Bytes of a request's first line: a filter as long as we read, percent-encoded (aiohttp's limit: 8 KiB).
@@ -31,6 +33,22 @@ class Listener:
     application: web.Application
     port: int
     tls: ssl.SSLContext | None = None
+
+
+class _Site(web.SockSite):
+    """aiohttp gives everybody asyncio's minute to finish a handshake."""
+
+    async def start(self) -> None:
+        await web.BaseSite.start(self)
+        server = self._runner.server
+        assert server is not None  # noqa: S101
+        self._server = await asyncio.get_running_loop().create_server(
+            server,
+            sock=self._sock,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if self._ssl_context else None,
+        )
 
 
 class _Served:
@@ -58,7 +76,7 @@ class _Served:
     async def start(self, taken: socket.socket) -> None:
         """Answer on a port."""
         await self._runner.setup()
-        await web.SockSite(self._runner, taken, ssl_context=self._tls).start()
+        await _Site(self._runner, taken, ssl_context=self._tls).start()
 
     async def drain(self) -> None:
         """Take no more connections, let the requests under way end, close."""
