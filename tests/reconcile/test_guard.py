@@ -89,7 +89,6 @@ async def test_so_many_go_and_the_others_wait(plant: Plant, loss: str) -> None:
         assert f"{len(leaving) - LIMIT} removals are held" in message
         assert plant.status(HOLDS, "entra")["hash"] in message
         assert message.count("'person") == 5
-        await plant.until(lambda: plant.condition(DIRECTORIES, "entra", "GuardTripped") != {}, 15)
         await plant.approve()
         await plant.until(lambda: (plant.subjects() or set()) == EVERYBODY - leaving)
     restarted = again(plant)
@@ -111,6 +110,14 @@ async def test_a_restart_counts_nobody_anew_and_keeps_who_waits(plant: Plant) ->
         await settle(restarted)
         assert restarted.subjects() == before
         assert restarted.status(HOLDS, "entra") == status
+
+
+async def test_the_directory_says_it_too(plant: Plant) -> None:
+    """Its status is written a while later, coalesced."""
+    async with plant.running():
+        await begun(plant)
+        LOSSES["members"](plant)
+        await plant.until(lambda: plant.condition(DIRECTORIES, "entra", "GuardTripped") != {}, 15)
 
 
 async def test_wanted_again_waits_no_longer_and_nobody_notices(plant: Plant) -> None:
