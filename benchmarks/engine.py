@@ -103,8 +103,10 @@ def _listed(index: Index) -> bytes:
 
 def _index(users: int) -> Index:
     index = Index(lambda: 0.0)
-    index.listed("User", map(_object, range(users)), str(users + 1))
-    index.listed("Group", [], str(users + 1))
+    for number in range(users):
+        index.put_listed(_object(number))
+    for resource_type in ("User", "Group"):
+        index.complete(resource_type, {f"uid-{n}" for n in range(users)}, str(users + 1))
     assert index.count(_DIRECTORY, "User") == users
     return index
 

@@ -20,7 +20,8 @@ from scim_operator.access.places import Settings
 from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.metrics import DirectoryMetrics
-from scim_operator.directory.shards import GroupKey
+from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.directory.shards import SHARDS, GroupKey
 from scim_operator.directory.standby import Standby
 from scim_operator.directory.store import Store
 from scim_operator.directory.tokens import TOKEN_SELECTOR, Tokens
@@ -209,6 +210,8 @@ class Operator:
         )
 
     def _observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
+        if resource in (USERS, GROUPS, SHARDS):
+            self._kept.index.echoes.heard(obj, gone=event == "DELETED")
         (self._term or self._standby).observe(resource, event, obj)
 
     async def _start(self) -> None:

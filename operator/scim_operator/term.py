@@ -83,8 +83,8 @@ class Term:
         self._metrics = ReconcileMetrics(world, statuses, self.reconciler.queues)
 
     def observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
-        """One event of a watch."""
-        self.reconciler.observe(resource, event, obj)
+        """One event of a watch. Of what comes before the list nothing is concluded: it isn't complete."""
+        (self.reconciler if self.answers else self._kept.standby).observe(resource, event, obj)
 
     async def run(self) -> None:
         """Until cancelled."""

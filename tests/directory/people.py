@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from scim_operator.directory.index import Index
+from scim_operator.directory.records import Record
 
 Object = dict[str, Any]
 BORN = "2026-01-01T00:00:00.000Z"
@@ -24,6 +27,17 @@ def obj(
         "spec": spec,
         **({"status": status} if status else {}),
     }
+
+
+def listed(
+    index: Index, resource_type: str, items: Iterable[Mapping[str, Any]], resource_version: str
+) -> set[Record]:
+    """Let an index take in a whole listing. -> those gone."""
+    present = set()
+    for item in items:
+        index.put_listed(item)
+        present.add(item["metadata"]["uid"])
+    return index.complete(resource_type, present, resource_version)
 
 
 def user(

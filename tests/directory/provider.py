@@ -20,6 +20,7 @@ from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.errors import ScimError
 from scim_operator.scim.schemas import GROUP, USER
 from tests.directory.api_server import ApiServer
+from tests.directory.people import listed
 
 Object = dict[str, Any]
 _POSTS = itertools.count(1)  # of all providers
@@ -64,15 +65,15 @@ class Provider:
             monotonic=lambda: self.clock,
             now=lambda: self.today,
         )
-        self.store.index.listed("User", [], "0")
-        self.store.index.listed("Group", [], "0")
+        listed(self.store.index, "User", [], "0")
+        listed(self.store.index, "Group", [], "0")
         self.api.writes.clear()
 
     async def restarted(self) -> Provider:
         """Another process on the same cluster, which has just listed everything."""
         made = Provider(self.api)
         made._moments, made._ids = self._moments, self._ids
-        take_in(made.index, await list_identities(cast(KubeClient, self.api)))
+        await take_in(made.index, await list_identities(cast(KubeClient, self.api)))
         return made
 
     def directory(self, name: str, spec: Object) -> None:

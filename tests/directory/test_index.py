@@ -14,7 +14,7 @@ from scim_operator.directory.records import filterable
 from scim_operator.scim.errors import ScimError
 from scim_operator.scim.filters import compile_filter
 from scim_operator.scim.schemas import ENTERPRISE_URN, GROUP, USER
-from tests.directory.people import group, user
+from tests.directory.people import group, listed, user
 
 
 class Clock:
@@ -86,7 +86,7 @@ def test_the_dead_stay_dead_for_a_while() -> None:
     clock.now = 15 * 60
     assert made.put(user(version=2)) is None
     assert made.named("User", "ada") is None
-    made.listed("User", [user(version=2)], "3")
+    listed(made, "User", [user(version=2)], "3")
     assert made.named("User", "ada") is None
 
 
@@ -126,15 +126,15 @@ def test_unreadable_object_is_logged_and_left_out(caplog: pytest.LogCaptureFixtu
 def test_synced_when_both_kinds_were_listed() -> None:
     made = index(user(), group())
     assert not made.synced
-    made.listed("User", [], "1")
+    listed(made, "User", [], "1")
     assert not made.synced
-    made.listed("Group", [], "1")
+    listed(made, "Group", [], "1")
     assert made.synced
 
 
 def test_listing_drops_ghosts_but_nobody_newer() -> None:
     made = index(user("ghost", version=5), user("kept", version=5), user("new", version=11), group(version=5))
-    gone = made.listed("User", [user("kept", version=5)], "10")
+    gone = listed(made, "User", [user("kept", version=5)], "10")
     assert {record.name for record in gone} == {"ghost"}
     assert {record.name for record in made.records("User")} == {"kept", "new"}
     assert made.named("Group", "team") is not None
@@ -142,25 +142,25 @@ def test_listing_drops_ghosts_but_nobody_newer() -> None:
 
 def test_listing_does_not_bury_what_it_lacks() -> None:
     made = index(user(version=5))
-    made.listed("User", [], "10")
+    listed(made, "User", [], "10")
     assert made.put(user(version=11)) is not None
 
 
 def test_a_late_event_does_not_raise_whom_a_listing_lacked() -> None:
     made = index(user("known", version=5))
-    made.listed("User", [user("kept", version=9)], "10")
+    listed(made, "User", [user("kept", version=9)], "10")
     for late in (user("known", version=8), user("never-seen", version=10)):
         assert made.put(late) is None
     assert made.put(user("kept", version=9)) is not None
     assert {record.name for record in made.records("User")} == {"kept"}
     # Of a store that was restored to an older state.
-    made.listed("User", [], "3")
+    listed(made, "User", [], "3")
     assert made.put(user("known", version=4)) is not None
 
 
 def test_listing_older_than_an_event_does_not_undo_it() -> None:
     made = index(user(version=20, userName="new"))
-    assert made.listed("User", [user(version=5, userName="old")], "10") == set()
+    assert listed(made, "User", [user(version=5, userName="old")], "10") == set()
     assert user_name(made) == "new"
 
 
@@ -285,7 +285,7 @@ def test_two_objects_with_one_id() -> None:
     made = index(group("one", ["id-ada"], identifier="g"), group("copy", ["id-bob"], identifier="g"))
     made.evict("Group", "copy", "uid-copy")
     assert all(record.id == "g" for record in made.groups_of("entra", "id-ada"))
-    made.listed("Group", [], "9")
+    listed(made, "Group", [], "9")
     assert made.count("entra", "Group") == 0
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from scim_operator.directory.feed import list_identities, take_in
 from scim_operator.directory.members import part_of
 from scim_operator.directory.records import GROUPS, Record
 from scim_operator.directory.shards import SHARDS
 from scim_operator.directory.unavailable import UnavailableError
+from scim_operator.kube.client import KubeClient
 from tests.directory.large import now, people
 from tests.directory.provider import Provider, add, remove
 
@@ -85,5 +87,5 @@ async def test_a_list_makes_nothing_of_what_is_known(
         raise AssertionError(f"read again: {obj}")
 
     monkeypatch.setattr("scim_operator.directory.shards.shard_of", never)
-    provider.index.listed_shards(provider.api.all(SHARDS), "9999")
+    await take_in(provider.index, await list_identities(cast(KubeClient, provider.api)))
     assert now(provider, team).is_whole

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from scim_operator.directory import standby
+from scim_operator.directory import feed
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.standby import Standby
 from scim_operator.kube.errors import ApiError
@@ -18,7 +18,7 @@ async def test_a_kind_that_comes_later_is_told_of(
     monkeypatch: pytest.MonkeyPatch, status: int, tells: bool
 ) -> None:
     """The watches don't know it: only a new process does. An API server that was away is no such thing."""
-    monkeypatch.setattr(standby, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(feed, "_FIRST_PAUSE", 0.01)
     provider, told, tries = Provider(), [], 0
     listing = provider.api.list
 

@@ -16,6 +16,7 @@ from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.directory.shards import SHARDS
+from scim_operator.directory.standby import Standby
 from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
@@ -49,7 +50,7 @@ class Plant:
 
     def __init__(self, *, deletion: bool = True) -> None:
         self.api = ApiServer()
-        self.deaf = False
+        self.deaf = self.listed = False
         self._selected: set[tuple[str, str, str]] = set()
         # Time passes when `now` is moved; `clock_set` is by how much the wall clock is off.
         self.now = began = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,6 +70,7 @@ class Plant:
             tokens=Tokens(lambda: datetime.now(UTC)),
         )
         self.outcomes = statuses.outcomes
+        self.standby = Standby(client, self.world.index, self.world.directories, returned=lambda: None)
         self.reconciler = Reconciler(
             client,
             self.world,
@@ -92,7 +94,7 @@ class Plant:
             event = "DELETED"  # as a watch with a selector tells that an object has left it
         (self._selected.add if event != "DELETED" else self._selected.discard)(key)
         if not self.deaf and resource in _WATCHED:
-            self.reconciler.observe(resource, event, obj)
+            (self.reconciler if self.listed else self.standby).observe(resource, event, obj)
 
     # --- the cluster ---------------------------------------------------------------------------------------
 
@@ -162,12 +164,18 @@ class Plant:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The reconciler at work. That it still is at the end is checked too."""
-        task = asyncio.create_task(self.reconciler.run())
+        task = asyncio.create_task(self._run())
         yield
         ended = task.done()
         task.cancel()
         answers = await asyncio.gather(task, return_exceptions=True)
         assert not ended, answers
+
+    async def _run(self) -> None:
+        """As a term does."""
+        await self.standby.list_until_listed()
+        self.listed = True
+        await self.reconciler.run()
 
     async def until(self, truth: Callable[[], bool], seconds: float = 3.0) -> None:
         """Wait until something holds; fails when it doesn't come to that."""

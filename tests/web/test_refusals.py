@@ -16,6 +16,7 @@ from scim_operator.directory.index import Index
 from scim_operator.directory.tokens import Tokens
 from scim_operator.kube.errors import ApiError
 from scim_operator.web.bodies import MAX_BODY
+from tests.directory.people import listed
 from tests.directory.provider import replace
 from tests.web.endpoint import TOKENS, Endpoint
 
@@ -242,7 +243,7 @@ async def test_directory_that_is_missing(endpoint: Endpoint) -> None:
 
 async def test_before_the_first_listing_nobody_is_missing(endpoint: Endpoint) -> None:
     endpoint.scim._index = endpoint.store.index = Index(lambda: 0.0)
-    endpoint.store.index.listed("User", [], "1")
+    listed(endpoint.store.index, "User", [], "1")
     for method, path, body in (
         ("GET", "/Users", None),
         ("GET", '/Users?filter=userName eq "x"', None),

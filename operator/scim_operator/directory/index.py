@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import islice
 from typing import Any
 
 from scim_operator.directory.broken import BrokenGroups
+from scim_operator.directory.echoes import Echoes
+from scim_operator.directory.keys import KEYS, Key, folded, keys_of
 from scim_operator.directory.members import NOBODY, difference
 from scim_operator.directory.order import Age, Order
 from scim_operator.directory.records import Record, filterable, record_of, without_meta
@@ -28,15 +30,6 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 64  # are looked at before the clock is; the longest filter takes milliseconds for them
 _TYPES: Mapping[str, ResourceType] = {USER.name: USER, GROUP.name: GROUP}
-# externalId is case-exact (RFC 7643 section 3.1); the others compare folded.
-_KEYS: Mapping[str, Callable[[str], str]] = {
-    "userName": fold,
-    "displayName": fold,
-    "externalId": str,
-    "emails.work": fold,
-}
-
-Key = tuple[str, str, str, str]
 # (directory, resource type)
 Place = tuple[str, str]
 
@@ -47,6 +40,7 @@ class Index:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self.shards = ShardBook(monotonic)
         self.broken = BrokenGroups()
+        self.echoes = Echoes(monotonic)
         self._records: dict[Place, dict[str, Record]] = defaultdict(dict)
         self._orders: dict[Place, Order] = {}
         self._by_name: dict[tuple[str, str], Record] = {}
@@ -67,16 +61,17 @@ class Index:
 
     # --- feeding -------------------------------------------------------------------------------------------
 
-    def listed(
-        self, resource_type: str, items: Iterable[Mapping[str, Any]], resource_version: str
-    ) -> set[Record]:
-        """Take in a whole listing: what it lacks is gone, unless it is newer. -> those gone."""
-        items = list(items)
-        # One that can't be read any more is still there: what was known of it last goes on to hold.
-        present = {obj["metadata"]["uid"] for obj in items}
-        for obj in items:
-            if record := self.readable(obj):
-                self._put(record, listed=True)
+    def put_listed(self, obj: Mapping[str, Any]) -> None:
+        """Take in one object of a listing; `complete` follows. Others may see the index, and feed it, in
+        between: it is as if the watch told of one after the other.
+        """
+        if record := self.readable(obj):
+            self._put(record, listed=True)
+
+    def complete(self, resource_type: str, present: Set[str], resource_version: str) -> set[Record]:
+        """A whole listing was taken in, of these uids: what it lacks is gone, unless it is newer. -> those
+        gone. One that can't be read any more is still there: what was known of it last goes on to hold.
+        """
         newest = int(resource_version)
         gone = {
             record
@@ -101,9 +96,14 @@ class Index:
             return None
         return self._by_name[record.type, record.name]
 
-    def listed_shards(self, items: Iterable[Mapping[str, Any]], resource_version: str) -> None:
-        """Take in a whole listing of ScimGroupShards, which is not older than one of the groups to come."""
-        for group in self.shards.listed(items, resource_version):
+    def put_listed_shard(self, obj: Mapping[str, Any]) -> None:
+        """The same for a ScimGroupShard. They come before the groups, and are completed after them."""
+        if shard := self.shards.put(obj):
+            self._reassemble(shard.group)
+
+    def complete_shards(self, present: Set[str], resource_version: str) -> None:
+        """As `complete` does for users and groups."""
+        for group in self.shards.complete(present, resource_version):
             self._reassemble(group)
 
     def put_shard(self, obj: Mapping[str, Any]) -> Record | None:
@@ -111,6 +111,11 @@ class Index:
         self.shards.put(obj)
         shard = self.shards.named(obj["metadata"]["name"])
         return self._reassemble(shard.group) if shard else None
+
+    def written_shard(self, obj: Mapping[str, Any]) -> None:
+        """Take in a ScimGroupShard that we have just written."""
+        self.echoes.wrote(obj)
+        self.put_shard(obj)
 
     def evict_shard(self, name: str, uid: str) -> Record | None:
         """Forget a ScimGroupShard that was deleted. -> the group it belongs to, None for an orphan."""
@@ -126,10 +131,16 @@ class Index:
         self._remove(record)
         return record
 
+    def written(self, obj: Mapping[str, Any]) -> Record | None:
+        """Take in what we have just written: nothing comes of it before a watch tells. -> as `put`."""
+        self.echoes.wrote(obj)
+        return self.put(obj)
+
     def forget(self, record: Record) -> None:
         """Our own DELETE took it away; the event may be long in coming, or fall into a gap of the watch."""
         if self.evict(record.type, record.name, record.uid):
             self._departed.append(record)
+            self.echoes.deleted(record.uid)
 
     def leaves_by_request(self, record: Record) -> None:
         """The provider deletes it: a directory whose last user goes that way has lost nobody by accident."""
@@ -190,7 +201,7 @@ class Index:
 
     def holders(self, directory: str, resource_type: str, attribute: str, value: str) -> set[str]:
         """Ids of those who hold a value of an indexed attribute (`userName`, `emails.work`, …)."""
-        return self._by_key.get((directory, resource_type, attribute, _KEYS[attribute](value)), set())
+        return self._by_key.get((directory, resource_type, attribute, folded(attribute, value)), set())
 
     def groups_of(self, directory: str, identifier: str) -> list[Record]:
         """The groups somebody is a direct member of."""
@@ -247,7 +258,7 @@ class Index:
             return {value}
         if term == "members":
             return self._with_member(directory, value)
-        return self.holders(directory, resource_type, term, value) if term in _KEYS else None
+        return self.holders(directory, resource_type, term, value) if term in KEYS else None
 
     # --- the indexes ---------------------------------------------------------------------------------------
 
@@ -302,7 +313,7 @@ class Index:
 
     def _register(self, known: Record | None, record: Record) -> None:
         """Look-ups lead to a record by what it says now."""
-        before, after = set(_keys(known)) if known else set(), set(_keys(record))
+        before, after = set(keys_of(known)) if known else set(), set(keys_of(record))
         for key in before - after:
             _discard(self._by_key, key, record.id)
         for key in after - before:
@@ -323,7 +334,7 @@ class Index:
         if self._records[record.directory, record.type].get(record.id) is record:
             self._leave(record)
             self.broken.discard((record.directory, record.id))
-        for key in _keys(record):
+        for key in keys_of(record):
             _discard(self._by_key, key, record.id)
         if record.large:
             self._large[record.directory].pop(record.id, None)
@@ -366,26 +377,6 @@ class _Shown:
 
     def _is_there(self, member: str) -> bool:
         return self._index.member(self._record.directory, member) is not None
-
-
-def indexed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(attribute, value) of each value the index knows."""
-    for attribute in ("userName", "displayName", "externalId"):
-        if value := document.get(attribute):
-            yield attribute, str(value)
-    for mail in document.get("emails") or ():
-        if fold(str(mail.get("type") or "")) == "work" and mail.get("value"):
-            yield "emails.work", str(mail["value"])
-
-
-def folded(attribute: str, value: str) -> str:
-    """A value in the form in which the attribute compares."""
-    return _KEYS[attribute](value)
-
-
-def _keys(record: Record) -> Iterator[Key]:
-    for attribute, value in indexed(record.document):
-        yield record.directory, record.type, attribute, folded(attribute, value)
 
 
 def _age(record: Record) -> Age:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -151,19 +151,20 @@ class ShardBook:
         self._by_name: dict[str, Shard] = {}
         self._of_group: dict[GroupKey, dict[tuple[int, int], Shard]] = defaultdict(dict)
         self.listed_once = False
+        # True while the API server doesn't know the kind, as far as the last listing tells.
+        self.unknown = False
 
-    def listed(self, items: Iterable[Mapping[str, Any]], resource_version: str) -> set[GroupKey]:
-        """Take in a whole listing. -> the groups whose shards changed."""
-        items = list(items)
-        present = {obj["metadata"]["uid"] for obj in items}
-        changed = {shard.group for obj in items if (shard := self.put(obj))}
+    def complete(self, present: Set[str], resource_version: str) -> set[GroupKey]:
+        """A whole listing was taken in, of these uids: what it lacks is gone, unless it is newer. -> the
+        groups that lost one.
+        """
         newest = int(resource_version)
-        for shard in list(self._by_name.values()):
-            if shard.uid not in present and shard.resource_version <= newest:
-                self._remove(shard)
-                changed.add(shard.group)
+        shards = self._by_name.values()
+        gone = [one for one in shards if one.uid not in present and one.resource_version <= newest]
+        for shard in gone:
+            self._remove(shard)
         self.listed_once = True
-        return changed
+        return {shard.group for shard in gone}
 
     def put(self, obj: Mapping[str, Any]) -> Shard | None:
         """Take in one object. -> the shard; None when it is dead, unreadable or not newer than known."""

@@ -6,25 +6,20 @@ So that it can answer reads while nobody leads, and has little to read when it i
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from scim_operator.directory.directories import DIRECTORIES, Directories
-from scim_operator.directory.feed import list_identities, take_in
+from scim_operator.directory.feed import list_identities, older_than_known, take_in, until_listed
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, TYPES, USERS
 from scim_operator.directory.shards import SHARDS
 from scim_operator.kube.client import KubeClient
-from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import Resource
-
-log = logging.getLogger(__name__)
 
 _DELETED = "DELETED"
 # Watches report no deletion that fell into a gap of theirs.
 _AGAIN_SECONDS = 300.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
 class Standby:
@@ -51,21 +46,15 @@ class Standby:
 
     async def list_until_listed(self) -> None:
         """One quorum list of each kind takes the place of what was known."""
-        pause, absent = _FIRST_PAUSE, False
-        while True:
-            try:
-                await self._list()
-                return self._returned() if absent else None
-            except ApiError as error:
-                absent |= error.not_found
-                log.warning("listing failed", extra={"error": str(error), "again_in_seconds": pause})
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+        await until_listed(self._list, self._returned)
 
     async def _list(self) -> None:
-        identities = await list_identities(self._client)
-        directories = await self._client.list(DIRECTORIES)
-        take_in(self._index, identities)
+        with self._index.echoes.listing():
+            identities = await list_identities(self._client)
+            directories = await self._client.list(DIRECTORIES)
+            if rewound := older_than_known(self._index, identities):
+                self._client.history.ends(rewound)
+            await take_in(self._index, identities)
         self._index.departed()
         changed = self._directories.objects.listed(directories.items, directories.resource_version)
         for _, name in changed:

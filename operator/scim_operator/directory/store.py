@@ -18,7 +18,8 @@ import orjson
 from scim_operator.api.directory import attribute_of
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.ignored import tell_ignored
-from scim_operator.directory.index import Index, Key, folded, indexed
+from scim_operator.directory.index import Index
+from scim_operator.directory.keys import Key, folded, indexed
 from scim_operator.directory.layout import Delta, delta_of
 from scim_operator.directory.limits import Limits
 from scim_operator.directory.names import object_name
@@ -316,7 +317,6 @@ class Store:
                 return False
             if not error.not_found:  # somebody else was first: gone is gone
                 raise
-        self.index.forget(record)
         self.writer.deleted(record)
         return True
 

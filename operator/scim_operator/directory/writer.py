@@ -182,7 +182,8 @@ class Writer:
         self._unsure.pop(record.id, None)
 
     def deleted(self, record: Record) -> None:
-        """By the provider: nothing of it is waited for."""
+        """By the provider: nothing of it is waited for, but its event."""
+        self._index.forget(record)
         key = (record.directory, record.id)
         self.is_sure(record)
         self._former.pop(key, None)
@@ -202,7 +203,7 @@ class Writer:
         async def make(number: int, part: Part) -> None:
             body = shard_object(shard_spec(group, generation, number, len(parts), part, own))
             async with turns:
-                self._index.put_shard(await self._create_shard(body))
+                self._index.written_shard(await self._create_shard(body))
 
         made = await asyncio.gather(*map(make, range(len(parts)), parts), return_exceptions=True)
         failed = [result for result in made if isinstance(result, BaseException)]
@@ -216,7 +217,8 @@ class Writer:
         spec = shard_spec(shard.group, shard.generation, shard.number, shard.count, members, meta)
         metadata = {**shard.metadata, "resourceVersion": str(shard.resource_version)}
         try:
-            self._index.put_shard(await self._client.replace(SHARDS, {"metadata": metadata, "spec": spec}))
+            written = await self._client.replace(SHARDS, {"metadata": metadata, "spec": spec})
+            self._index.written_shard(written)
             return True
         except ApiError as error:
             if not (error.conflict or error.not_found):
@@ -320,7 +322,7 @@ class Writer:
 
     def known(self, written: Object) -> Record:
         """The record that the index has of what was just written."""
-        record = self._index.put(written)
+        record = self._index.written(written)
         if record is None:
             raise UnavailableError("the resource was deleted while it was written")
         return record

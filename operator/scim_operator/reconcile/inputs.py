@@ -11,9 +11,11 @@ from scim_operator.access.bindings import own_place
 from scim_operator.access.places import Place
 from scim_operator.api.kinds import DIRECTORY_LABEL, POLICY_LABEL
 from scim_operator.directory.directories import DIRECTORIES
+from scim_operator.directory.feed import Identities as Listed
 from scim_operator.directory.feed import list_identities, older_than_known, take_in
 from scim_operator.directory.records import GROUPS, RESOURCES, TYPES, USERS
 from scim_operator.directory.shards import SHARDS
+from scim_operator.directory.unhurried import paced
 from scim_operator.kube.cache import Cache, Key, Object, essence, key_of
 from scim_operator.kube.client import KubeClient, Listing
 from scim_operator.kube.errors import ApiError
@@ -114,19 +116,48 @@ class Inputs:
 
     async def list_all(self, client: KubeClient) -> Concerned:
         """List every input as it is now. Raises ApiError, and then nothing is taken in."""
-        identities = await list_identities(client)
+        with self._world.index.echoes.listing():
+            identities = await list_identities(client)
+            listings = await self._list_others(client)
+            gone = await self._take_in(client, identities)
+        return merged([gone, self._take_in_others(listings), await self._changed_identities()])
+
+    async def list_identities(self, client: KubeClient) -> Concerned:
+        """Users, groups and shards alone."""
+        with self._world.index.echoes.listing():
+            gone = await self._take_in(client, await list_identities(client))
+        return gone | await self._changed_identities()
+
+    async def list_others(self, client: KubeClient) -> Concerned:
+        """All but users, groups and shards, which the index knows from a list of this term already."""
+        listings = await self._list_others(client)
+        return self._take_in_others(listings) | await self._changed_identities()
+
+    async def _list_others(self, client: KubeClient) -> list[tuple[Resource, Listing | None]]:
         within = (*self._world.contents, *BINDINGS)
-        listings = [
+        return [
             *[(resource, await self._listing(client, resource)) for resource in LISTED],
             *[(resource, await self._listing(client, resource, OURS)) for resource in within],
         ]
+
+    async def _take_in(self, client: KubeClient, identities: Listed) -> Concerned:
         if rewound := older_than_known(self._world.index, identities):
             client.history.ends(rewound)
-        gone = take_in(self._world.index, identities)
+        gone = await take_in(self._world.index, identities)
         self._world.vanished |= {RESOURCES[record.type] for record in gone}
-        concerned = [self._identities.gone(record) for record in [*gone, *self._world.index.departed()]]
+        return merged(self._identities.gone(record) for record in [*gone, *self._world.index.departed()])
+
+    async def _changed_identities(self) -> Concerned:
+        concerned = []
+        for kind in RESOURCES:
+            async for record in paced(list(self._world.index.records(kind))):
+                concerned.append(self._identities.changed(record))
+        return merged(concerned)
+
+    def _take_in_others(self, listings: Iterable[tuple[Resource, Listing | None]]) -> Concerned:
+        concerned = []
         self._world.unlisted = {resource for resource, listing in listings if listing is None}
-        self._world.unlisted |= {SHARDS} if identities.shards is None else set()
+        self._world.unlisted |= {SHARDS} if self._world.index.shards.unknown else set()
         self._world.vanished |= self._world.unlisted & {HOLDS, LOCKS, GRANTS, SHARDS}
         for resource, found in listings:
             listing = found or Listing([], "0")
@@ -136,9 +167,6 @@ class Inputs:
             ):
                 self._world.vanished.add(resource)
             concerned += [self._changed[resource](key) for key in changed]
-        for kind in RESOURCES:
-            records = list(self._world.index.records(kind))
-            concerned += [self._identities.changed(record) for record in records]
         return merged(concerned)
 
     async def _listing(self, client: KubeClient, resource: Resource, selector: str = "") -> Listing | None:

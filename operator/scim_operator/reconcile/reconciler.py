@@ -17,6 +17,7 @@ from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, plan
 from scim_operator.access.problems import Problem
 from scim_operator.directory.directories import DIRECTORIES
+from scim_operator.directory.feed import until_listed
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.directory.shards import SHARDS
 from scim_operator.kube.client import KubeClient
@@ -31,6 +32,7 @@ from scim_operator.reconcile.events import Recorder, warning
 from scim_operator.reconcile.guard import Guard
 from scim_operator.reconcile.inputs import Inputs
 from scim_operator.reconcile.keeper import Keeper
+from scim_operator.reconcile.listening import listen
 from scim_operator.reconcile.moving import Moving
 from scim_operator.reconcile.namespaces import Namespaces
 from scim_operator.reconcile.outcomes import NamespaceOutcome, Outcome
@@ -140,8 +142,8 @@ class Reconciler:
         self._look_at(concerned)
 
     async def run(self) -> None:
-        """List everything, then reconcile until cancelled."""
-        await self._list_until_listed()
+        """List all but users and groups, which this term knows already, then reconcile until cancelled."""
+        await until_listed(lambda: self._inputs.list_others(self._client), self._returned)
         self._started = True
         overdue = places_overdue(self._world)
         self._look_at(Concerned(overdue))
@@ -164,6 +166,7 @@ class Reconciler:
                 tasks.create_task(self._previews.run())
                 tasks.create_task(self._writer.run())
                 tasks.create_task(self._sweep())
+                tasks.create_task(listen(self._world.index.echoes, self._monotonic, self._list_identities))
                 tasks.create_task(self._refresh_directories())
                 tasks.create_task(self._watch_the_clock())
         finally:
@@ -317,22 +320,6 @@ class Reconciler:
 
     # --- listing -------------------------------------------------------------------------------------------
 
-    async def _list_until_listed(self) -> None:
-        pause, absent = 0.2, False
-        while True:
-            asked = 0.0
-            try:
-                await self._inputs.list_all(self._client)
-                return self._returned() if absent else None
-            except ApiError as error:
-                absent |= error.not_found
-                asked = error.retry_after
-                log.warning("listing failed", extra={"error": str(error), "again_in_seconds": pause})
-            except Exception:
-                log.exception("listing failed", extra={"again_in_seconds": pause})
-            await asyncio.sleep(max(pause, asked))
-            pause = min(pause * 2, 3.0)
-
     async def _sweep(self) -> None:
         """kopf reports no deletion that fell into a gap of its watch; this finds it, and any drift."""
         await self._try(self._find_strays)
@@ -346,6 +333,12 @@ class Reconciler:
         await self._find_strays()
         self._look_at(self._inputs.everything())
 
+    async def _list_identities(self) -> None:
+        await self._try(self._hear_identities)
+
+    async def _hear_identities(self) -> None:
+        self._look_at(await self._inputs.list_identities(self._client))
+
     async def _find_strays(self) -> None:
         self._look_at(Concerned(await self._strays.find()))
 
@@ -353,9 +346,9 @@ class Reconciler:
         try:
             await part()
         except ApiError as error:
-            log.warning("a sweep failed; the next one follows", extra={"error": str(error)})
+            log.warning("listing again failed; the next time follows", extra={"error": str(error)})
         except Exception:
-            log.exception("a sweep failed; the next one follows")
+            log.exception("listing again failed; the next time follows")
 
     async def _watch_the_clock(self) -> None:
         """What ends at a time ends then."""
