@@ -117,6 +117,7 @@ class Operator:
             options.identity,
             monotonic=time.monotonic,
             now=_now_micro,
+            rewound=client.history.ends,
         )
         client.seconds_to_write = self._election.seconds_to_write
         index, directories = Index(time.monotonic), Directories()

@@ -50,6 +50,7 @@ async def contending(client: KubeClient, name: str, pod: str) -> AsyncIterator[E
         pod,
         monotonic=time.monotonic,
         now=lambda: datetime.now(UTC).isoformat(),
+        rewound=lambda found: None,
     )
     running = asyncio.create_task(election.run())
     try:

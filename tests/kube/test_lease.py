@@ -157,6 +157,18 @@ def test_what_it_writes_is_over_before_another_leads() -> None:
     assert one.left(10.0 + RENEW_DEADLINE) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("version", "uid", "rewound"),
+    [("8", "u", True), ("9", "u", False), ("10", "u", False), ("8", "v", False), ("opaque", "u", False)],
+)
+def test_a_lease_older_than_it_was_tells_of_a_restored_etcd(version: str, uid: str, rewound: bool) -> None:
+    candidate = Candidate(ME)
+    assert not candidate.is_rewound(Record(ME, metadata={"uid": uid, "resourceVersion": version}))
+    candidate.saw(Record(ME, metadata={"uid": "u", "resourceVersion": "9"}), 0.0)
+    found = Record("b", metadata={"uid": uid, "resourceVersion": version})
+    assert candidate.is_rewound(found) is rewound
+
+
 def test_its_own_name_in_a_lease_that_was_restored() -> None:
     """Another leads, and doesn't know of it yet."""
     one = Candidate(ME)

@@ -47,7 +47,15 @@ class Pair:
         self.now = 100.0
         self.leases = Leases()
         self.first, self.second = (
-            Election(cast(Any, self.leases), "ns", "lease", me, monotonic=lambda: self.now, now=lambda: "t")
+            Election(
+                cast(Any, self.leases),
+                "ns",
+                "lease",
+                me,
+                monotonic=lambda: self.now,
+                now=lambda: "t",
+                rewound=lambda found: None,
+            )
             for me in ("a|10.0.0.1", "b|10.0.0.2")
         )
 

@@ -41,7 +41,7 @@ _BEAT_SECONDS, _SILENCE_SECONDS = 1.0, 20.0
 
 class Election:
     """One replica's part in it. `client`: not begun yet, for the Lease alone; `monotonic`: a clock in
-    seconds; `now`: RFC 3339 with microseconds.
+    seconds; `now`: RFC 3339 with microseconds; `rewound`: told what shows that etcd was restored.
 
     Asked by the working loop, which sees in `_shown` what the thread has learned: a copy that never changes.
     """
@@ -55,12 +55,14 @@ class Election:
         *,
         monotonic: Callable[[], float],
         now: Callable[[], str],
+        rewound: Callable[[dict[str, object]], None],
     ) -> None:
         self._client = client
         self._namespace = namespace
         self._name = name
         self._monotonic = monotonic
         self._now = now
+        self._rewound = rewound
         self._candidate = Candidate(identity)
         self._shown = copy(self._candidate)
         self._reached_at = -inf
@@ -198,13 +200,14 @@ class Election:
 
     async def _look(self) -> None:
         try:
-            record: Record | None = record_of(
-                await self._client.get(LEASES, self._name, namespace=self._namespace)
-            )
+            found = await self._client.get(LEASES, self._name, namespace=self._namespace)
+            record: Record | None = record_of(found)
         except ApiError as error:
             if not error.not_found:
                 raise
             record = None
+        if record and self._candidate.is_rewound(record):
+            self._on_working_loop(self._rewound, {"kind": LEASES.kind, "resource_version": record.version})
         self._candidate.saw(record, self._monotonic())
         self._shown = copy(self._candidate)
 
@@ -236,8 +239,11 @@ class Election:
         if term:
             TERMS.inc()
         self._told = told
+        self._on_working_loop(self._announce)
+
+    def _on_working_loop(self, call: Callable[..., None], *arguments: object) -> None:
         if self._working:
-            self._working.call_soon_threadsafe(self._announce)
+            self._working.call_soon_threadsafe(call, *arguments)
 
     def _announce(self) -> None:
         self._news, news = asyncio.Event(), self._news

@@ -91,6 +91,16 @@ class Candidate:
         """The number of the term in which we lead at this moment; None: we don't."""
         return self.held if now < self._until else None
 
+    def is_rewound(self, record: Record) -> bool:
+        """Whether a Lease as it is read now is older than it was: etcd was restored. No other write can do
+        that, whatever the revision etcd goes on with.
+        """
+        known = self.record
+        if known is None or known.metadata.get("uid") != record.metadata.get("uid"):
+            return False
+        versions = record.version, known.version
+        return all(map(str.isdecimal, versions)) and int(record.version) < int(known.version)
+
     def saw(self, record: Record | None, now: float) -> None:
         """The Lease is so; None: there is none."""
         known = self.record
