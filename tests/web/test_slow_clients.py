@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web
 
 from scim_operator.web import bodies
 from scim_operator.web.connections import Patience
 from scim_operator.web.metrics import HUNG_UP
+from scim_operator.web.relay import Relay
 from scim_operator.web.server import MAX_LINE
+from scim_operator.web.throttle import Rates
 from tests.directory import people
 from tests.web.endpoint import TOKENS, Endpoint
+from tests.web.leadership import Lead
 from tests.web.test_no_http import error_of
 
 SOON = 10.0  # seconds; of what takes a fraction of one
@@ -23,8 +28,8 @@ POST = b"POST /scim/v2/entra/Users HTTP/1.1\r\nHost: x\r\nContent-Length: 18\r\n
 
 
 @asynccontextmanager
-async def served(**patience: float) -> AsyncIterator[Endpoint]:
-    endpoint = Endpoint()
+async def served(endpoint: Endpoint | None = None, **patience: float) -> AsyncIterator[Endpoint]:
+    endpoint = endpoint or Endpoint()
     await endpoint.server.start_server(
         max_line_size=MAX_LINE,
         auto_decompress=False,
@@ -113,6 +118,35 @@ async def test_body_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         assert b"application/scim+json" in head
         assert endpoint.api.writes == []
         slow.writer.close()
+
+
+async def test_slow_bodies_at_a_replica_that_passes_on() -> None:
+    """One directory's take no more connections there than they may take of the leader's time."""
+
+    async def passed_on(address: str, request: web.Request, begun: bool) -> web.Response:
+        return web.Response(status=201)
+
+    relay = Relay(Lead(leader="a"), time.monotonic, passed_on)
+    async with served(Endpoint(rates=Rates(1000, at_once=3), relay=relay), connections=10) as endpoint:
+
+        async def post(directory: str) -> int:
+            body = {"userName": "ada"}
+            answer = await endpoint.ask("POST", "/Users", body, directory=directory, token=TOKENS[directory])
+            assert answer.status != 429 or answer.headers["Retry-After"] == "1"
+            return answer.status
+
+        slow = [await Caller.at(endpoint, POST + TOKEN + b"\r\n{") for _ in range(20)]
+        await eventually(lambda: post("entra"), 429)
+        assert await post("okta") == 201
+        for one in slow:
+            one.writer.close()
+        await eventually(lambda: post("entra"), 201)
+
+
+async def eventually(ask: Callable[[], Awaitable[int]], status: int) -> None:
+    async with asyncio.timeout(SOON):
+        while await ask() != status:
+            await asyncio.sleep(0.02)
 
 
 async def test_body_of_a_stranger_is_not_waited_for() -> None:

@@ -3,8 +3,8 @@
 resourceVersions are etcd's revisions: they grow with every write to any object of that etcd. So what the API
 server gives a new object, or a list of all there are, is higher than whatever was seen before it was asked.
 
-Whoever restores etcd with `etcdutl snapshot restore --bump-revision` lets it go on with higher ones: then
-single objects tell, which are older than they were. The Lease does first (`lease.py`): it is written each second.
+Whoever restores etcd with `etcdutl snapshot restore --bump-revision` lets it go on with higher ones. Single
+objects tell then, which are older than they were: the Lease first (`lease.py`), which is written each second.
 
 Only custom resources count: built-in kinds, Events first of all, may lie in an etcd of their own
 (`kube-apiserver --etcd-servers-overrides`), with revisions of its own.

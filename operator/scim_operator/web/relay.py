@@ -80,6 +80,11 @@ class Relay:
         self._idle = asyncio.Event()
         self._idle.set()
 
+    @property
+    def leads(self) -> bool:
+        """Whether this replica answers itself, as it is now."""
+        return not self._closed and self._leadership.term is not None
+
     async def answer(
         self, request: web.Request, local: Local, remembered: Remembered | None = None
     ) -> web.Response:

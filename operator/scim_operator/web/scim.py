@@ -18,7 +18,7 @@ from scim_operator.scim.errors import ScimError, invalid_syntax, not_found
 from scim_operator.scim.versions import ALWAYS, Conditions, Tags, read_tags
 from scim_operator.web import discovery
 from scim_operator.web.asks import RESOURCES, Answer, Ask, Handler
-from scim_operator.web.bodies import MAX_BODY, WITH_BODY, json_body
+from scim_operator.web.bodies import MAX_BODY, WITH_BODY, json_body, read_body
 from scim_operator.web.bulk import Bulk
 from scim_operator.web.connections import expected
 from scim_operator.web.errors import errors_as_scim, scim_response
@@ -79,7 +79,10 @@ class ScimApi:
         request, asked = self._understand(request)
         self._admit(request, asked.directory)
         self._check_host(request)
-
+        if request.method in WITH_BODY and not self._relay.leads:
+            # Whoever leads counts what it answers. Those who are slow must not take all connections here.
+            with self._throttle.coming(asked.directory):
+                await read_body(request)
         return await self._relay.answer(request, *self._ways(request, asked))
 
     def _ways(self, request: web.Request, asked: Target) -> tuple[Local, Remembered | None]:

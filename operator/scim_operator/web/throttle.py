@@ -37,6 +37,7 @@ class Throttle:
         self._rates = rates
         self._monotonic = monotonic
         self._under_way: Counter[str] = Counter()
+        self._coming: Counter[str] = Counter()
         # When all that a directory has asked would have come, had it kept to the rate (GCRA, ITU-T I.371).
         self._due: dict[str, float] = {}
 
@@ -44,18 +45,29 @@ class Throttle:
     def room(self, directory: str) -> Iterator[None]:
         """While one of its requests is answered. Raises ThrottledError."""
         self._count(directory)
-        if self._under_way[directory] >= self._rates.at_once:
+        with self._one_of(self._under_way, directory):
+            yield
+
+    @contextmanager
+    def coming(self, directory: str) -> Iterator[None]:
+        """While the body of a request comes that another replica will answer. Raises ThrottledError."""
+        with self._one_of(self._coming, directory):
+            yield
+
+    @contextmanager
+    def _one_of(self, counted: Counter[str], directory: str) -> Iterator[None]:
+        if counted[directory] >= self._rates.at_once:
             THROTTLED.labels(directory, "concurrent").inc()
             raise ThrottledError(
                 f"{self._rates.at_once} requests of this directory are under way (the chart's value"
                 " limits.concurrentRequests); nothing was done, send it again",
                 retry_after=1,
             )
-        self._under_way[directory] += 1
+        counted[directory] += 1
         try:
             yield
         finally:
-            self._under_way[directory] -= 1
+            counted[directory] -= 1
 
     def _count(self, directory: str) -> None:
         now = self._monotonic()
