@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.entra import EntraClient, Exchange
-from tests.eventually import becomes
+from tests.eventually import becomes, eventually
 from tests.faults.calls import Call
 from tests.faults.faults import Fault, Kind
 from tests.faults.proxy import FaultProxy
@@ -19,6 +19,7 @@ from tests.faults.system import OURS, RBAC, System
 MISSED = 20.0
 # kopf waits for 70 s and the reflector for 75 s: the API server sends a bookmark every minute.
 NOTICED = 90.0
+LISTED_INSTEAD = "users and groups are listed instead"
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,8 @@ def test_dead_watches_are_noticed(system: System, proxy: FaultProxy) -> None:
     print(f"\nall watches dead: a leaver was out after {time_until(system, names[1:], MISSED):.0f} s,")
     entra.delete("Users", names[1])
     print(f"one who was deleted after {time_until(system, names[2:], MISSED):.0f} s,")
+    log = system.installation.process.log
+    eventually(lambda: log.read_text().count(LISTED_INSTEAD), lambda times: times >= 2, MISSED)
     (user,) = [one for one in system.list(f"{OURS}/scimusers") if one["spec"]["id"] == ids[2]]
     system.admin.request("DELETE", f"{OURS}/scimusers/{user['metadata']['name']}")
     print(f"one whom SCIM didn't delete after {time_until(system, [], NOTICED):.0f} s")
