@@ -17,6 +17,7 @@ from scim_operator.reconcile import events as of_events
 from scim_operator.reconcile.metrics import ReconcileMetrics
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
+from scim_operator.web import lag as of_lag
 from scim_operator.web import metrics as of_web
 from tests.reconcile.worlds import SETTINGS
 
@@ -37,7 +38,7 @@ def registered() -> dict[str, str]:
     registry = CollectorRegistry()
     registry.register(DirectoryMetrics(world.index, directories, tokens))
     registry.register(ReconcileMetrics(world, statuses, {}))
-    assert of_kube.WRITES and of_web.REQUESTS and of_events.LEFT_OUT, "importing registers"
+    assert of_kube.WRITES and of_web.REQUESTS and of_events.LEFT_OUT and of_lag.LAG, "importing registers"
     families = [*registry.collect(), *REGISTRY.collect()]
     return {
         family.name + ("_total" if family.type == "counter" else ""): family.type

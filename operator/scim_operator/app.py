@@ -37,6 +37,7 @@ from scim_operator.term import Kept, Term
 from scim_operator.web.connections import Patience
 from scim_operator.web.forwarding import Forwarder, server_tls
 from scim_operator.web.health import Checks, health_application
+from scim_operator.web.lag import measure_lag
 from scim_operator.web.metrics import metrics_application
 from scim_operator.web.relay import Relay
 from scim_operator.web.scim import ScimApi
@@ -225,7 +226,7 @@ class Operator:
             on_listed=self._tokens.replace,
             on_event=self._tokens.event,
         )
-        parts = (tokens, self._contend(), self._look_back(), self._take_part())
+        parts = (tokens, measure_lag(), self._contend(), self._look_back(), self._take_part())
         self._tasks = [asyncio.create_task(part) for part in parts]
         for task in self._tasks:
             task.add_done_callback(self._ended)

@@ -153,6 +153,9 @@ def test_metrics_of_a_small_provisioning(operator: Installation, directory: str)
     assert written("scimusers", "update") == 1
     assert written("scimgroups", "update") == 3
     assert written("rolebindings", "create") >= 1
+    timed = {"resource": "scimusers", "verb": "create"}
+    counts = [summed(samples, "api_write_duration_seconds_count", **timed) for samples in (before, after)]
+    assert counts[1] - counts[0] == 3
     skipped = {"resource": "scimusers"}
     assert (
         summed(after, "api_writes_skipped_total", **skipped)

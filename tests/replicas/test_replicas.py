@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import threading
 import urllib.error
@@ -27,6 +28,7 @@ def test_a_standby_passes_on_and_says_so(
     assert (role(leads), role(stands_by)) == ("leader", "standby")
     assert lease(operator)["holderIdentity"] == f"{leads.name}|{leads.plan.environment['POD_IP']}"
     began = stands_by.log.stat().st_size, leads.log.stat().st_size
+    counts = counted(stands_by), counted(leads)
     entra = EntraClient(at(stands_by), connection.token)
     entra.provision_user(Person("passed-on@load.example.com", "Pat", "Hop"))
     answer = entra.call("GET", f"/Users/{entra.ids['passed-on@load.example.com']}")
@@ -39,6 +41,8 @@ def test_a_standby_passes_on_and_says_so(
     assert here["request_id"] == there["request_id"]
     assert "leader" not in there
     assert 'scim_operator_forwarded_requests_total{result="answered"}' in scraped(stands_by)
+    assert counted(stands_by) == counts[0], "who answered counts"
+    assert counted(leads) == counts[1] + 3, "look-up, creation, look-up"
     assert "scim_operator_leader 0.0" in scraped(stands_by)
     assert "scim_operator_leader 1.0" in scraped(leads)
     assert connection.token not in stands_by.log.read_text()
@@ -49,6 +53,12 @@ def scraped(pod: OperatorProcess) -> str:
     with urllib.request.urlopen(f"{pod.url('metrics')}/metrics", timeout=5) as answer:
         text: str = answer.read().decode()
     return text
+
+
+def counted(pod: OperatorProcess) -> float:
+    """How many requests of the directory a pod has answered."""
+    pattern = rf'^scim_operator_requests_total\{{directory="{DIRECTORY}".*\}} (.*)$'
+    return sum(map(float, re.findall(pattern, scraped(pod), re.MULTILINE)))
 
 
 def test_nobody_calls_the_internal_port_without_a_certificate(

@@ -133,6 +133,15 @@ async def test_refusals_say_why(endpoint: Endpoint, scraper: TestClient[Any, Any
     }
 
 
+async def test_series_of_a_directory_begin_with_it(endpoint: Endpoint, scraper: TestClient[Any, Any]) -> None:
+    """At 0, so that the first request, and the first one that fails, is seen to be more."""
+    known = requests(await scrape(scraper))
+    for status in ("201", "500", "503"):
+        assert ("okta", "users", "create", status) in known
+    for operation in ("create", "get", "list", "filter", "replace", "patch", "delete"):
+        assert {key[3] for key in known if key[:3] == ("okta", "groups", operation)} >= {"500", "503"}
+
+
 async def test_series_of_a_directory_end_with_it(endpoint: Endpoint, scraper: TestClient[Any, Any]) -> None:
     await endpoint.ask("GET", "/Users", token=TOKENS["okta"], directory="okta")
     body = {"userName": "ada", "shoeSize": 43}

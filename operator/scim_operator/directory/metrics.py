@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -38,7 +39,7 @@ class DirectoryMetrics(Collector):
         )
         expiry = GaugeMetricFamily(
             "scim_operator_token_expiry_timestamp_seconds",
-            "When a token ends; tokens without an end have no series.",
+            "When a token ends; +Inf for one that never does.",
             labels=["directory", "secret"],
         )
         # The disabled ones are few: of a hundred thousand users the loop must not count each (rule 21).
@@ -50,6 +51,6 @@ class DirectoryMetrics(Collector):
             if moment := self._directories.last_request(name):
                 requested.add_metric([name], datetime.fromisoformat(moment).timestamp())
             for token in self._tokens.of(name):
-                if token.expires:
-                    expiry.add_metric([name, token.name], token.expires.timestamp())
+                end = token.expires.timestamp() if token.expires else math.inf
+                expiry.add_metric([name, token.name], end)
         yield from (users, groups, requested, expiry)

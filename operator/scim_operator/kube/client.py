@@ -17,7 +17,7 @@ import orjson
 from scim_operator.kube.credentials import Credentials
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.history import History
-from scim_operator.kube.metrics import WRITES
+from scim_operator.kube.metrics import WRITE_SECONDS, WRITES
 from scim_operator.kube.resources import Resource
 
 Object = dict[str, Any]
@@ -236,9 +236,10 @@ class KubeClient:
                 {**(query or {}), "timeout": f"{seconds:.3f}s"},
             )
         try:
-            answer = await self._call(
-                method, path, body=body, query=query, content_type=content_type, timeout=timeout
-            )
+            with WRITE_SECONDS.labels(written, verb).time():
+                answer = await self._call(
+                    method, path, body=body, query=query, content_type=content_type, timeout=timeout
+                )
         except ApiError as error:
             WRITES.labels(written, verb, str(error.status or "unreachable")).inc()
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 # `resource` is the plural, with `/status` for that subresource; `result` is `ok`, the HTTP status, or
 # `unreachable`.
@@ -10,6 +10,12 @@ WRITES = Counter(
     "scim_operator_api_writes",
     "Writes to the API server, by resource, verb and result.",
     ["resource", "verb", "result"],
+)
+WRITE_SECONDS = Histogram(
+    "scim_operator_api_write_duration_seconds",
+    "Time from sending a write to the API server to the end of its answer, or to giving up.",
+    ["resource", "verb"],
+    buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 # Counted by whoever found that nothing differs.
 SKIPPED = Counter(

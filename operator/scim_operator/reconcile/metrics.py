@@ -38,17 +38,24 @@ class ReconcileMetrics(Collector):
         held = GaugeMetricFamily(
             "scim_operator_removals_held", "Removals that wait for approval.", labels=["directory"]
         )
+        additions = GaugeMetricFamily(
+            "scim_operator_additions_held",
+            "Additions and new names of groups that wait for approval.",
+            labels=["directory"],
+        )
         frozen = GaugeMetricFamily(
             "scim_operator_frozen", "1 while nobody of the directory loses access.", labels=["directory"]
         )
         for hold in self._world.holds:
             directory, status = key_of(hold)[1], hold.get("status") or {}
             waiting, is_frozen = status.get("waiting") or 0, "frozen" in status
+            coming = status.get("additionsWaiting") or 0
             # The ledger stays when its directory goes; its series only as long as they tell something.
-            if self._world.directories.get(directory) is not None or waiting or is_frozen:
+            if self._world.directories.get(directory) is not None or waiting or coming or is_frozen:
                 held.add_metric([directory], waiting)
+                additions.add_metric([directory], coming)
                 frozen.add_metric([directory], float(is_frozen))
-        yield from (held, frozen)
+        yield from (held, additions, frozen)
 
     def _access(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(

@@ -100,7 +100,8 @@ async def identified(
     response = await handler(request)
     response.headers["X-Request-Id"] = request_id
     seconds = time.perf_counter() - started
-    counted(call.directory, call.resource, call.operation, response.status, seconds, call.refusal)
+    if not call.leader:  # who answered counts it
+        counted(call.directory, call.resource, call.operation, response.status, seconds, call.refusal)
     told = {
         "request_id": request_id,
         "directory": call.directory,
