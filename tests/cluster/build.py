@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests.cluster.lock import locked
-from tests.cluster.tool import PROGRAMS, GoToolchain, Tool, ToolError, build_environment, tool, toolchain
+from tests.cluster.tool import CONTROL_PLANE, GoToolchain, Tool, ToolError, build_environment, tool, toolchain
 
 Say = Callable[[str], None]
 
@@ -58,8 +58,8 @@ def cached_path(item: Tool, go: GoToolchain) -> Path:
     return cache_folder() / digest.hexdigest() / item.name
 
 
-def build(progress: Say = say, names: Iterable[str] = tuple(PROGRAMS)) -> Programs:
-    """Return these programs (all, unless told), building those that the cache lacks."""
+def build(progress: Say = say, names: Iterable[str] = tuple(CONTROL_PLANE)) -> Programs:
+    """Return these programs (a control plane's, unless told), building those that the cache lacks."""
     go = toolchain()
     paths: dict[str, Path] = {}
     versions: dict[str, str] = {}
