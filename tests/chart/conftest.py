@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.chart.foreign import install_foreign_crds
 from tests.chart.person import Person
 from tests.chart.release import Release
 from tests.chart.renderer import Renderer
@@ -21,6 +22,7 @@ Object = dict[str, Any]
 def cluster(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster for the chart's tests: the one of the others holds a release, and helm refuses a second."""
     cluster = Cluster.start(tmp_path_factory.mktemp("chart") / "state", tied=True)
+    install_foreign_crds(cluster)
     yield cluster
     cluster.stop()
 

@@ -80,6 +80,15 @@ CASES: dict[str, dict[str, Any]] = {
         "ports": {"scim": 18080, "health": 18081, "metrics": 19090, "internal": 18444},
         "bindAddress": "127.0.0.1",
     },
+    "alerts": {
+        "alerts": {
+            "enabled": True,
+            "labels": {"release": "kube-prometheus-stack"},
+            "ruleLabels": {"team": "platform"},
+            "runbookURL": "https://wiki.example.com/scim-operator",
+        }
+    },
+    "dashboard": {"dashboard": {"enabled": True, "annotations": {"grafana_folder": "Platform"}}},
     "one-replica": {"replicas": 1},
     "tls": {"tls": {"secretName": "scim-tls"}, "externalURL": "https://scim.example.com"},
     "existing-internal-certificates": {"internalTLS": {"existingSecret": "mine"}},
