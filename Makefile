@@ -7,7 +7,7 @@ READY  := $(VENV)/.installed
 SHARED := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test test-long demo up down token-for bench crds snapshots transcript clean
+.PHONY: help install lint test test-long e2e demo up down token-for bench crds snapshots transcript clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: lint ## Everything: checks, unit tests, the chart and the operator on a re
 
 test-long: $(READY) ## What takes longer: a kill at every write, 200 random sequences (about 20 minutes)
 	$(BIN)/pytest -m long $(SHARED)
+
+e2e: $(READY) ## The image and the chart on a node that really runs pods (root on Debian or Ubuntu; about three minutes)
+	$(BIN)/python -m tests.node -v
 
 demo: $(READY) ## Play an Entra provisioning run against the installed chart, on a control plane of its own
 	$(BIN)/python -m tests.demo

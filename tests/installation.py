@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic
+from typing import Generic, Protocol
 
 import pytest
 from typing_extensions import TypeVar
@@ -33,6 +33,17 @@ class Connection:
 
     url: str
     token: str
+
+
+class Installed(Protocol):
+    """A release of the chart, wherever its operator runs."""
+
+    @property
+    def cluster(self) -> Cluster:
+        """Where it is."""
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`scim-operator …` with the admin's kubeconfig."""
 
 
 @dataclass

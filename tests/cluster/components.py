@@ -15,6 +15,9 @@ from tests.cluster.kubeconfig import write_kubeconfig
 from tests.cluster.pki import Authority, Pair, new_key
 
 HOST = "127.0.0.1"
+_SERVICES = "10.96.0.0/16"
+# Service `kubernetes`, by whose address pods know the API server.
+_KUBERNETES = "10.96.0.1"
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,9 @@ def write_files(state: Path, ports: Ports) -> Files:
     return Files(
         authority=authority.path,
         etcd=authority.issue("etcd", "etcd", hosts=[HOST]),
-        api=authority.issue("api", "kube-apiserver", hosts=[HOST, "localhost", "kubernetes.default.svc"]),
+        api=authority.issue(
+            "api", "kube-apiserver", hosts=[HOST, _KUBERNETES, "localhost", "kubernetes.default.svc"]
+        ),
         admin=admin,
         controller_manager=manager_config,
         service_account_key=signing,
@@ -126,7 +131,7 @@ def api_server(
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={files.service_account_public}",
         f"--service-account-signing-key-file={files.service_account_key}",
-        "--service-cluster-ip-range=10.96.0.0/16",
+        f"--service-cluster-ip-range={_SERVICES}",
         "--profiling=false",
         *extra,
     ]

@@ -27,9 +27,15 @@ class Authority:
     """A certificate authority that lives in a folder as NAME.crt and NAME.key."""
 
     def __init__(self, folder: Path, name: str) -> None:
+        """Found there, or made."""
         self._folder = folder
+        self.path, key = folder / f"{name}.crt", folder / f"{name}.key"
+        if key.exists():
+            self._key = load_key(key)
+            self._certificate = x509.load_pem_x509_certificate(self.path.read_bytes())
+            return
         folder.mkdir(parents=True, exist_ok=True)
-        self._key = new_key(folder / f"{name}.key")
+        self._key = new_key(key)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"scim-operator test {name}")])
         self._certificate = (
             _builder(subject, subject, self._key.public_key())
@@ -38,7 +44,6 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        self.path = folder / f"{name}.crt"
         self.path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, name: str, common_name: str, organization: str = "", hosts: Sequence[str] = ()) -> Pair:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster import build as building
 from tests.cluster import tool as tools
-from tests.cluster.tool import PROGRAMS, ToolError, tool
+from tests.cluster.tool import NODE, PROGRAMS, ToolError, tool
 
 GO_MOD = """module example/tools/etcd
 
@@ -42,6 +42,7 @@ def test_versions_come_from_go_mod() -> None:
         assert f" {item.version} " in (item.folder / "go.mod").read_text()
     assert found["kubectl"].package == "k8s.io/kubernetes/cmd/kubectl"
     assert found["etcd"].version.startswith("v3.")
+    assert {found[name].version for name in NODE} == {found["kube-apiserver"].version}
     major, minor, _ = found["kubectl"].version.removeprefix("v").split(".")
     assert f"component-base/version.gitMajor={major}" in found["kubectl"].ldflags
     assert f"component-base/version.gitMinor={minor}" in found["kubectl"].ldflags

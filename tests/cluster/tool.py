@@ -27,7 +27,9 @@ CONTROL_PLANE = {
 }
 # What only the tests of alerts and dashboard need.
 PROMETHEUS = {"prometheus": "prometheus", "promtool": "prometheus"}
-PROGRAMS = {**CONTROL_PLANE, **PROMETHEUS}
+# What only a node needs (tests/node).
+NODE = {"kube-scheduler": "node", "kube-proxy": "node", "kubelet": "node"}
+PROGRAMS = {**CONTROL_PLANE, **PROMETHEUS, **NODE}
 # Prometheus without the clouds that it could find its targets in: a third less to build.
 _TAGS = {"prometheus": ("remove_all_sd",)}
 
@@ -49,7 +51,7 @@ class Tool:
     def ldflags(self) -> str:
         """Linker flags: no debug tables, and the version that the program is to report."""
         stamps: dict[str, str] = {}
-        if self.folder.name == "kubernetes":
+        if self.package.startswith("k8s.io/kubernetes/"):
             # Unstamped, the server reports v0.0.0: helm then refuses charts that name a kubeVersion.
             major, minor = self.version.removeprefix("v").split(".")[:2]
             for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):

@@ -11,14 +11,14 @@ from tests.demo.table import narrowed
 from tests.demo.transcript import Transcript
 from tests.demo.view import View
 from tests.entra import EntraClient
-from tests.installation import Installation
+from tests.installation import Installed
 
 
 @dataclass
 class Scene:
     """The installation, both sides' views of it, and where to print and to claim."""
 
-    installation: Installation
+    installation: Installed
     screen: Screen
     expect: Expectations
     transcript: Transcript

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.cluster.operator import OperatorProcess
 from tests.e2e.policies import bindings
 from tests.eventually import becomes
-from tests.installation import Installation
+from tests.installation import Installed
 from tests.replicas.load import Load
 
 DIRECTORY = "replicas"
@@ -33,7 +33,7 @@ async def under(load: Load, rate: float, *acts: Callable[[], object]) -> None:
         await running
 
 
-async def assert_nothing_lost(operator: Installation, load: Load) -> None:
+async def assert_nothing_lost(operator: Installed, load: Load) -> None:
     """All that was answered is there, once, and everybody's access is right."""
     answered, put_off = load.answered.total(), load.put_off
     print(

@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from tests.cluster.operator import OperatorProcess
 from tests.eventually import eventually
 from tests.installation import NAMESPACE, Installation
+
+
+class Reachable(Protocol):
+    """A pod, wherever it runs."""
+
+    def url(self, port_name: str, scheme: str = "http") -> str:
+        """Base URL of one of its ports."""
+
+
+P = TypeVar("P", bound=Reachable)
 
 
 def another_pod(installation: Installation, name: str, ip: str) -> OperatorProcess:
@@ -19,7 +29,7 @@ def another_pod(installation: Installation, name: str, ip: str) -> OperatorProce
     )
 
 
-def role(pod: OperatorProcess) -> str:
+def role(pod: Reachable) -> str:
     """What /readyz says: `leader`, `standby`, or nothing."""
     try:
         with urllib.request.urlopen(f"{pod.url('health')}/readyz", timeout=3) as answer:
@@ -29,7 +39,7 @@ def role(pod: OperatorProcess) -> str:
     return said.removeprefix("ok").strip()
 
 
-def leader(pods: list[OperatorProcess], seconds: float = 20) -> OperatorProcess:
+def leader(pods: list[P], seconds: float = 20) -> P:
     """The one of them that leads, once one does."""
     found = eventually(
         lambda: [pod for pod in pods if role(pod) == "leader"], lambda seen: len(seen) == 1, seconds
