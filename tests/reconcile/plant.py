@@ -177,7 +177,7 @@ class Plant:
         self.listed = True
         await self.reconciler.run()
 
-    async def until(self, truth: Callable[[], bool], seconds: float = 3.0) -> None:
+    async def until(self, truth: Callable[[], bool], seconds: float = 10.0) -> None:
         """Wait until something holds; fails when it doesn't come to that."""
         async with asyncio.timeout(seconds):
             while not truth():
