@@ -128,7 +128,7 @@ class Installation(Generic[C]):
 @pytest.fixture(scope="session")
 def operator(cluster: Cluster) -> Iterator[Installation]:
     """The operator, running for the whole session; tests use directories and group prefixes of their own."""
-    installation = Installation.install(cluster, DIRECTORIES)
+    installation = Installation.install(cluster, DIRECTORIES, values=["clusterWideRoles={view,edit}"])
     installation.start()
     yield installation
     installation.end()

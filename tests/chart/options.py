@@ -68,6 +68,8 @@ CASES: dict[str, dict[str, Any]] = {
     "one-grantable-role": {"grantableClusterRoles": ["view"]},
     "no-grantable-roles": {"grantableClusterRoles": []},
     "grantable-roles-of-namespaces": {"grantableRoles": ["deployer", "reader"]},
+    "cluster-wide-roles": {"clusterWideRoles": ["view", "edit"]},
+    "no-cluster-wide-roles": {"clusterWideRoles": []},
     "namespace-deletion": {"namespaceDeletion": True},
     "template-kinds": {
         "templateKinds": [{"group": "", "version": "v1", "resource": "configmaps", "kind": "ConfigMap"}]

@@ -162,6 +162,27 @@ def test_nobody_gets_into_a_protected_namespace(release: Release, attacker: Atta
         release.cluster.request("DELETE", f"{where}/{NAME}")
 
 
+def test_a_role_in_the_whole_cluster(release: Release, attacker: Attacker) -> None:
+    """`edit` may be granted in namespaces; everywhere it would reach the protected ones and all Secrets."""
+    said = 'ClusterRole "edit" in the whole cluster'
+    everywhere = bindings_in("")
+    wide = {**binding(), "roleRef": {**binding()["roleRef"], "name": "edit"}}
+    refused(attacker.request("POST", f"{everywhere}?dryRun=All", wide), said)
+
+    # From before its role left the value: people can go, and nobody else comes.
+    two = [subject("ada@example.com"), subject("bob@example.com")]
+    made = release.cluster.request("POST", everywhere, body={**wide, "subjects": two})
+    assert made.status == 201, made.body
+    try:
+        more = [*two, subject("mallory@example.com")]
+        refused(attacker.request("PUT", f"{everywhere}/{NAME}", {**made.body, "subjects": more}), said)
+        fewer = attacker.request("PUT", f"{everywhere}/{NAME}", {**made.body, "subjects": two[:1]})
+        assert fewer.status == 200, fewer.body
+        assert attacker.request("DELETE", f"{everywhere}/{NAME}").status == 200
+    finally:
+        release.cluster.request("DELETE", f"{everywhere}/{NAME}")
+
+
 def test_a_literal_namespace_is_open(attacker: Attacker) -> None:
     answer = attacker.request("POST", f"{bindings_in('kube-node-lease')}?dryRun=All", binding())
     assert answer.status == 201, answer.body

@@ -81,9 +81,11 @@ def test_its_pods_are_admitted_where_the_strictest_rules_hold(release: Release) 
     assert {pod["spec"]["serviceAccountName"] for pod in made} == {release.fullname}
 
 
-@pytest.mark.parametrize("where", ["namespaces/kube-node-lease/rolebindings", "clusterrolebindings"])
-def test_the_operator_grants_what_is_listed_and_nothing_else(release: Release, where: str) -> None:
-    assert bind(release, "edit", where)[0] == 201
+@pytest.mark.parametrize(
+    ("where", "role"), [("namespaces/kube-node-lease/rolebindings", "edit"), ("clusterrolebindings", "view")]
+)
+def test_the_operator_grants_what_is_listed_and_nothing_else(release: Release, where: str, role: str) -> None:
+    assert bind(release, role, where)[0] == 201
     assert bind(release, "cluster-admin", where)[0] == 403
 
 
@@ -122,10 +124,11 @@ def test_people_with_the_usual_roles_read_no_identities(release: Release, role: 
 
 
 def test_upgrade_changes_what_may_be_granted(mine: Release) -> None:
-    mine.install("grantableClusterRoles={view}")
+    wide = "clusterWideRoles={view,edit}"
+    mine.install("grantableClusterRoles={view}", wide)
     assert bind(mine, "view")[0] == 201
     assert bind(mine, "edit")[0] == 403
-    mine.upgrade("grantableClusterRoles={edit}")
+    mine.upgrade("grantableClusterRoles={edit}", wide)
     status, _ = eventually(lambda: bind(mine, "edit"), lambda answer: answer[0] == 201, 10)
     assert status == 201
     assert bind(mine, "view")[0] == 403

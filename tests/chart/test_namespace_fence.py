@@ -177,7 +177,7 @@ def test_what_rbac_never_let_it_do(attacker: Attacker, method: str, path: str) -
     assert attacker.request(method, path, {} if method == "POST" else None).status == 403
 
 
-@pytest.mark.parametrize("fence", ["identities", "bindings", "namespaces"])
+@pytest.mark.parametrize("fence", ["identities", "bindings", "marks", "namespaces", "contents"])
 def test_types_check(release: Release, fence: str) -> None:
     path = f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{release.fullname}-{fence}"
 

@@ -102,7 +102,7 @@ def test_every_template_file_holds_one_kind(chart: Renderer) -> None:
             *("Service", "Service"),  # of SCIM, and of the metrics
             "Ingress",
             "ScimDirectory",
-            *["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] * 7,
+            *["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] * 8,
         ]
     )
 

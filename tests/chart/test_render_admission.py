@@ -16,7 +16,7 @@ def test_admission_uses_what_kubernetes_1_30_knows(chart: Renderer) -> None:
     `flatten` and `distinct`, for example, came with 1.34; optional values with 1.28.
     """
     policies = [item["spec"] for item in chart.objects() if item["kind"] == "ValidatingAdmissionPolicy"]
-    assert len(policies) == 7
+    assert len(policies) == 8
     parts = ("matchConditions", "variables", "validations")
     entries = [entry for policy in policies for part in parts for entry in policy.get(part, [])]
     texts = [entry.get(key, "") for entry in entries for key in ("expression", "messageExpression")]
@@ -31,7 +31,7 @@ def test_admission_uses_what_kubernetes_1_30_knows(chart: Renderer) -> None:
     assert set(re.findall(r"(\w+)\(", code)) - {"in"} <= known | times
 
 
-@pytest.mark.parametrize("fence", ["identities", "bindings", "namespaces", "contents"])
+@pytest.mark.parametrize("fence", ["identities", "bindings", "marks", "namespaces", "contents"])
 def test_fences_go_with_the_release(chart: Renderer, fence: str) -> None:
     """Kept ones would leave identities that nobody may delete. That on authors of policies stays."""
     for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):

@@ -30,7 +30,7 @@ SECONDS = 60.0
 
 @pytest.fixture(scope="module")
 def system(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    values = [f"grantableClusterRoles={{{','.join(GRANTABLE)}}}"]
+    values = [f"{name}={{{','.join(GRANTABLE)}}}" for name in ("grantableClusterRoles", "clusterWideRoles")]
     with System.running(tmp_path_factory.mktemp("sequences"), values=values) as made:
         made.installation.start()
         yield made

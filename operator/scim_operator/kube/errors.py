@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+_ROLE_REFUSED = ("attempting to grant RBAC permissions", "among the roles that scim-operator may grant")
 _UNAVAILABLE = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
 
 
@@ -58,5 +59,7 @@ class ApiError(Exception):
 
     @property
     def role_refused(self) -> bool:
-        """RBAC's escalation check: we don't hold `bind` on the role. The API server's text never says so."""
-        return self.status == 403 and "attempting to grant RBAC permissions" in self.message
+        """RBAC's escalation check: we don't hold `bind` on the role (the API server's text never says so). Or
+        the chart's admission policy: it isn't among those of the values.
+        """
+        return self.status == 403 and any(sign in self.message for sign in _ROLE_REFUSED)

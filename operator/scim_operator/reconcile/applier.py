@@ -320,8 +320,11 @@ def _problem(place: Place, error: ApiError) -> Problem | None:
 
 
 def _not_allowed(place: Place, reason: str = "NotGrantable", more: str = "") -> Problem:
+    where, value = "", f"value `grantable{place.kind}s`"
+    if place.cluster_wide:
+        where, value = " in the whole cluster", "values `grantableClusterRoles` and `clusterWideRoles`"
     message = (
-        f"{place.kind} {place.role!r} is not among the roles that the operator may grant; to allow it, "
-        f"add it to the chart's value `grantable{place.kind}s`{more}"
+        f"{place.kind} {place.role!r} is not among the roles that the operator may grant{where}; "
+        f"to allow it, add it to the chart's {value}{more}"
     )
     return Problem("RoleNotAllowed", reason, message)
