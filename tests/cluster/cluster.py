@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.cluster import components
+from tests.cluster import audit, components
 from tests.cluster.build import Say, build, say
 from tests.cluster.client import Client
 from tests.cluster.pki import write_private
@@ -123,7 +123,8 @@ class Cluster(Client):
         self._wait("etcd to listen", etcd, 30, lambda: listens(ports.etcd))
         # An API server that finds no issuer asks again only after 10 s.
         self._wait("the issuer to listen", issuer, 30, lambda: listens(ports.issuer))
-        api = components.api_server(programs["kube-apiserver"], self.state, ports, files, api_server_args)
+        extra = [*audit.arguments(self.state, ports.api), *api_server_args]
+        api = components.api_server(programs["kube-apiserver"], self.state, ports, files, extra)
         server = self._start(api)
         # A controller manager that finds no API server backs off for seconds.
         self._wait("the API server to be ready", server, 60, self._is_ready)
