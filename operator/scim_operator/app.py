@@ -17,6 +17,8 @@ from uuid import uuid4
 from prometheus_client import REGISTRY
 
 from scim_operator.access.places import Settings
+from scim_operator.api.audit import Mask
+from scim_operator.directory.audit import Audit
 from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.metrics import DirectoryMetrics
@@ -104,7 +106,7 @@ class Options:
 class Operator:
     """All parts, wired. `lease`: a client for the Lease alone, which begins in the thread that renews it."""
 
-    def __init__(self, client: KubeClient, lease: KubeClient, options: Options) -> None:
+    def __init__(self, client: KubeClient, lease: KubeClient, options: Options, audit: Audit) -> None:
         self._client = client
         self._options = options
         self._tasks: list[asyncio.Task[None]] = []
@@ -131,6 +133,7 @@ class Operator:
             directories,
             now=_now_milli,
             new_id=lambda: str(uuid4()),
+            audit=audit,
             intended=intended.put_nowait,
         )
         self._kept = Kept(
@@ -140,6 +143,7 @@ class Operator:
             tokens=self._tokens,
             store=store,
             standby=self._standby,
+            audit=audit,
             intended=intended,
             settings=options.settings,
             template_kinds=options.template_kinds,
@@ -349,11 +353,14 @@ class Operator:
         return f"{root}{PREFIX}/{directory}" if root else None
 
 
-async def run(options: Options) -> None:
-    """The operator, until a signal ends it."""
+async def run(options: Options, audit: Callable[[str], None] | None, mask: Mask | None) -> None:
+    """The operator, until a signal ends it. `audit` takes a line of the audit stream, None: nobody does;
+    `mask`: what stands in it for a person's name.
+    """
     credentials = await load_credentials()
     async with KubeClient(credentials) as client:
-        await Operator(client, KubeClient(credentials, connections=2), options).run()
+        lease = KubeClient(credentials, connections=2)
+        await Operator(client, lease, options, Audit(_now_milli, audit, mask)).run()
     log.info("stopped")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from prometheus_client import REGISTRY
 
 from scim_operator.access.places import Settings
+from scim_operator.directory.audit import Audit
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.index import Index
 from scim_operator.directory.settler import Settler
@@ -44,6 +45,7 @@ class Kept:
     tokens: Tokens
     store: Store
     standby: Standby
+    audit: Audit
     intended: asyncio.Queue[GroupKey]
     settings: Settings
     template_kinds: tuple[Resource, ...]
@@ -64,6 +66,7 @@ class Term:
         self.answers = False
         self._kept = kept
         kept.directories.begin_anew()
+        kept.audit.begin_anew()
         world = World(kept.index, kept.directories, kept.settings, kept.template_kinds)
         statuses = Statuses(world, now=kept.now, url=kept.url, tokens=kept.tokens)
         recorder = Recorder(kept.client, kept.now_micro, kept.pod_name, kept.monotonic)
@@ -72,6 +75,7 @@ class Term:
             world,
             statuses,
             recorder,
+            kept.audit,
             monotonic=kept.monotonic,
             now=kept.now,
             returned=kept.returned,

@@ -21,6 +21,7 @@ from scim_operator.scim.errors import ScimError
 from scim_operator.scim.schemas import GROUP, USER
 from tests.directory.api_server import ApiServer
 from tests.directory.people import listed
+from tests.heard import Heard
 
 Object = dict[str, Any]
 _POSTS = itertools.count(1)  # of all providers
@@ -45,6 +46,7 @@ class Provider:
         self.index = Index(lambda: self.clock)
         self.directories = Directories()
         self.intended: list[GroupKey] = []
+        self.heard = Heard()
         self._moments = itertools.count(1)
         self._ids = itertools.count(1)
         for name in ("entra", "okta"):
@@ -55,6 +57,7 @@ class Provider:
             self.directories,
             now=lambda: "2026-01-01T00:{:02}:{:02}Z".format(*divmod(next(self._moments), 60)),
             new_id=lambda: f"id-{next(self._ids)}",
+            audit=self.heard.audit,
             intended=self.intended.append,
         )
         self.settler = Settler(

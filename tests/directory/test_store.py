@@ -93,7 +93,7 @@ async def test_another_writer_was_first(provider: Provider) -> None:
     provider.index.evict("User", made.name, "uid-of-nobody")
     fresh = Provider()
     fresh.api = provider.api
-    fresh.store._client = provider.api  # type: ignore[assignment]
+    fresh.store._objects._client = provider.api  # type: ignore[assignment]
     with pytest.raises(ScimError) as caught:
         await fresh.user("ADA")
     assert uniqueness(caught)
@@ -121,7 +121,7 @@ async def test_name_of_somebody_renamed_gets_the_next_suffix(provider: Provider)
 async def test_uncertain_holder_of_a_name_makes_no_second_person(provider: Provider, error: ApiError) -> None:
     await provider.user("ada")
     fresh = Provider()
-    fresh.store._client = provider.api  # type: ignore[assignment]
+    fresh.store._objects._client = provider.api  # type: ignore[assignment]
     provider.api.refuse["get", "scimusers"] = error
     with pytest.raises(UnavailableError):
         await fresh.user("ada")
@@ -131,7 +131,7 @@ async def test_uncertain_holder_of_a_name_makes_no_second_person(provider: Provi
 async def test_holder_that_vanishes_meanwhile_frees_the_name(provider: Provider) -> None:
     stranger = await provider.user("ada")
     fresh = Provider()
-    fresh.store._client = provider.api  # type: ignore[assignment]
+    fresh.store._objects._client = provider.api  # type: ignore[assignment]
 
     def vanish(verb: str, plural: str) -> None:
         if verb == "get" and stranger.name in provider.names():

@@ -34,6 +34,7 @@ from scim_operator.reconcile.resources import BINDINGS, CONTENTS, GRANTS, HOLDS,
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 from tests.directory.api_server import ApiServer
+from tests.heard import Heard
 from tests.reconcile.worlds import SETTINGS, TEMPLATE_KINDS, UNGUARDED, granted_as, group, policy, user
 
 Object = dict[str, Any]
@@ -71,11 +72,13 @@ class Plant:
         )
         self.outcomes = statuses.outcomes
         self.standby = Standby(client, self.world.index, self.world.directories, returned=lambda: None)
+        self.heard = Heard()
         self.reconciler = Reconciler(
             client,
             self.world,
             statuses,
             Recorder(client, lambda: "2026-01-01T00:00:00.000000Z", "pod", time.monotonic),
+            self.heard.audit,
             monotonic=lambda: time.monotonic() + (self.now - began).total_seconds(),
             now=lambda: (self.now + self.clock_set).strftime("%Y-%m-%dT%H:%M:%SZ"),
             returned=lambda: None,  # these watches know every kind

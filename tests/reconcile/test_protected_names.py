@@ -53,6 +53,7 @@ async def test_scim_makes_such_a_group_without_a_name_to_go_by(plant: Plant) -> 
         plant.world.directories,
         now=lambda: "2026-01-01T00:00:01Z",
         new_id=lambda: "new",
+        audit=plant.heard.audit,
     )
     async with plant.running():
         await plant.until(lambda: plant.subjects() == BOTH)

@@ -225,6 +225,7 @@ async def test_the_next_scim_write_doesn_t_conflict(plant: Plant) -> None:
         plant.world.directories,
         now=lambda: "2026-01-01T00:00:01Z",
         new_id=lambda: "unused",
+        audit=plant.heard.audit,
     )
 
     async def patch(*operations: dict[str, Any]) -> None:

@@ -1,8 +1,11 @@
-"""Structured logs: one JSON object a line, on standard error."""
+"""Structured logs: one JSON object a line, on standard error; the audit stream has standard output."""
 
 from __future__ import annotations
 
+import hmac
 import logging
+import sys
+from collections.abc import Callable
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
@@ -29,6 +32,21 @@ def configure_logs(level: str) -> None:
     # aiohttp's server reports a request it can't parse with its whole first line, names in it included.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def audit_stream() -> Callable[[str], None]:
+    """What writes a line of it. One that can't be written is told of on standard error, and fails nothing."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    stream = logging.getLogger("scim_operator.audit")
+    stream.handlers, stream.propagate = [handler], False
+    stream.setLevel(logging.INFO)  # whatever --log-level says
+    return lambda line: stream.info("%s", line)
+
+
+def keyed_hash(key: bytes) -> Callable[[str], str]:
+    """What stands for a name: who knows it, and the key, finds it again."""
+    return lambda name: "hmac:" + hmac.new(key, name.encode(), "sha256").hexdigest()[:32]
 
 
 def _with_request(record: logging.LogRecord) -> bool:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from scim_operator import app
 from scim_operator.api.durations import seconds
 from scim_operator.cli.failure import CommandError
-from scim_operator.cli.logs import configure_logs
+from scim_operator.cli.logs import audit_stream, configure_logs, keyed_hash
 from scim_operator.kube.resources import Resource
 from scim_operator.web.connections import Patience
 from scim_operator.web.throttle import Rates
+
+_SHORTEST_KEY = 32
 
 
 def add(commands: Any) -> None:
@@ -143,6 +145,18 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="to a port; beyond it those end on which nothing is asked (default: %(default)s)",
     )
+    parser.add_argument(
+        "--audit",
+        default="plain",
+        choices=("plain", "hashed", "off"),
+        help="the audit stream on standard output, and how it names people (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--audit-key",
+        default="",
+        metavar="FILE",
+        help="with the key of --audit=hashed, 32 bytes at least: HMAC-SHA256",
+    )
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.set_defaults(command=_run)
 
@@ -152,8 +166,21 @@ def _run(arguments: argparse.Namespace) -> int:
     if not namespace:
         raise CommandError("POD_NAMESPACE is not set; it names the namespace with the token Secrets")
     configure_logs(arguments.log_level)
-    asyncio.run(app.run(options(arguments, namespace)))
+    audit = audit_stream() if arguments.audit != "off" else None
+    asyncio.run(app.run(options(arguments, namespace), audit, _mask(arguments)))
     return 0
+
+
+def _mask(arguments: argparse.Namespace) -> Callable[[str], str] | None:
+    if arguments.audit != "hashed":
+        return None
+    try:
+        key = Path(arguments.audit_key).read_bytes().strip()
+    except OSError as error:
+        raise CommandError(f"--audit-key: {error}") from error
+    if len(key) < _SHORTEST_KEY:
+        raise CommandError(f"--audit-key: {arguments.audit_key} holds less than {_SHORTEST_KEY} bytes")
+    return keyed_hash(key)
 
 
 def _count(text: str) -> int:

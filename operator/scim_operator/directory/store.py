@@ -16,32 +16,31 @@ from typing import Any
 import orjson
 
 from scim_operator.api.directory import attribute_of
+from scim_operator.directory.audit import Audit
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.ignored import tell_ignored
 from scim_operator.directory.index import Index
 from scim_operator.directory.keys import Key, folded, indexed
 from scim_operator.directory.layout import Delta, delta_of
 from scim_operator.directory.limits import Limits
-from scim_operator.directory.names import object_name
+from scim_operator.directory.objects import KEY_ATTRIBUTES, Objects
 from scim_operator.directory.persistence import persistently
-from scim_operator.directory.records import RESOURCES, Meta, Record, object_of, spec_of
+from scim_operator.directory.records import RESOURCES, Meta, Record, spec_of
 from scim_operator.directory.refusals import api_errors, taken
 from scim_operator.directory.shards import GroupKey, raise_if_broken
 from scim_operator.directory.turns import CLIENT_SECONDS, Turns
 from scim_operator.directory.unavailable import UnavailableError
 from scim_operator.directory.unhurried import is_long, unhurried
-from scim_operator.directory.writer import Writer, needs_shards
+from scim_operator.directory.writer import Writer
 from scim_operator.kube.client import KubeClient
-from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.errors import ScimError, invalid_value, not_found
 from scim_operator.scim.normalise import normalise
 from scim_operator.scim.patch import Changed, patch
-from scim_operator.scim.schemas import GROUP, USER
+from scim_operator.scim.schemas import USER
 from scim_operator.scim.versions import ALWAYS, Conditions
 
-_KEY_ATTRIBUTES = {USER.name: "userName", GROUP.name: "displayName"}
 _TRIES = 8
 # Members that are looked up before others get their turn (rule 21).
 _SLICE = 5_000
@@ -65,17 +64,18 @@ class Store:
         *,
         now: Callable[[], str],
         new_id: Callable[[], str],
+        audit: Audit,
         intended: Callable[[GroupKey], None] = lambda group: None,
     ) -> None:
         self.index = index
-        self._client = client
         self._directories = directories
         self._now = now
         self._new_id = new_id
         self._claims: set[Key] = set()
         self._limits = Limits(directories, index)
         self.turns = Turns()
-        self.writer = Writer(client, index, intended)
+        self.writer = Writer(client, index, audit, intended)
+        self._objects = Objects(client, index, directories, self.writer, audit)
 
     async def create(
         self,
@@ -113,7 +113,7 @@ class Store:
             spec = spec_of(directory, identifier, made.document, members, meta, large)
             record = None
             try:
-                record = await self._create_named(directory, resource_type, made.document, spec)
+                record = await self._objects.create(directory, resource_type, made.document, members, spec)
             finally:
                 if record is None or record.id != identifier:
                     self.writer.give_up((directory, identifier), large)
@@ -201,7 +201,7 @@ class Store:
                     record = self._existing(directory, resource_type, identifier)
                     wanted(record)
                     with api_errors(resource_type):
-                        if await self._delete(record):
+                        if await self._objects.delete(record):
                             return
             raise _BUSY
 
@@ -268,58 +268,6 @@ class Store:
         tell_ignored(directory, dropped, request)
         return record
 
-    def _first_name(self, directory: str, display_name: str) -> str:
-        """A new group's access goes by it (another one may have to wait); by none if that is protected."""
-        return "" if self._directories.protects_group(directory, display_name) else display_name
-
-    async def _create_named(
-        self, directory: str, resource_type: ResourceType, document: Mapping[str, Any], spec: dict[str, Any]
-    ) -> Record:
-        attribute = _KEY_ATTRIBUTES[resource_type.name]
-        key = str(document[attribute])
-        resource = RESOURCES[resource_type.name]
-        granted_as = self._first_name(directory, key) if resource_type.name == GROUP.name else None
-        attempt = 0
-        for _ in range(_TRIES):
-            name = object_name(directory, resource_type.name, key, attempt)
-            try:
-                with needs_shards(spec) as strict:
-                    made = await self._client.create(
-                        resource, object_of(name, spec, granted_as), strict=strict
-                    )
-                return self.writer.known(made)
-            except ApiError as error:
-                if error.conflict:  # with another write of the API server: nothing was made
-                    continue
-                if not error.already_exists:
-                    raise
-            try:
-                holder = self.index.put(await self._client.get(resource, name))
-            except ApiError as error:
-                if error.not_found:
-                    continue  # deleted in between: the name is free again
-                raise
-            if holder and folded(attribute, str(holder.document.get(attribute))) == folded(attribute, key):
-                if holder.meta.created_by == spec["meta"]["createdBy"]:
-                    return holder  # written by a leader that could not answer any more
-                raise taken(attribute, key)  # another writer was first
-            attempt += 1  # held by somebody who was since renamed
-        raise UnavailableError(f"no free object name for this {attribute}")
-
-    async def _delete(self, record: Record) -> bool:
-        """False when the object has moved on, or is another one (restored), and the index knows it."""
-        try:
-            seen = {"uid": record.uid, "resource_version": str(record.resource_version)}
-            await self._client.delete(RESOURCES[record.type], record.name, **seen)
-        except ApiError as error:
-            if error.conflict:
-                await self.writer.refresh(record)
-                return False
-            if not error.not_found:  # somebody else was first: gone is gone
-                raise
-        self.writer.deleted(record)
-        return True
-
     # --- deciding ------------------------------------------------------------------------------------------
 
     def _existing(self, directory: str, resource_type: ResourceType, identifier: str) -> Record:
@@ -331,7 +279,7 @@ class Store:
     def _made_before(
         self, directory: str, resource_type: ResourceType, document: Mapping[str, Any], created_by: str
     ) -> Record | None:
-        attribute = _KEY_ATTRIBUTES[resource_type.name]
+        attribute = KEY_ATTRIBUTES[resource_type.name]
         for holder in self.index.holders(directory, resource_type.name, attribute, str(document[attribute])):
             record = self.index.get(directory, resource_type.name, holder)
             if record is not None and record.meta.created_by == created_by:
@@ -388,7 +336,7 @@ class Store:
         Not what names a group there. Two groups of one id are the provider's one group, made twice after a
         rename that it doesn't remember; refused, it could never go on. Tokens say who is in it anyway.
         """
-        unique = {_KEY_ATTRIBUTES[resource_type.name]}
+        unique = {KEY_ATTRIBUTES[resource_type.name]}
         spec = self._directories.get(directory)
         if spec is not None and resource_type.name == USER.name:
             unique.add(attribute_of(spec.subjects.user))

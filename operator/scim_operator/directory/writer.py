@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from scim_operator.directory import told
+from scim_operator.directory.audit import Audit
 from scim_operator.directory.former import late, shards_of
 from scim_operator.directory.index import Index
 from scim_operator.directory.layout import Delta, Way, merged, shard_count, way
@@ -49,9 +51,12 @@ def needs_shards(spec: Object) -> Iterator[bool]:
 class Writer:
     """`intended` is told of each group that has something to come to its shards."""
 
-    def __init__(self, client: KubeClient, index: Index, intended: Callable[[GroupKey], None]) -> None:
+    def __init__(
+        self, client: KubeClient, index: Index, audit: Audit, intended: Callable[[GroupKey], None]
+    ) -> None:
         self._client = client
         self._index = index
+        self._audit = audit
         self._intended = intended
         # Generations whose making began and may still be under way in the API server.
         self._begun: dict[GroupKey, int] = {}
@@ -75,6 +80,19 @@ class Writer:
         self, record: Record, document: Mapping[str, Any], delta: Delta, meta: Meta, *, document_changes: bool
     ) -> Record | None:
         """The record as written; None when the object had moved on and the index knows its new state."""
+        key, proof = told.key(record.id), told.written_by(meta, large=record.large is not None)
+        self._audit.begin(key, told.change(record, document, delta, meta), proof)
+        written, anew = await self._carry_out(record, document, delta, meta, document_changes)
+        if written is None:
+            self._audit.drop(key)
+            return None
+        self._audit.done(key, version=written.version)
+        return await self._follow((record.directory, record.id)) if anew else written
+
+    async def _carry_out(
+        self, record: Record, document: Mapping[str, Any], delta: Delta, meta: Meta, document_changes: bool
+    ) -> tuple[Record | None, bool]:
+        """-> the record as written, and whether it has another set of shards now"""
         large = record.large
         current, pending = (large.count, large.pending) if large else (0, NOTHING)
         after = len(record.members) + len(delta.joining) - len(delta.leaving)
@@ -85,9 +103,9 @@ class Writer:
         if chosen is Way.SHARD and record.id in self._unsure:
             chosen = Way.INTENT
         if large is not None and chosen is Way.SHARD:
-            return await self._write_shard(record, large, delta, meta)
+            return await self._write_shard(record, large, delta, meta), False
         if large is not None and chosen is Way.INTENT:
-            return await self._intend(record, large, document, delta, meta)
+            return await self._intend(record, large, document, delta, meta), False
         members = await self._alive(record, delta)
         key = (record.directory, record.id)
         made = await self.new_shards(key, members, meta, current)
@@ -99,9 +117,9 @@ class Writer:
             if written is None:
                 self.give_up(key, made)
         if written is None or large is None:
-            return written
+            return written, False
         self._former[key] = record
-        return await self._follow(key)
+        return written, True
 
     async def new_shards(
         self, group: GroupKey, members: Mapping[str, None], meta: Meta, current: int = 0
@@ -229,11 +247,14 @@ class Writer:
 
     async def _refresh_shard(self, shard: Shard) -> None:
         try:
-            self._index.put_shard(await self._client.get(SHARDS, shard.name))
+            found = await self._client.get(SHARDS, shard.name)
         except ApiError as error:
             if not error.not_found:
                 raise
             self._index.evict_shard(shard.name, shard.uid)
+        else:
+            self._audit.observe(SHARDS, None, found)
+            self._index.put_shard(found)
 
     async def settled(self, record: Record, pending: Mapping[str, bool]) -> Record | None:
         """Write that of what was to come to the shards only this is left. It changes nothing for anybody."""
@@ -246,12 +267,16 @@ class Writer:
 
     async def refresh(self, record: Record) -> None:
         """Read an object again that isn't as it was thought to be."""
+        resource = RESOURCES[record.type]
         try:
-            self._index.put(await self._client.get(RESOURCES[record.type], record.name))
+            found = await self._client.get(resource, record.name)
         except ApiError as error:
             if not error.not_found:
                 raise
             self._index.forget(record)
+        else:
+            self._audit.observe(resource, None, found)
+            self._index.put(found)
 
     # --- the ways ------------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from scim_operator.kube.errors import ApiError
 from scim_operator.kube.metrics import SKIPPED
 from scim_operator.kube.resources import CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS, Resource
 from scim_operator.reconcile.queue import AgainError
+from scim_operator.reconcile.told import Told, Writing
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
@@ -51,12 +52,20 @@ _WHOLE_BINDING = "; the whole binding was deleted, since the leaver in it could 
 
 @dataclass(frozen=True)
 class _Work:
-    """What is to be written of a place: for a directory, over so many shards, because of a request."""
+    """What is to be written of a place: for a directory, over so many shards, because of requests."""
 
     place: Place
     directory: str
     shards: int
-    request: str | None
+    requests: tuple[str, ...]
+
+    def writing(self, name: str, actual: Mapping[str, Any] | None, **what: Any) -> Writing:
+        """Of one of its bindings."""
+        return Writing(self.place, self.directory, self.requests, self.shards, name, actual, **what)
+
+    def stamped(self, binding: Object) -> Object:
+        """With the last of the requests."""
+        return stamped(binding, self.requests[-1] if self.requests else None)
 
 
 class Applier:
@@ -65,9 +74,10 @@ class Applier:
     Raises ApiError when the API server is away, AgainError when it knew better than we did.
     """
 
-    def __init__(self, client: KubeClient, world: World) -> None:
+    def __init__(self, client: KubeClient, world: World, told: Told) -> None:
         self._client = client
         self._world = world
+        self._told = told
         self._turns = asyncio.Semaphore(_WRITES_AT_ONCE)
 
     async def apply(
@@ -76,21 +86,21 @@ class Applier:
         directory: str,
         plan: Plan,
         facts: Facts,
-        request: str | None,
+        requests: tuple[str, ...],
         *,
         patient: bool = True,
     ) -> list[Problem]:
         """Everybody into their shard: first where somebody comes to, then where somebody leaves.
 
-        `directory`: whose people they are. `request`: the id of the SCIM request that led to this, kept with
-        what is written. `patient`: when somebody who comes can't be written, those who may be the same people
-        under another name stay.
+        `directory`: whose people they are. `requests`: the ids of the SCIM requests that led to this; the
+        last one is kept with what is written. `patient`: when somebody who comes can't be written, those who
+        may be the same people under another name stay.
         -> the problems that only the API server could tell.
         """
         if plan.keep:
-            return await self._apply_to_the_overdue(_Work(place, directory, facts.shards, request))
+            return await self._apply_to_the_overdue(_Work(place, directory, facts.shards, requests))
         reach = max(facts.shards, plan.shards)
-        work = _Work(place, directory, plan.shards, request)
+        work = _Work(place, directory, plan.shards, requests)
         wanted = spread_all(facts.kind, plan.subjects, plan.kept, plan.shards)
         actual = self._actual(place, reach, wanted)
         leaving = self._known_to_leave(place, facts.kind, actual, wanted)
@@ -180,7 +190,7 @@ class Applier:
             return None  # the plan has told
         if not subjects:
             if actual is not None:
-                await self._delete(place, actual)
+                await self._delete(work, actual)
             return None
         if actual is not None and self._is_as_wanted(work, actual, subjects):
             SKIPPED.labels(_resource(place).plural).inc()
@@ -189,8 +199,8 @@ class Applier:
         desired = of_grant(desired, self._world.grants.uid(place))
         try:
             if actual is None:
-                return await self._create(place, stamped(desired, work.request))
-            return await self._change(place, actual, desired, work.request)
+                return await self._create(work, desired, subjects)
+            return await self._change(work, actual, desired, subjects)
         except ApiError as error:
             problem = _problem(place, error)
             if problem is None:
@@ -204,70 +214,80 @@ class Applier:
             return False
         return not place.grant or grant_uid(actual) == self._world.grants.uid(place)
 
-    async def _create(self, place: Place, desired: Object) -> Problem | None:
+    async def _create(self, work: _Work, desired: Object, subjects: frozenset[Who]) -> Problem | None:
+        place, name = work.place, desired["metadata"]["name"]
         try:
-            made = await self._client.create(_resource(place), desired, namespace=place.namespace)
+            with self._told.writing(work.writing(name, None, after=subjects)):
+                body = work.stamped(desired)
+                made = await self._client.create(_resource(place), body, namespace=place.namespace)
         except ApiError as error:
             if not error.already_exists:
                 raise
             # Ours without its label (we watch by label), or somebody else's: the next plan tells.
-            await self._look_again(place, desired["metadata"]["name"])
+            await self._look_again(place, name)
             raise AgainError from error
         self._saw(place, made, "binding created")
         return None
 
     async def _change(
-        self, place: Place, actual: Mapping[str, Any], desired: Object, request: str | None
+        self, work: _Work, actual: Mapping[str, Any], desired: Object, subjects: frozenset[Who]
     ) -> Problem | None:
+        place, name = work.place, actual["metadata"]["name"]
         if not gives(actual, place):  # a binding's role can't be changed
-            await self._delete(place, actual)
-            return await self._create(place, stamped(desired, request))
+            await self._delete(work, actual, subjects)
+            return await self._create(work, desired, subjects)
         try:
-            changed = stamped(merged(actual, desired), request)
-            made = await self._client.replace(_resource(place), changed, namespace=place.namespace)
+            with self._told.writing(work.writing(name, actual, after=subjects)):
+                changed = work.stamped(merged(actual, desired))
+                made = await self._client.replace(_resource(place), changed, namespace=place.namespace)
         except ApiError as error:
             # The same 404 tells of a role that is gone, when its name is none that we may bind.
-            role_gone = error.not_found and f'"{actual["metadata"]["name"]}"' not in error.message
+            role_gone = error.not_found and f'"{name}"' not in error.message
             if error.conflict or (error.not_found and not role_gone):
-                await self._look_again(place, actual["metadata"]["name"])
+                await self._look_again(place, name)
                 raise AgainError from error
             if (error.role_refused or role_gone) and _takes_away(actual, desired):
                 # Deleting needs no `bind`: better that all of them lose it than that a leaver keeps it.
-                await self._delete(place, actual)
+                await self._delete(work, actual, subjects)
                 return _not_allowed(place, "LeaverNotRemovable", _WHOLE_BINDING)
             raise
         self._saw(place, made, "binding changed")
         return None
 
-    async def _delete(self, place: Place, actual: Mapping[str, Any]) -> None:
-        metadata = actual["metadata"]
+    async def _delete(self, work: _Work, actual: Mapping[str, Any], lost: frozenset[Who] = _NOBODY) -> None:
+        """`lost`: who should stand there, and has to be put into another one or can't be."""
+        place, metadata = work.place, actual["metadata"]
         try:
             if metadata.get("finalizers"):
-                actual = await self._empty(place, actual)
+                actual = await self._empty(work, actual, lost)
                 metadata = actual["metadata"]
-            await self._client.delete(
-                _resource(place),
-                metadata["name"],
-                namespace=place.namespace,
-                uid=metadata["uid"],
-                resource_version=metadata["resourceVersion"],
-            )
+            with self._told.writing(work.writing(metadata["name"], actual, gone=True, lost=lost)):
+                await self._remove(place, metadata)
         except ApiError as error:
             if error.conflict:
                 await self._look_again(place, metadata["name"])
                 raise AgainError from error
-            if not error.not_found:
-                raise
+            raise
         if not metadata.get("finalizers"):
             self._world.bindings_of(place).removed_by_us(actual)
         log.info("binding deleted", extra={"place": place._asdict()})
 
-    async def _empty(self, place: Place, actual: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _remove(self, place: Place, metadata: Mapping[str, Any]) -> None:
+        """Gone is gone, by whomever. Raises ApiError."""
+        seen = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
+        try:
+            await self._client.delete(_resource(place), metadata["name"], namespace=place.namespace, **seen)
+        except ApiError as error:
+            if not error.not_found:
+                raise
+
+    async def _empty(self, work: _Work, actual: Mapping[str, Any], lost: frozenset[Who]) -> Mapping[str, Any]:
         """Nobody in it: while somebody's finalizer holds a deleted binding, it goes on to give its role."""
         if not actual.get("subjects"):
             return actual
-        emptied = {**actual, "subjects": []}
-        made = await self._client.replace(_resource(place), emptied, namespace=place.namespace)
+        place, emptied = work.place, {**actual, "subjects": []}
+        with self._told.writing(work.writing(actual["metadata"]["name"], actual, lost=lost)):
+            made = await self._client.replace(_resource(place), emptied, namespace=place.namespace)
         self._saw(place, made, "binding emptied, since a finalizer holds it")
         return made
 
@@ -279,8 +299,10 @@ class Applier:
             if not error.not_found:
                 raise
             if known := self._world.bindings_of(place).get(name, place.namespace):
+                self._told.read_anew(place, name, "DELETED", known)
                 self._world.bindings_of(place).removed_by_us(known)
             return
+        self._told.read_anew(place, name, "MODIFIED", found)
         self._world.bindings_of(place).read_anew(found)
         self._world.saw_binding(place, found)
 

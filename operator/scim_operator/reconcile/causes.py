@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 log = logging.getLogger(__name__)
 
 
-def request_of(event: str | None, obj: Mapping[str, Any]) -> str | None:
-    """The SCIM request that made a user, group or shard what it is; nobody knows which one deleted it."""
+def request_of(
+    event: str | None, obj: Mapping[str, Any], deletion: Callable[[str], str | None]
+) -> str | None:
+    """The SCIM request that made it what it is. `deletion` knows the one that deleted an id."""
+    spec = obj.get("spec") or {}
     if event == "DELETED":
-        return None
-    request: str | None = ((obj.get("spec") or {}).get("meta") or {}).get("request")
+        return deletion(str(spec.get("id")))
+    request: str | None = (spec.get("meta") or {}).get("request")
     return request
 
 

@@ -19,6 +19,7 @@ from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.absence import Absence
 from scim_operator.reconcile.additions import name_key, rename_key
+from scim_operator.reconcile.decided import Decided
 from scim_operator.reconcile.decisions import AT_ONCE, decide_on, in_parts, lingering
 from scim_operator.reconcile.freezing import cause_of
 from scim_operator.reconcile.guarded import Guarded, Step
@@ -49,11 +50,13 @@ class Keeper:
         self,
         client: KubeClient,
         world: World,
+        decided: Decided,
         now: Callable[[], str],
         look_at: Callable[[Iterable[Place]], None],
         look_at_names: Callable[[Iterable[GroupKey]], None],
     ) -> None:
         self._world = world
+        self._decided = decided
         self._now = now
         self._look_at = look_at
         self._look_at_names = look_at_names
@@ -390,6 +393,7 @@ class Keeper:
             guarded.ledger = await self._as_stored(guarded.directory, obj, ledger, error)
             raise
         guarded.additions.stored(ledger)
+        self._decided.stored(guarded.directory, obj.get("status") or {}, guarded.stored["status"], ledger)
 
 
 def _identity(directory: str) -> dict[str, str]:

@@ -24,6 +24,8 @@ from scim_operator.access.bindings import Object
 from scim_operator.access.choice import Told
 from scim_operator.access.namespaces import NamespaceFacts, NamespacePlan, plan_namespace
 from scim_operator.access.problems import Problem
+from scim_operator.api.audit import NamespaceChange
+from scim_operator.directory.audit import Audit
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import NAMESPACES, Resource
@@ -63,6 +65,7 @@ class Namespaces:
         outcomes: Outcomes,
         saw: Saw,
         concluded: Concluded,
+        audit: Audit,
         now: Callable[[], str],
         steady: Callable[[], float],
     ) -> None:
@@ -71,6 +74,7 @@ class Namespaces:
         self._outcomes = outcomes
         self._saw = saw
         self._concluded = concluded
+        self._audit = audit
         self._now = now
         self._steady = steady
         self._contents = Contents(client, world)
@@ -156,7 +160,17 @@ class Namespaces:
             if error.status >= 500:  # a webhook that fails, as a rule: who waits should know
                 self._conclude(name, told, None)
             raise
+        self._tell(name, facts, planned)
         return ()
+
+    def _tell(self, name: str, facts: NamespaceFacts, planned: NamespacePlan) -> None:
+        policies = tuple(sorted({claim.policy for claim in facts.claims}))
+        if planned.create is not None:
+            self._audit.tell(NamespaceChange(action="Created", object=name, policies=policies))
+        elif planned.delete:
+            self._audit.tell(NamespaceChange(action="Deleted", object=name, policies=policies))
+        elif planned.adopts:
+            self._audit.tell(NamespaceChange(action="Adopted", object=name, policies=policies))
 
     def _conclude(self, name: str, refused: tuple[Told, ...], contents: tuple[Problem, ...] | None) -> None:
         """`contents` None: they are still to be looked at."""

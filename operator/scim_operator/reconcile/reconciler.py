@@ -16,6 +16,7 @@ from scim_operator.access.bindings import Who
 from scim_operator.access.places import Place
 from scim_operator.access.plan import Facts, plan
 from scim_operator.access.problems import Problem
+from scim_operator.directory.audit import Audit
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.feed import until_listed
 from scim_operator.directory.records import GROUPS, USERS
@@ -28,6 +29,7 @@ from scim_operator.reconcile.applier import Applier
 from scim_operator.reconcile.causes import request_of, tell_cause
 from scim_operator.reconcile.clock import Clock
 from scim_operator.reconcile.concerned import Concerned
+from scim_operator.reconcile.decided import Decided
 from scim_operator.reconcile.events import Recorder, warning
 from scim_operator.reconcile.guard import Guard
 from scim_operator.reconcile.inputs import Inputs
@@ -48,6 +50,7 @@ from scim_operator.reconcile.standing import overdue as places_overdue
 from scim_operator.reconcile.status_writer import StatusWriter
 from scim_operator.reconcile.statuses import Statuses, Subject
 from scim_operator.reconcile.strays import Strays
+from scim_operator.reconcile.told import Told
 from scim_operator.reconcile.world import World
 
 log = logging.getLogger(__name__)
@@ -64,6 +67,8 @@ _MOVED_SECONDS = 0.02
 _PATIENCE = 3
 # How long somebody may have what has ended, if the clock is set while we sleep.
 _LONGEST_SLEEP = 1.0
+# A place may be made due by many requests before its turn comes.
+_MOST_CAUSES = 20
 
 
 class Reconciler:
@@ -75,6 +80,7 @@ class Reconciler:
         world: World,
         statuses: Statuses,
         recorder: Recorder,
+        audit: Audit,
         *,
         monotonic: Callable[[], float],
         now: Callable[[], str],
@@ -84,7 +90,9 @@ class Reconciler:
         self._returned = returned
         self._world = world
         self._inputs = Inputs(world)
-        self._applier = Applier(client, world)
+        self._audit = audit
+        self._decided = Decided(audit)
+        self._applier = Applier(client, world, Told(audit, world, self._decided.is_approved))
         self._strays = Strays(client, world)
         self._recorder = recorder
         self._statuses = statuses
@@ -92,22 +100,27 @@ class Reconciler:
         self._places: KeyedQueue[Place] = KeyedQueue()
         self._clock = Clock(world.now, monotonic)
         told = self.observe, self._conclude_namespace
-        self._namespaces = Namespaces(client, world, statuses.outcomes, *told, now, self._clock.steady)
+        self._namespaces = Namespaces(client, world, statuses.outcomes, *told, audit, now, self._clock.steady)
         self._moving = Moving(world, self._pending, lambda place: self._places.failures(place) > 0)
         self._moving_since: dict[Place, float] = {}
         busy = (self._namespaces.queue, self._places)
         self._keeper = Keeper(
-            client, world, now, self._look_at_places, lambda groups: self._renames.look_at(groups)
+            client,
+            world,
+            self._decided,
+            now,
+            self._look_at_places,
+            lambda groups: self._renames.look_at(groups),
         )
         self._guard = Guard(world, statuses.outcomes, self._keeper)
         self._writer = StatusWriter(client, statuses, recorder, busy, self._wrote_status)
         self._previews = Previews(client, world, statuses.outcomes, self._writer.mark, now)
         self._renames = Renames(
-            client, world, statuses.outcomes, self.observe, self._writer.mark, self._keeper
+            client, world, statuses.outcomes, self.observe, self._writer.mark, self._keeper, audit
         )
         self._ahead = Patience(self._places, monotonic)
-        # The SCIM requests that made places due.
-        self._causes: dict[Place, str] = {}
+        # The SCIM requests that made places due, the last of them.
+        self._causes: dict[Place, tuple[str, ...]] = {}
         self._directory_written: dict[str, float] = {}
         self._overdue = Overdue(self._places)
         self._started = False
@@ -136,6 +149,7 @@ class Reconciler:
 
     def observe(self, resource: Resource, event: str | None, obj: Mapping[str, Any]) -> None:
         """Take in one event. Never blocks, never fails because of what the object holds."""
+        self._audit.observe(resource, event, obj)
         concerned = self._inputs.observe(resource, event, obj)
         if self._started and concerned.places:
             self._note_cause(resource, event, obj, concerned)
@@ -206,11 +220,11 @@ class Reconciler:
             return
         if resource == SHARDS and not (concerned.places or concerned.people):
             return  # a new set, not in force yet, or what was in force before it came to the shard
-        request = request_of(event, obj)
+        request = request_of(event, obj, self._audit.deletion)
         for place in concerned.places:
-            self._causes.pop(place, None)
+            known = self._causes.pop(place, ())
             if request:
-                self._causes[place] = request
+                self._causes[place] = (*(one for one in known if one != request), request)[-_MOST_CAUSES:]
         if request:
             self._statuses.outcomes.note_cause(concerned.people, request)
         tell_cause(obj, request, len(concerned.places))
@@ -244,14 +258,14 @@ class Reconciler:
         asked = await role_exists(self._client, place) if place.kind == "Role" else None
         facts = self._world.facts(place, asked)
         facts = replace(facts, moving=await self._moving_from(place, facts))
-        request = self._causes.pop(place, None)
+        requests = self._causes.pop(place, ())
         allowed = self._world.limits.allowed(place.policy)
         await asyncio.sleep(0)  # rule 21: a place of 20,000 people takes some time
         try:
-            problems, refused, sure = await self._carry_out(place, facts, request)
+            problems, refused, sure = await self._carry_out(place, facts, requests)
         except BaseException:
-            if request:
-                self._causes.setdefault(place, request)
+            if requests:
+                self._causes.setdefault(place, requests)
             raise
         # A binding that went makes room under maxNamespaces.
         self._look_at_places(self._world.limits.turned(place.policy, allowed))
@@ -265,8 +279,8 @@ class Reconciler:
             self._places.add_later(place, _MOVED_SECONDS)
         else:
             self._moving_since.pop(place, None)
-        if facts.namespace is None and not place.cluster_wide and request:
-            self._causes.setdefault(place, request)
+        if facts.namespace is None and not place.cluster_wide and requests:
+            self._causes.setdefault(place, requests)
         self._conclude(place, facts, Outcome(*self._standing(place), problems))
         if removed := [problem.message for problem in refused if problem.reason == "LeaverNotRemovable"]:
             await self._tell(place, removed[0])
@@ -274,17 +288,17 @@ class Reconciler:
         return sure and not waits_for_role
 
     async def _carry_out(
-        self, place: Place, facts: Facts, request: str | None
+        self, place: Place, facts: Facts, requests: tuple[str, ...]
     ) -> tuple[tuple[Problem, ...], list[Problem], bool]:
         """-> all problems, those among them that only the API server could tell, whether the guard knew."""
         patient = self._places.failures(place) < _PATIENCE
         planned, sure, owner = await self._guard.restrain(place, facts, plan(place, facts))
-        refused = await self._applier.apply(place, owner, planned, facts, request, patient=patient)
+        refused = await self._applier.apply(place, owner, planned, facts, requests, patient=patient)
         if refused and facts.moving:
             # Who comes is refused; that must not keep those who go.
             facts = replace(facts, moving=frozenset())
             planned, sure, owner = await self._guard.restrain(place, facts, plan(place, facts))
-            refused += await self._applier.apply(place, owner, planned, facts, request, patient=patient)
+            refused += await self._applier.apply(place, owner, planned, facts, requests, patient=patient)
         self._guard.passed(place, facts, planned)
         return (*planned.problems, *refused), refused, sure
 

@@ -15,7 +15,9 @@ from typing import Any
 
 from scim_operator.access.places import Place
 from scim_operator.access.renames import Held
+from scim_operator.api.audit import Rename
 from scim_operator.api.kinds import GRANTED_AS_ANNOTATION
+from scim_operator.directory.audit import Audit
 from scim_operator.directory.records import GROUPS, Record
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
@@ -53,6 +55,7 @@ class Renames:
         saw: Saw,
         mark: Mark,
         keeper: Keeper,
+        audit: Audit,
     ) -> None:
         self._client = client
         self._world = world
@@ -60,6 +63,7 @@ class Renames:
         self._saw = saw
         self._mark = mark
         self._keeper = keeper
+        self._audit = audit
         self.queue: KeyedQueue[GroupKey] = KeyedQueue()
 
     def look_at(self, groups: Iterable[GroupKey]) -> None:
@@ -127,6 +131,15 @@ class Renames:
             raise AgainError from error
         # Known at once, so that the next SCIM write doesn't conflict.
         self._saw(GROUPS, "MODIFIED", written)
+        self._audit.tell(
+            Rename(
+                directory=group.directory,
+                id=group.id,
+                object=group.name,
+                former=group.granted_as,
+                name=name,
+            )
+        )
         told = {**_identity((group.directory, group.id)), "from": group.granted_as, "to": name}
         log.info("a group's access goes by its displayName", extra=told)
 

@@ -10,6 +10,7 @@ from functools import partial
 
 from aiohttp import web
 
+from scim_operator.directory.audit import CALLER, Caller
 from scim_operator.directory.directories import Directories
 from scim_operator.directory.store import Store
 from scim_operator.directory.tokens import Refusal, Tokens
@@ -167,6 +168,7 @@ class ScimApi:
             # The same words for an unknown directory: nobody learns from outside which ones there are.
             raise ScimError(401, "the bearer token is missing, wrong, expired or of another directory")
         request[CALL].token = token.name
+        CALLER.set(Caller(token.name, request[REQUEST_ID]))
 
     def _handlers(self, asked: Target, *, filtered: bool) -> dict[str, Handler]:
         """By method, what an endpoint can do."""
