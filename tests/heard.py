@@ -46,6 +46,8 @@ def standing(lines: Iterable[Object]) -> dict[Binding, set[Name]]:
             continue
         key = line.get("namespace", ""), line["object"]
         names = bindings.pop(key, set())
+        if line["action"] == "Created":
+            names = set()  # whoever deleted it before
         names |= {(who["kind"], who["name"]) for who in line["added"]}
         names -= {(who["kind"], who["name"]) for who in line["removed"]}
         if line["action"] == "Deleted":

@@ -1,4 +1,5 @@
-"""Secrets that tests hand to the operator, and where they must never turn up: log, metrics, objects, Events.
+"""Secrets that tests hand to the operator, and where they must never turn up: log, audit stream, metrics,
+objects, Events.
 
 Every installation of tests/installation.py is searched at its end, after whatever its tests have done.
 """
@@ -48,6 +49,7 @@ def leaks(cluster: Client, operator: OperatorProcess) -> list[str]:
         metrics = response.read().decode()
     places = {
         "the log": operator.log.read_text(errors="replace"),
+        "the audit stream": operator.audit.read_text(errors="replace"),
         "the metrics": metrics,
         "an Event": cluster.kubectl("get", "events", "-A", "-o", "json"),
         "an object": cluster.kubectl("get", _KINDS, "-o", "json"),

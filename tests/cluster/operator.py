@@ -76,8 +76,13 @@ class OperatorProcess:
 
     @property
     def log(self) -> Path:
-        """Where its output goes, over all starts."""
+        """Where its log goes, over all starts."""
         return self.cluster.state / "logs" / f"{self.name}.log"
+
+    @property
+    def audit(self) -> Path:
+        """Where its standard output goes, which the audit stream has to itself."""
+        return self.cluster.state / "logs" / f"{self.name}.audit.log"
 
     def port(self, name: str) -> int:
         """A container port by the name that the Deployment gives it."""
@@ -125,7 +130,12 @@ class OperatorProcess:
         environment = {name: here(value) for name, value in environment.items()}
         command = [_find(self.plan.command[0]), *map(here, self.plan.command[1:])]
         self._process = Process.start(
-            self.cluster.state, self.name, command, environment=environment, folder=folder / "cwd"
+            self.cluster.state,
+            self.name,
+            command,
+            environment=environment,
+            folder=folder / "cwd",
+            out=self.audit,
         )
 
     def _mount(self, path: str, name: str) -> Path:

@@ -31,6 +31,8 @@ class Record:
     environment: dict[str, str]
     folder: str
     log: str
+    # Standard output's file, if that isn't the log as well.
+    out: str = ""
     pid: int = 0
     birth: str = ""
 
@@ -51,13 +53,15 @@ class Process:
         *,
         environment: Mapping[str, str],
         folder: Path | None = None,
+        out: Path | None = None,
         piped: bool = False,
     ) -> Process:
         """Start it in a session of its own, so that a Ctrl-C meant for us doesn't reach it."""
         log = state / "logs" / f"{name}.log"
         for parent in (log.parent, state / "processes"):
             parent.mkdir(parents=True, exist_ok=True)
-        record = Record(name, list(map(str, command)), dict(environment), str(folder or state), str(log))
+        where = str(folder or state), str(log), str(out or "")
+        record = Record(name, list(map(str, command)), dict(environment), *where)
         process = cls(state / "processes" / f"{name}.json", record)
         process._spawn(piped=piped)
         return process
@@ -130,13 +134,14 @@ class Process:
         return "\n".join(text[-lines:]) or "(empty)"
 
     def _spawn(self, *, piped: bool) -> None:
-        with self.log.open("ab") as output:
+        out = Path(self._record.out or self._record.log)
+        with self.log.open("ab") as output, out.open("ab") as standard:
             child = subprocess.Popen(
                 self.command,
                 env=self._record.environment,
                 cwd=self._record.folder,
                 stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
-                stdout=output,
+                stdout=standard,
                 stderr=output,
                 start_new_session=True,
             )

@@ -1,4 +1,5 @@
-"""After any sequence of changes the cluster is what a naive oracle says, and what a fresh start would make.
+"""After any sequence of changes the cluster is what a naive oracle says, what a fresh start would make, and
+what the audit stream told.
 
 A failure prints its seed; `SEQUENCE_SEED=<seed> pytest tests/sequences` plays that one alone.
 """
@@ -14,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests.eventually import becomes
 from tests.faults.system import System
+from tests.sequences.account import Account
 from tests.sequences.findings import look, wrongs
 from tests.sequences.oracle import judge
 from tests.sequences.recompute import recomputed
@@ -38,7 +41,7 @@ def system(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sy
 
 def play(system: System, seed: int) -> None:
     """One sequence from nothing to its end."""
-    story = Story(system, seed)
+    story, account = Story(system, seed), Account(system, f"s{seed:06}")
     steps: list[str] = []
     try:
         story.begin()
@@ -46,8 +49,10 @@ def play(system: System, seed: int) -> None:
             for _ in range(count):
                 steps.append(story.change())
             _settle(story)
+            becomes(lambda: account.gaps(steps), [])
         story.end()
         _settle(story)
+        becomes(lambda: account.gaps(steps), [])
     except AssertionError as error:
         told = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
         raise AssertionError(f"SEQUENCE_SEED={seed}: {error}\nafter\n{told}") from error
