@@ -58,9 +58,10 @@ token-for: $(READY) ## Print a person's token: make -s token-for USER=alice@exam
 bench: $(READY) ## Measure: SCIM beside the bare API server, and how soon a leaver is out (about three minutes)
 	$(BIN)/python -m benchmarks
 
-crds: $(READY) ## Write the CRDs from the models into crds/ and the chart
+crds: $(READY) ## Write the CRDs from the models into crds/ and the chart, and docs/audit.schema.json
 	$(BIN)/scim-operator crds write crds
 	cp crds/*.yaml charts/scim-operator/crds/
+	$(BIN)/python -m tests.api.test_audit
 
 snapshots: $(READY) ## Write tests/chart/snapshots again, after a change of the chart
 	$(BIN)/python -m tests.chart.options
