@@ -95,6 +95,8 @@ CASES: dict[str, dict[str, Any]] = {
     "tls": {"tls": {"secretName": "scim-tls"}, "externalURL": "https://scim.example.com"},
     "existing-internal-certificates": {"internalTLS": {"existingSecret": "mine"}},
     "log-level": {"logLevel": "debug"},
+    "audit-hashed": {"audit": {"subjects": "Hashed", "keySecret": "audit-key"}},
+    "audit-off": {"audit": {"enabled": False}},
     "resources": {"resources": {"requests": {"cpu": 1}, "limits": {"memory": "1Gi"}}},
     "existing-service-account": {"serviceAccount": {"create": False, "name": "mine"}},
     "service-account": {"serviceAccount": {"name": "scim", "annotations": {"example.com/role": "scim"}}},

@@ -269,6 +269,8 @@ def test_every_role_is_not_grantable(chart: Renderer, entry: str) -> None:
         ("ports.metrics=8081", "ports.scim, ports.health, ports.metrics and ports.internal must differ"),
         ("ports.internal=8080", "ports.scim, ports.health, ports.metrics and ports.internal must differ"),
         ("logLevel=verbose", "logLevel"),
+        ("audit.subjects=Omitted", "at '/audit/subjects': value must be one of 'Plain', 'Hashed'"),
+        ("audit.subjects=Hashed", "audit.keySecret is needed with audit.subjects Hashed"),
         ("service.type=ExternalName", "service/type"),
         ("tls.secretName=A B", "at '/tls/secretName'"),
         ("serviceAccount.create=false", "serviceAccount.name is needed"),

@@ -6,11 +6,14 @@ import hmac
 import logging
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from scim_operator.web.requests import CURRENT
+
+log = logging.getLogger(__name__)
 
 # kopf hangs these on its records; they can't be written as JSON, or say nothing.
 _OF_KOPF = ("settings", "k8s_skip")
@@ -34,9 +37,16 @@ def configure_logs(level: str) -> None:
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
+class _Audit(logging.StreamHandler[TextIO]):
+    """A line that can't be written is told of on standard error without what it says, and fails nothing."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        log.error("a line of the audit stream couldn't be written", extra={"error": repr(sys.exception())})
+
+
 def audit_stream() -> Callable[[str], None]:
-    """What writes a line of it. One that can't be written is told of on standard error, and fails nothing."""
-    handler = logging.StreamHandler(sys.stdout)
+    """What writes a line of it."""
+    handler = _Audit(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     stream = logging.getLogger("scim_operator.audit")
     stream.handlers, stream.propagate = [handler], False
@@ -46,7 +56,9 @@ def audit_stream() -> Callable[[str], None]:
 
 def keyed_hash(key: bytes) -> Callable[[str], str]:
     """What stands for a name: who knows it, and the key, finds it again."""
-    return lambda name: "hmac:" + hmac.new(key, name.encode(), "sha256").hexdigest()[:32]
+    return lambda name: (
+        "hmac:" + hmac.new(key, name.encode(errors="surrogatepass"), "sha256").hexdigest()[:32]
+    )
 
 
 def _with_request(record: logging.LogRecord) -> bool:

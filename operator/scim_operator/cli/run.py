@@ -167,11 +167,12 @@ def _run(arguments: argparse.Namespace) -> int:
         raise CommandError("POD_NAMESPACE is not set; it names the namespace with the token Secrets")
     configure_logs(arguments.log_level)
     audit = audit_stream() if arguments.audit != "off" else None
-    asyncio.run(app.run(options(arguments, namespace), audit, _mask(arguments)))
+    asyncio.run(app.run(options(arguments, namespace), audit, mask_of(arguments)))
     return 0
 
 
-def _mask(arguments: argparse.Namespace) -> Callable[[str], str] | None:
+def mask_of(arguments: argparse.Namespace) -> Callable[[str], str] | None:
+    """What stands in the audit stream for a person's name; None: the name. Raises CommandError."""
     if arguments.audit != "hashed":
         return None
     try:
