@@ -151,6 +151,7 @@ async def test_a_lost_answer_is_told_of_once(verb: str, stay: bool) -> None:
             provider.heard.audit.observe(USERS, "DELETED", {"spec": {"id": ada.id}})
     else:
         await ways[verb]()
+        assert len(provider.heard.lines) == 1
     watch(provider)
     watch(provider)
     assert [line["action"] for line in provider.heard.lines] == [

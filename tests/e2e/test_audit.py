@@ -145,7 +145,7 @@ def _tells_of_nobody_more_than_their_name(operator: Installation, lines: list[Ob
     for private in ("private.example.org", PHONE, "Lovelace", "Countess", "Engineering", "planted"):
         assert private not in text
     log = operator.process.log.read_text()
-    assert '"audit": 1' not in log, "the stream has standard output to itself"
+    assert '"audit":1' not in log, "the stream has standard output to itself"
 
 
 def test_what_an_admin_does_names_no_request(

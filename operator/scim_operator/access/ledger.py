@@ -182,6 +182,11 @@ def unpack(text: str) -> list[str]:
     return [packed[start : start + 2 * _KEY_BYTES] for start in range(0, len(packed), 2 * _KEY_BYTES)]
 
 
+def packed(text: str) -> int:
+    """How many keys they are."""
+    return len(base64.b64decode(text)) // _KEY_BYTES
+
+
 def _bits(flags: Sequence[bool]) -> str:
     if not any(flags):
         return ""

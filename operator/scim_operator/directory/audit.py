@@ -62,13 +62,15 @@ class Audit:
         if self._mask:
             told = told.masked(self._mask)
         # ASCII alone: whatever somebody is called, it is one line, and nothing to a terminal.
-        self._write(json.dumps(told.model_dump(by_alias=True, exclude_none=True)))
+        fields = told.model_dump(by_alias=True, exclude_none=True)
+        self._write(json.dumps(fields, separators=(",", ":")))
 
     def begin(self, key: Key, line: Line, proof: Proof) -> None:
         """A change is about to be written."""
         if isinstance(line, IdentityChange) and line.action == "Deleted" and line.request:
             _keep(self._deletions, line.id, line.request)
-        _keep(self._begun, key, (line, proof))
+        if self.wanted:
+            _keep(self._begun, key, (line, proof))
 
     def done(self, key: Key, **known: Any) -> None:
         """It is durable; `known`: fields that are known by now. Unless the watch was faster."""

@@ -53,6 +53,13 @@ def change(record: Record, document: Document, delta: Delta, meta: Meta) -> Iden
     )
 
 
+def outcome(line: IdentityChange, written: Record) -> dict[str, Any]:
+    """What is known of a change when it is written: who was deleted meanwhile has left the group as well."""
+    after = {"after": len(written.members)}
+    members = line.members and line.members.model_copy(update=after)
+    return {"version": written.version, "members": members}
+
+
 def deletion(record: Record) -> IdentityChange:
     """Of somebody who goes."""
     caller = CALLER.get()

@@ -81,12 +81,13 @@ class Writer:
     ) -> Record | None:
         """The record as written; None when the object had moved on and the index knows its new state."""
         key, proof = told.key(record.id), told.written_by(meta, large=record.large is not None)
-        self._audit.begin(key, told.change(record, document, delta, meta), proof)
+        line = told.change(record, document, delta, meta)
+        self._audit.begin(key, line, proof)
         written, anew = await self._carry_out(record, document, delta, meta, document_changes)
         if written is None:
             self._audit.drop(key)
             return None
-        self._audit.done(key, version=written.version)
+        self._audit.done(key, **told.outcome(line, written))
         return await self._follow((record.directory, record.id)) if anew else written
 
     async def _carry_out(

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from scim_operator.access.bindings import Who
 from scim_operator.access.guard import Ledger
-from scim_operator.access.ledger import unpack
+from scim_operator.access.ledger import packed, unpack
 from scim_operator.access.tally import Entry, Tally, who_key
 from scim_operator.api.audit import MOST_NAMED, GuardDecision, Waiting
 from scim_operator.directory.audit import Audit
@@ -75,10 +75,10 @@ def _new(names: _Names, before: Mapping[str, Any], after: Mapping[str, Any], tal
     """Who came to the list: at its end, unless it began anew."""
     if before.get(names.keys, "") == after.get(names.keys, ""):
         return []
-    known = unpack(before.get(names.keys, ""))
+    known = before.get(names.keys, "")
     if before.get(names.round) == after.get(names.round):
-        return [entry for entry in islice(tally.entries, len(known), None) if not entry.closed]
-    there = set(known)
+        return [entry for entry in islice(tally.entries, packed(known), None) if not entry.closed]
+    there = set(unpack(known))
     return [entry for entry in tally.waiting if entry.key not in there]
 
 
