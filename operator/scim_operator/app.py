@@ -17,7 +17,6 @@ from uuid import uuid4
 from prometheus_client import REGISTRY
 
 from scim_operator.access.places import Settings
-from scim_operator.api.audit import Mask
 from scim_operator.directory.audit import Audit
 from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
@@ -131,7 +130,7 @@ class Operator:
             client,
             index,
             directories,
-            now=_now_milli,
+            now=now_milli,
             new_id=lambda: str(uuid4()),
             audit=audit,
             intended=intended.put_nowait,
@@ -353,14 +352,11 @@ class Operator:
         return f"{root}{PREFIX}/{directory}" if root else None
 
 
-async def run(options: Options, audit: Callable[[str], None] | None, mask: Mask | None) -> None:
-    """The operator, until a signal ends it. `audit` takes a line of the audit stream, None: nobody does;
-    `mask`: what stands in it for a person's name.
-    """
+async def run(options: Options, audit: Audit) -> None:
+    """The operator, until a signal ends it."""
     credentials = await load_credentials()
     async with KubeClient(credentials) as client:
-        lease = KubeClient(credentials, connections=2)
-        await Operator(client, lease, options, Audit(_now_milli, audit, mask)).run()
+        await Operator(client, KubeClient(credentials, connections=2), options, audit).run()
     log.info("stopped")
 
 
@@ -395,7 +391,8 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _now_milli() -> str:
+def now_milli() -> str:
+    """RFC 3339, in UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

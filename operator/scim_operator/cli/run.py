@@ -13,6 +13,7 @@ from scim_operator import app
 from scim_operator.api.durations import seconds
 from scim_operator.cli.failure import CommandError
 from scim_operator.cli.logs import audit_stream, configure_logs, keyed_hash
+from scim_operator.directory.audit import Audit
 from scim_operator.kube.resources import Resource
 from scim_operator.web.connections import Patience
 from scim_operator.web.throttle import Rates
@@ -166,8 +167,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if not namespace:
         raise CommandError("POD_NAMESPACE is not set; it names the namespace with the token Secrets")
     configure_logs(arguments.log_level)
-    audit = audit_stream() if arguments.audit != "off" else None
-    asyncio.run(app.run(options(arguments, namespace), audit, mask_of(arguments)))
+    write = audit_stream() if arguments.audit != "off" else None
+    audit = Audit(app.now_milli, write, mask_of(arguments))
+    asyncio.run(app.run(options(arguments, namespace), audit))
     return 0
 
 
