@@ -25,6 +25,7 @@ from scim_operator.kube.credentials import load_credentials
 from scim_operator.reconcile.absence import Absence
 from scim_operator.reconcile.resources import HOLDS
 from scim_operator.reconcile.world import World
+from tests.heard import Heard
 from tests.installation import Installation
 
 # Longer than anything is kept.
@@ -52,7 +53,7 @@ async def test_kinds_that_are_looked_for_only_when_they_were_missing_at_the_star
 async def test_a_shard_of_nobody_is_read_again_and_goes_at_last(client: KubeClient) -> None:
     clock = [time.monotonic()]
     index = Index(lambda: clock[0])
-    writer = Writer(client, index, lambda group: None)
+    writer = Writer(client, index, Heard().audit, lambda group: None)
     for kind in ("User", "Group"):
         index.complete(kind, set(), "0")
     index.complete_shards(set(), "0")
