@@ -94,7 +94,7 @@ def rights(rule: Object, namespace: str = "") -> Iterator[Right]:
 
 def asked(event: Object) -> Iterator[Right]:
     """What the operator needed for a request; nothing for what every account may, such as discovery."""
-    by_operator = event["user"]["username"] == _USER and event.get("userAgent", "").startswith(_AGENTS)
+    by_operator = event["user"].get("username") == _USER and event.get("userAgent", "").startswith(_AGENTS)
     if "objectRef" not in event or not by_operator:
         return
     what = event["objectRef"]
@@ -128,7 +128,7 @@ def compared(folder: Path, have: Iterable[Right]) -> tuple[list[str], list[str]]
             covering = [each for each in rules.get(right[:3], ()) if each.covers(right)]
             if not covering:
                 missing.add(right)
-            elif event["annotations"].get("authorization.k8s.io/decision") == "allow":
+            elif event.get("annotations", {}).get("authorization.k8s.io/decision") == "allow":
                 unused.difference_update(covering)
     return sorted(map(str, unused)), sorted(map(str, missing))
 
