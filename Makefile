@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
-# Whole files go to one of two workers, each with a control plane of its own: tests mostly wait, for Kubernetes.
-SHARED := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# Whole files go to one of three workers, each with a control plane of its own: tests mostly wait, for Kubernetes.
+SHARED := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install lint test test-long e2e demo up down token-for bench crds snapshots transcript clean
