@@ -55,7 +55,7 @@ down: $(READY) ## Stop what `make up` left running
 token-for: $(READY) ## Print a person's token: make -s token-for USER=alice@example.com (with groups: GROUPS=a,b)
 	@$(BIN)/python -m tests.playground token-for $(call given,USER,user) $(call given,GROUPS,groups)
 
-bench: $(READY) ## Measure: SCIM beside the bare API server, and how soon a leaver is out (about three minutes)
+bench: $(READY) ## Measure everything, beside the bare API server, into docs/performance (about 15 minutes)
 	$(BIN)/python -m benchmarks
 
 crds: $(READY) ## Write the CRDs from the models into crds/ and the chart, and docs/audit.schema.json

@@ -27,34 +27,41 @@ class Spread:
         shares = (percentile(seconds, share) * 1000 for share in (0.5, 0.99, 1.0))
         return cls(len(seconds), *(round(value, 3) for value in shares))
 
+    def __str__(self) -> str:
+        return f"p50 {self.p50_ms:.1f} ms, p99 {self.p99_ms:.1f} ms, max {self.max_ms:.1f} ms"
+
 
 @dataclass(frozen=True)
 class Rate:
-    """Requests of one kind at one number of clients."""
+    """Requests of one kind at one number of clients.
+
+    cpu_ms: processor time of the operator for each; client_busy: the load client's own share of a core, near
+    1 where it is the client that bounds the rate.
+    """
 
     requests: int
     seconds: float
     per_second: float
     p50_ms: float
     p99_ms: float
+    cpu_ms: float
+    client_busy: float
 
     @classmethod
-    def of(cls, took: Sequence[float], seconds: float) -> Rate:
-        """Each request's time, and the time in which they all ran."""
-        spread = Spread.of(took)
-        return cls(len(took), round(seconds, 3), round(len(took) / seconds, 1), spread.p50_ms, spread.p99_ms)
+    def of(cls, took: Sequence[float], seconds: float, cpu: float, client: float) -> Rate:
+        """Each request's time; the time in which they all ran; processor seconds of both."""
+        spread, count = Spread.of(took), len(took)
+        return cls(
+            count,
+            round(seconds, 3),
+            round(count / seconds, 1),
+            spread.p50_ms,
+            spread.p99_ms,
+            round(cpu / count * 1000, 3),
+            round(client / seconds, 2),
+        )
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One row: the same through SCIM and straight to the API server. ratio: SCIM's rate to the bare one."""
-
-    operation: str
-    clients: int
-    scim: Rate
-    bare: Rate
-
-    @property
-    def ratio(self) -> float:
-        """Above 1: SCIM is faster, since it answers from memory."""
-        return round(self.scim.per_second / self.bare.per_second, 2)
+def ratio(rate: Rate, other: Rate) -> float:
+    """Above 1: the first one is faster."""
+    return round(rate.per_second / other.per_second, 2)

@@ -8,41 +8,42 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-# Objects that are read and changed: more than clients, so that no two of these change the same one at once.
+from benchmarks.figures import Rate
+from benchmarks.usage import processor_seconds
+
+T = TypeVar("T")
+
+# Users, and groups, that are read and changed: more than clients, so that no two change the same one at once.
 POPULATION = 200
 
 
 class Requests(Protocol):
-    """The four operations on users, each by number. They raise when the answer isn't the expected one."""
+    """`ask` raises when the answer isn't the expected one."""
 
-    async def create(self, number: int) -> None:
-        """A new user."""
+    # What `create` made, by whatever `delete` knows it.
+    made: list[str]
 
-    async def get(self, number: int) -> None:
-        """By id, or by name."""
-
-    async def filter(self, number: int) -> None:
-        """By userName; without SCIM the nearest thing, by name."""
-
-    async def patch(self, number: int) -> None:
-        """Another displayName."""
+    async def ask(self, operation: str, number: int) -> None:
+        """One request; the number says of whom, and what to change. It never repeats for an operation."""
 
 
 class Side(Protocol):
-    """One of the two that are compared; picklable, as it goes to the load client's process."""
+    """One of those that are compared; picklable, as it goes to the load client's process."""
 
-    def connected(self) -> AbstractAsyncContextManager[Requests]:
-        """Connections are open inside, and POPULATION users are known."""
+    def connected(self, doomed: Sequence[str]) -> AbstractAsyncContextManager[Requests]:
+        """Connections are open inside, and POPULATION users and groups are known. doomed: for `delete`."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One round. It ends after `seconds` or `limit` requests. first: number of the first request."""
+    """One round. It ends after `seconds` or `limit` requests. first: number of the first request; server: the
+    process whose processor time counts.
+    """
 
     side: Side
     operation: str
@@ -50,14 +51,19 @@ class Job:
     seconds: float
     limit: int
     first: int
+    server: int
+    doomed: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """took: seconds of each request; seconds: of the whole round."""
+    """took: seconds of each request; seconds: of the whole round; server, client: their processor seconds."""
 
     took: list[float]
     seconds: float
+    server: float
+    client: float
+    made: list[str]
 
 
 def work(job: Job) -> Outcome:
@@ -65,23 +71,64 @@ def work(job: Job) -> Outcome:
     return asyncio.run(_work(job))
 
 
-async def _work(job: Job) -> Outcome:
-    async with job.side.connected() as requests:
-        # Connections are made before the clock starts.
-        await asyncio.gather(*(requests.get(number) for number in range(job.clients)))
-        return await _drive(getattr(requests, job.operation), job)
+def rate(outcomes: Sequence[Outcome]) -> Rate:
+    """Of all rounds together."""
+    took = [seconds for outcome in outcomes for seconds in outcome.took]
+    seconds, server, client = (
+        sum(getattr(outcome, name) for outcome in outcomes) for name in ("seconds", "server", "client")
+    )
+    return Rate.of(took, seconds, server, client)
 
 
-async def _drive(operation: Callable[[int], Awaitable[None]], job: Job) -> Outcome:
-    numbers = itertools.count(job.first)
-    took: list[float] = []
-    began = time.perf_counter()
+async def in_parallel(clients: int, work: Callable[[], Awaitable[bool]]) -> None:
+    """So many of them at once, each again until it says that there is no more."""
 
     async def client() -> None:
-        while len(took) < job.limit and time.perf_counter() - began < job.seconds:
-            sent = time.perf_counter()
-            await operation(next(numbers))
-            took.append(time.perf_counter() - sent)
+        while await work():
+            pass
 
-    await asyncio.gather(*(client() for _ in range(job.clients)))
-    return Outcome(took, time.perf_counter() - began)
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(clients):
+            tasks.create_task(client())
+
+
+async def for_each(clients: int, items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """All items, so many at once."""
+    waiting = iter(items)
+
+    async def one() -> bool:
+        for item in waiting:
+            await work(item)
+            return True
+        return False
+
+    await in_parallel(clients, one)
+
+
+async def _work(job: Job) -> Outcome:
+    async with job.side.connected(job.doomed) as requests:
+        # Connections are made before the clock starts.
+        await asyncio.gather(*(requests.ask("get", number) for number in range(job.clients)))
+        numbers = itertools.count(job.first)
+        took: list[float] = []
+
+        async def once() -> bool:
+            number = next(numbers)
+            if number - job.first >= job.limit or time.perf_counter() - began >= job.seconds:
+                return False
+            sent = time.perf_counter()
+            await requests.ask(job.operation, number)
+            took.append(time.perf_counter() - sent)
+            return True
+
+        server, client = processor_seconds(job.server), time.process_time()
+        began = time.perf_counter()
+        await in_parallel(job.clients, once)
+        seconds = time.perf_counter() - began
+        return Outcome(
+            took,
+            seconds,
+            processor_seconds(job.server) - server,
+            time.process_time() - client,
+            requests.made,
+        )

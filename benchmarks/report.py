@@ -1,4 +1,4 @@
-"""What a run found, as a table for people and as JSON for whoever compares runs."""
+"""What a run found: a table for people, JSON for whoever compares runs, a chart of each section."""
 
 from __future__ import annotations
 
@@ -11,13 +11,30 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
-from benchmarks import crowd, leaving
-from benchmarks.engine import Budget
-from benchmarks.figures import Comparison, Spread
+from benchmarks import goals
+from benchmarks.chart import Chart
+from benchmarks.goals import Goal
 
 _ROOT = Path(__file__).parents[1]
+
+
+class Section(Protocol):
+    """What one section found; a dataclass."""
+
+    letter: ClassVar[str]
+    title: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def table(self) -> list[str]:
+        """Lines of at most 110 columns."""
+
+    def goals(self) -> list[Goal]:
+        """What is wanted of it."""
+
+    def chart(self) -> Chart:
+        """Its picture."""
 
 
 @dataclass(frozen=True)
@@ -25,39 +42,54 @@ class Report:
     """One run. versions: of the control plane's programs."""
 
     versions: dict[str, str]
-    requests: Sequence[Comparison]
-    leaver: leaving.Figures
-    crowd: crowd.Figures
-    engine: Sequence[Budget]
+    sections: Sequence[Section]
     seconds: float
 
-    def write(self, path: Path) -> None:
-        """JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self._document(), indent=1) + "\n")
+    def write(self, folder: Path) -> None:
+        """figures.json, table.txt, LETTER.svg, and figures.md, which shows all of it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "figures.json").write_text(json.dumps(self._document(), indent=1) + "\n")
+        for section in self.sections:
+            drawn = section.chart().svg(self._about())
+            (folder / f"{section.letter}.svg").write_text(drawn)
+        (folder / "figures.md").write_text(self._page())
 
     def table(self) -> str:
-        """For a terminal, 100 columns."""
-        parts = [
-            _heading(self.versions),
-            _rows(self.requests),
-            _leaver(self.leaver),
-            _crowd(self.crowd),
-            _engine(self.engine),
+        """For a terminal, 110 columns."""
+        return "\n\n".join("\n".join(part) for part in [self._about(), *map(_part, self.sections)])
+
+    def _page(self) -> str:
+        parts = ["# Figures", "Written by `make bench`; read with [performance.md](../performance.md).", ""]
+        parts += ["\n".join(("```", *self._about(), "```"))]
+        for section in self.sections:
+            parts += [f"## {_heading(section)}", "\n".join(("```", *_part(section)[1:], "```"))]
+            parts += [f"![{section.title}]({section.letter}.svg)"]
+        return "\n\n".join(parts) + "\n"
+
+    def _about(self) -> list[str]:
+        about = machine()
+        return [
+            f"scim-operator {version('scim-operator')} ({_commit()}), {datetime.now(UTC):%Y-%m-%d}; "
+            f"Kubernetes {self.versions['kube-apiserver']}, etcd {self.versions['etcd']} with fsync",
+            f"{about['cores']} cores ({about['processor']}), Python {about['python']}; shared by load "
+            f"client, operator, API server, etcd; {self.seconds:.0f} s",
         ]
-        return "\n\n".join("\n".join(part) for part in parts)
 
     def _document(self) -> dict[str, Any]:
         return {
-            "format": 1,
+            "format": 2,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(self.seconds, 1),
             "machine": machine(),
             "versions": {"scim-operator": version("scim-operator"), "commit": _commit(), **self.versions},
-            "requests": [{**asdict(row), "ratio": row.ratio} for row in self.requests],
-            "leaver": asdict(self.leaver),
-            "crowd": asdict(self.crowd),
-            "engine": [asdict(row) for row in self.engine],
+            "sections": {
+                section.letter: {
+                    "title": section.title,
+                    **asdict(section),
+                    "goals": [goal.document() for goal in section.goals()],
+                }
+                for section in self.sections
+            },
         }
 
 
@@ -72,65 +104,16 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _heading(versions: dict[str, str]) -> list[str]:
-    about = machine()
-    return [
-        f"scim-operator {version('scim-operator')} ({_commit()}), {datetime.now(UTC):%Y-%m-%d}; "
-        f"Kubernetes {versions['kube-apiserver']}, etcd {versions['etcd']} with fsync",
-        f"{about['cores']} cores ({about['processor']}), Python {about['python']}; "
-        "load client, operator, API server and etcd share them",
-    ]
+def _heading(section: Section) -> str:
+    return f"{section.letter}. {section.title}" if len(section.letter) == 1 else section.title
 
 
-def _rows(rows: Sequence[Comparison]) -> list[str]:
-    lines = [
-        f"{'':17}{'SCIM':>26}   {'bare API server':>26}",
-        f"{'operation':9}{'clients':>8}{'requests/s':>12}{'p50 ms':>7}{'p99 ms':>7}"
-        f"   {'requests/s':>12}{'p50 ms':>7}{'p99 ms':>7}{'ratio':>8}",
-    ]
-    for row in rows:
-        rates = "   ".join(
-            f"{rate.per_second:12.0f}{rate.p50_ms:7.1f}{rate.p99_ms:7.1f}" for rate in (row.scim, row.bare)
-        )
-        lines.append(f"{row.operation:9}{row.clients:8}{rates}{row.ratio:8.2f}")
-    return lines
-
-
-def _leaver(figures: leaving.Figures) -> list[str]:
-    return [
-        f"{figures.users} users, {figures.groups} groups provisioned as Entra does, a request at a time: "
-        f"{figures.provisioning_seconds:.0f} s ({figures.provisioning_requests_per_second:.0f} requests/s);",
-        f"every binding right {figures.converged_seconds:.2f} s after the last answer",
-        f"leaver, until the first 403 with their own token, {figures.from_answer.count} times:",
-        f"  from the answer   {_spread(figures.from_answer)}",
-        f"  from the request  {_spread(figures.from_request)}",
-    ]
-
-
-def _crowd(figures: crowd.Figures) -> list[str]:
-    return [
-        f"{figures.changed} members to or from a group of {figures.members}, {figures.scim.count} times:",
-        f"  PATCH by SCIM           {_spread(figures.scim)}",
-        f"  PUT, bare API server    {_spread(figures.bare)}",
-    ]
-
-
-def _engine(rows: Sequence[Budget]) -> list[str]:
-    lines = [f"{'SCIM engine, without HTTP and Kubernetes':40}{'p50 ms':>9}{'p99 ms':>9}{'budget ms':>11}"]
-    for row in rows:
-        lines.append(f"{row.operation:40}{row.took.p50_ms:9.3f}{row.took.p99_ms:9.3f}{row.budget_ms:11.1f}")
-    return lines
-
-
-def _spread(spread: Spread) -> str:
-    return f"p50 {spread.p50_ms:.0f} ms, p99 {spread.p99_ms:.0f} ms, max {spread.max_ms:.0f} ms"
+def _part(section: Section) -> list[str]:
+    return [_heading(section), *section.table(), *goals.lines(section.goals())]
 
 
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except FileNotFoundError:
-        return platform.processor() or platform.machine()
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
 
