@@ -85,7 +85,7 @@ def _hierarchies() -> list[Path]:
     """One of version 2, or one for each controller."""
     if (_CGROUPS / "cgroup.controllers").exists():
         return [_CGROUPS]
-    return [path for path in _CGROUPS.iterdir() if path.is_dir() and path.name != "unified"]
+    return [path for path in _CGROUPS.iterdir() if path.is_dir()]
 
 
 def _remove(path: Path) -> None:
