@@ -66,4 +66,5 @@ def _is_whole(config: pytest.Config) -> bool:
     option = config.option
     chosen = option.keyword or option.deselect or option.lf
     everywhere = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    return everywhere and option.markexpr == "not long" and not chosen
+    usual = f"-m={option.markexpr}" in config.getini("addopts")
+    return everywhere and usual and not chosen
