@@ -30,6 +30,15 @@ class Concerned:
         """What a place waits for, and what it no longer needs, is looked at with it."""
         return {place.namespace for place in self.places if not place.cluster_wide}
 
+    def update(self, other: Concerned) -> None:
+        """Add what another one has."""
+        self.places.update(other.places)
+        self.statuses.update(other.statuses)
+        self.unhurried.update(other.unhurried)
+        self.people.update(other.people)
+        self.ledgers.update(other.ledgers)
+        self.renamed.update(other.renamed)
+
     def __or__(self, other: Concerned) -> Concerned:
         return merged([self, other])
 
@@ -38,10 +47,5 @@ def merged(parts: Iterable[Concerned]) -> Concerned:
     """All of them together."""
     whole = Concerned()
     for part in parts:
-        whole.places.update(part.places)
-        whole.statuses.update(part.statuses)
-        whole.unhurried.update(part.unhurried)
-        whole.people.update(part.people)
-        whole.ledgers.update(part.ledgers)
-        whole.renamed.update(part.renamed)
+        whole.update(part)
     return whole

@@ -148,11 +148,11 @@ class Inputs:
         return merged(self._identities.gone(record) for record in [*gone, *self._world.index.departed()])
 
     async def _changed_identities(self) -> Concerned:
-        concerned = []
+        concerned = Concerned()
         for kind in RESOURCES:
             async for record in paced(list(self._world.index.records(kind))):
-                concerned.append(self._identities.changed(record))
-        return merged(concerned)
+                concerned.update(self._identities.changed(record))
+        return concerned
 
     def _take_in_others(self, listings: Iterable[tuple[Resource, Listing | None]]) -> Concerned:
         concerned = []
