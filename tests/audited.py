@@ -64,7 +64,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _is_whole(config: pytest.Config) -> bool:
     """Whether this is `make test`."""
     option = config.option
-    chosen = option.keyword or option.deselect or option.lf
+    chosen = option.keyword or option.deselect or config.getoption("lf", False)
     everywhere = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     usual = f"-m={option.markexpr}" in config.getini("addopts")
     return everywhere and usual and not chosen
