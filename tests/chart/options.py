@@ -92,6 +92,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "dashboard": {"dashboard": {"enabled": True, "annotations": {"grafana_folder": "Platform"}}},
     "one-replica": {"replicas": 1},
+    "no-test": {"testConnection": {"enabled": False}},
     "tls": {"tls": {"secretName": "scim-tls"}, "externalURL": "https://scim.example.com"},
     "existing-internal-certificates": {"internalTLS": {"existingSecret": "mine"}},
     "log-level": {"logLevel": "debug"},

@@ -100,6 +100,7 @@ def test_every_template_file_holds_one_kind(chart: Renderer) -> None:
             "PodDisruptionBudget",
             "Secret",  # by which replicas know each other
             *("Service", "Service"),  # of SCIM, and of the metrics
+            *("ServiceAccount", "Role", "RoleBinding", "Pod"),  # of `helm test`
             "Ingress",
             "ScimDirectory",
             *["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"] * 8,
@@ -175,7 +176,7 @@ def test_kinds_of_templates_are_named_whole(chart: Renderer, field: str) -> None
 
 
 def test_rights_in_its_own_namespace_are_to_read_tokens_and_to_lead(chart: Renderer) -> None:
-    role = chart.one("Role")
+    role = chart.one("Role", name=OPERATOR)
     assert role["metadata"]["namespace"] == "scim-system"
     # RBAC can't name what is yet to be made.
     making = ("coordination.k8s.io", "leases")
@@ -187,7 +188,7 @@ def test_rights_in_its_own_namespace_are_to_read_tokens_and_to_lead(chart: Rende
 
 @pytest.mark.parametrize("kind", ["ClusterRoleBinding", "RoleBinding"])
 def test_only_the_operator_gets_the_rights(chart: Renderer, kind: str) -> None:
-    binding = chart.one(kind)
+    binding = chart.one(kind, name=OPERATOR)
     account = {"kind": "ServiceAccount", "name": "scim-scim-operator", "namespace": "scim-system"}
     assert binding["subjects"] == [account]
     assert chart.one("Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == account["name"]
@@ -507,6 +508,32 @@ def test_directories_come_from_values_and_stay(chart: Renderer) -> None:
     assert directory["metadata"]["name"] == "entra"
     assert directory["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
     assert directory["spec"] == {"provider": "Entra", "subjects": {"user": "oid:{externalId}"}}
+
+
+def test_helm_test_has_no_rights_but_to_make_tokens_of_directories(chart: Renderer) -> None:
+    """And all that it has goes with it."""
+    value = json.dumps([{"name": "entra"}, {"name": "okta"}])
+    objects = chart.objects("--set-json", f"directories={value}")
+    parts = [item for item in objects if "helm.sh/hook" in item["metadata"].get("annotations", {})]
+    assert [item["kind"] for item in parts] == ["ServiceAccount", "Role", "RoleBinding", "Pod"]
+    for item in parts:
+        annotations = item["metadata"]["annotations"]
+        assert annotations["helm.sh/hook"] == "test"
+        assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+    _, role, binding, pod = parts
+    make, delete = role["rules"]
+    assert make == {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]}
+    names = ["scim-test-connection-entra", "scim-test-connection-okta"]
+    assert delete == {**make, "verbs": ["delete"], "resourceNames": names}
+    (subject,) = binding["subjects"]
+    assert subject["name"] == pod["spec"]["serviceAccountName"] != OPERATOR
+    # The operator's Service, disruption budget and replicas are others.
+    selector = chart.one("Service", name=OPERATOR)["spec"]["selector"]
+    assert not selector.items() <= pod["metadata"]["labels"].items()
+
+
+def test_without_directories_helm_test_has_no_rights_at_all(chart: Renderer) -> None:
+    assert chart.one("Role", name=f"{OPERATOR}-test-connection")["rules"] == []
 
 
 def test_no_registry_is_named() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import yaml
 
@@ -34,8 +36,18 @@ def test_every_option_changes_something(name: str) -> None:
     assert (FOLDER / f"{name}.yaml").read_text() != "", name
 
 
+@pytest.fixture(scope="module")
+def accounts(release: Release) -> Iterator[None]:
+    """A pod is admitted only when its ServiceAccount is there; nothing else of what is tried is."""
+    path = f"/api/v1/namespaces/{release.name}/serviceaccounts"
+    name = "scim-scim-operator-test-connection"
+    assert release.cluster.request("POST", path, body={"metadata": {"name": name}}).status == 201
+    yield
+    assert release.cluster.request("DELETE", f"{path}/{name}").status == 200
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_accepted_by_the_api_server(release: Release, chart: Renderer, name: str) -> None:
+def test_accepted_by_the_api_server(release: Release, chart: Renderer, accounts: None, name: str) -> None:
     """Strictly: an unknown field is refused. Nothing is stored."""
     objects = chart.objects(*arguments(name))
     for item in objects:

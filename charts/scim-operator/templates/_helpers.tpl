@@ -33,6 +33,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.internalTLS.existingSecret | default (printf "%s-internal" (include "scim-operator.fullname" . | trunc 54 | trimSuffix "-")) -}}
 {{- end -}}
 
+{{/* Pods that the operator's Service must not find. */}}
+{{- define "scim-operator.testName" -}}
+{{ include "scim-operator.fullname" . | trunc 47 | trimSuffix "-" }}-test-connection
+{{- end -}}
+
+{{- define "scim-operator.testLabels" -}}
+{{- $labels := include "scim-operator.labels" . | fromYaml -}}
+{{- mergeOverwrite $labels (dict "app.kubernetes.io/name" (printf "%s-test-connection" .Chart.Name)) | toYaml -}}
+{{- end -}}
+
 {{/* The Service's port for providers. */}}
 {{- define "scim-operator.servicePort" -}}
 {{- .Values.service.port | default (ternary 443 80 (not (empty .Values.tls.secretName))) | int -}}

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from kubernetes.aio.config import ConfigException
 
-from scim_operator.cli import crds, directory, preview, run, token
+from scim_operator.cli import connection, crds, directory, preview, run, token
 from scim_operator.cli.failure import CommandError, UsageError
 from scim_operator.kube.errors import ApiError
 
@@ -45,5 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     preview.add(commands)
     directory.add(commands)
     token.add(commands)
+    connection.add(commands)
     crds.add(commands)
     return parser

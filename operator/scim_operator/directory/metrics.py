@@ -50,7 +50,7 @@ class DirectoryMetrics(Collector):
             groups.add_metric([name], self._index.count(name, GROUP.name))
             if moment := self._directories.last_request(name):
                 requested.add_metric([name], datetime.fromisoformat(moment).timestamp())
-            for token in self._tokens.of(name):
+            for token in self._tokens.lasting(name):
                 end = token.expires.timestamp() if token.expires else math.inf
                 expiry.add_metric([name, token.name], end)
         yield from (users, groups, requested, expiry)

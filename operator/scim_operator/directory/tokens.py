@@ -15,7 +15,13 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from scim_operator.api.kinds import DIRECTORY_LABEL, MANAGED_BY, MANAGED_BY_LABEL, TOKEN_SECRET_TYPE
+from scim_operator.api.kinds import (
+    DIRECTORY_LABEL,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    PASSING_LABEL,
+    TOKEN_SECRET_TYPE,
+)
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +36,9 @@ _SHORTEST = 32
 
 @dataclass(frozen=True)
 class Token:
-    """A token's proof. `name`, `namespace`: of its Secret; `created`: RFC 3339; `expires`: aware, or None."""
+    """A token's proof. `name`, `namespace`: of its Secret; `created`: RFC 3339; `expires`: aware, or None.
+    `passing`: no provider has it, so that nobody is warned of its end.
+    """
 
     name: str
     namespace: str
@@ -38,6 +46,7 @@ class Token:
     digest: str
     created: str
     expires: datetime | None
+    passing: bool = False
 
     def over(self, now: datetime) -> bool:
         """Whether its time has come: from that very moment on it opens nothing."""
@@ -96,6 +105,7 @@ def token_of(secret: Mapping[str, Any]) -> Token:
         digest=_proof(directory, data),
         created=metadata.get("creationTimestamp", ""),
         expires=_time(data.get("expires")),
+        passing=PASSING_LABEL in metadata["labels"],
     )
 
 
@@ -146,6 +156,10 @@ class Tokens:
         found = (token for token in self._by_secret.values() if token.directory == directory)
         return sorted(found, key=lambda token: token.name)
 
+    def lasting(self, directory: str) -> list[Token]:
+        """Those that a provider may have."""
+        return [token for token in self.of(directory) if not token.passing]
+
     def opens(self, directory: str) -> bool:
         """Whether any token of a directory is valid now."""
         now = self._now()
@@ -162,15 +176,15 @@ class Tokens:
     def next_end(self, directory: str) -> datetime | None:
         """When the first valid token ends; when all have ended, when the last one did."""
         now = self._now()
-        valid = [token.expires for token in self.of(directory) if not token.over(now)]
+        valid = [token.expires for token in self.lasting(directory) if not token.over(now)]
         if valid:
             return min((end for end in valid if end), default=None)
-        return max((token.expires for token in self.of(directory) if token.expires), default=None)
+        return max((token.expires for token in self.lasting(directory) if token.expires), default=None)
 
     def ending_soon(self, directory: str) -> Token | None:
         """The first token that is still valid, but not for long."""
         now = self._now()
-        soon = [token for token in self.of(directory) if token.ends_soon(now)]
+        soon = [token for token in self.lasting(directory) if token.ends_soon(now)]
         return min(soon, key=lambda token: token.expires or now, default=None)
 
     def _put(self, secret: Mapping[str, Any]) -> None:

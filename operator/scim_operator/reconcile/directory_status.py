@@ -50,7 +50,7 @@ def token_problems(directory: str, tokens: Tokens) -> list[Problem]:
             f"scim-operator token create {directory} -n {ending.namespace}"
         )
         problems.append(Problem("TokenExpiring", "Soon", message))
-    known = tokens.of(directory)
+    known = tokens.lasting(directory)
     if known and not tokens.opens(directory):
         message = (
             "every token of this directory has expired, and its provider is refused; make another one and "
