@@ -16,6 +16,7 @@ from tests.cluster.deployment import expand, plan_pod
 from tests.eventually import eventually
 
 Object = dict[str, Any]
+_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def helm_while(
@@ -30,7 +31,7 @@ def helm_while(
         return [pod for pod in items if pod["status"]["phase"] == "Pending"]
 
     with ThreadPoolExecutor(1) as beside:
-        helm = beside.submit(cluster.helm, *arguments, "--timeout=60s", check=False)
+        helm = beside.submit(cluster.helm, *arguments, "--timeout=40s", check=False)
         (pod,) = eventually(pods, lambda found: len(found) == 1 or helm.done(), 40)
         play(pod)
         return helm.result()
@@ -44,7 +45,12 @@ def run_to_its_end(
     given: the environment variables that the kubelet adds, of Services.
     """
     metadata = pod["metadata"]
-    plan = plan_pod({"metadata": metadata, "spec": {"template": pod}}, metadata["name"], "127.0.0.1")
+    container = pod["spec"]["containers"][0]
+    # Its token comes to it by the kubeconfig.
+    mounts = [one for one in container["volumeMounts"] if one["mountPath"] != _TOKEN]
+    spec = {**pod["spec"], "containers": [{**container, "volumeMounts": mounts}]}
+    owner = {"metadata": metadata, "spec": {"template": {"spec": spec}}}
+    plan = plan_pod(owner, metadata["name"], "127.0.0.1")
     token = cluster.service_account_token(plan.service_account, plan.namespace)
     words = [expand(word, given) for word in plan.command]
     done = subprocess.run(

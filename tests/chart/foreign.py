@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.tool import MODULES, go
+from tests.eventually import becomes
 
 # Module -> the files in it. Versions and checksums are in tests/cluster/tools/crds.
 _FILES = {
     "github.com/prometheus-operator/prometheus-operator": [
+        "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
         "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
     ],
+    "sigs.k8s.io/gateway-api": ["config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"],
 }
 
 
 def install_foreign_crds(cluster: Cluster) -> None:
     """As whoever runs those projects has done; nothing watches the objects here."""
-    for path in _paths():
-        cluster.kubectl("apply", "--server-side", "-f", str(path))
-        cluster.kubectl("wait", "--for=condition=Established", "-f", str(path))
+    paths = [str(path) for path in _paths()]
+    for path in paths:
+        cluster.kubectl("apply", "--server-side", "-f", path)
+    # `kubectl wait` fails as long as a new CRD has no conditions at all.
+    served = 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
+    for path in paths:
+        becomes(partial(cluster.kubectl, "get", "-f", path, "-o", served, check=False), "True", 30)
 
 
 def _paths() -> list[Path]:

@@ -91,6 +91,41 @@ CASES: dict[str, dict[str, Any]] = {
         }
     },
     "dashboard": {"dashboard": {"enabled": True, "annotations": {"grafana_folder": "Platform"}}},
+    "gateway": {
+        "gateway": {
+            "enabled": True,
+            "annotations": {"example.com/a": "b"},
+            "parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https"}],
+            "hostnames": ["scim.example.com"],
+        },
+        "externalURL": "https://scim.example.com",
+    },
+    "pod-monitor": {"podMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "interval": "15s"}},
+    "network-policy": {"networkPolicy": {"enabled": True}},
+    "network-policy-narrow": {
+        "networkPolicy": {
+            "enabled": True,
+            "scimFrom": [
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}
+            ],
+            "metricsFrom": [
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+            ],
+            "apiServer": {"cidrs": ["10.0.0.1/32", "fd00::1/128"], "ports": [6443]},
+        }
+    },
+    "crd-upgrades": {"crds": {"upgradeHook": True}},
+    "common-metadata": {
+        "commonLabels": {"team": "platform", "app.kubernetes.io/name": "other"},
+        "commonAnnotations": {"example.com/owner": "platform"},
+        "ingress": {"enabled": True, **TLS},
+    },
+    "extras": {
+        "extraArgs": ["--log-level=debug"],
+        "extraEnv": [{"name": "MALLOC_ARENA_MAX", "value": "2"}],
+        "extraVolumes": [{"name": "ca", "configMap": {"name": "company-ca"}}],
+        "extraVolumeMounts": [{"name": "ca", "mountPath": "/etc/ca", "readOnly": True}],
+    },
     "one-replica": {"replicas": 1},
     "no-test": {"testConnection": {"enabled": False}},
     "tls": {"tls": {"secretName": "scim-tls"}, "externalURL": "https://scim.example.com"},
@@ -117,7 +152,16 @@ CASES: dict[str, dict[str, Any]] = {
                 }
             }
         },
+        "antiAffinity": "Required",
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "topology.kubernetes.io/zone",
+                "whenUnsatisfiable": "DoNotSchedule",
+            }
+        ],
     },
+    "anywhere": {"antiAffinity": "None"},
     "service": {
         "service": {
             "type": "LoadBalancer",

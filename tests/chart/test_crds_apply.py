@@ -5,19 +5,23 @@ from __future__ import annotations
 import copy
 import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from scim_operator.api.crds import crds
 from scim_operator.cli import crds as command
 from scim_operator.cli.main import main
 from scim_operator.kube.credentials import load_credentials
 from tests.chart.release import Release
+from tests.chart.renderer import Renderer
 from tests.chart.test_crds import sample
 from tests.cluster.cluster import Cluster
 from tests.eventually import becomes, eventually
-from tests.installation import scim_operator
+from tests.hooks import helm_while, run_to_its_end
+from tests.installation import CHART, scim_operator, set_values
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 USERS = "/apis/scim-operator.io/v1alpha1/scimusers"
@@ -31,9 +35,9 @@ ADMIN_OF_NOTHING = "nobody@crds.example.com"
 Object = dict[str, Any]
 
 
-def apply(cluster: Cluster, *arguments: str) -> dict[str, str]:
+def apply(cluster: Cluster, *arguments: str, kubeconfig: Path | None = None) -> dict[str, str]:
     """CRD -> what was done to it."""
-    done = scim_operator(cluster, "crds", "apply", "-o", "json", *arguments)
+    done = scim_operator(cluster, "crds", "apply", "-o", "json", *arguments, kubeconfig=kubeconfig)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["dryRun"] == ("--dry-run" in arguments)
@@ -65,10 +69,33 @@ def outdated(cluster: Cluster) -> None:
     assert cluster.request("PUT", f"{DEFINITIONS}/{NAMES[1]}", body=users).status == 200
 
 
+def hook_account(cluster: Cluster) -> Path:
+    """Whoever has the rights of the chart's upgrade hook, and no others."""
+    role = Renderer(cluster).one(
+        "ClusterRole", "--set", "crds.upgradeHook=true", name="scim-scim-operator-crds"
+    )
+    person = "hook@crds.example.com"
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": role["metadata"]["name"]},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", **_named(role)},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": person}],
+    }
+    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all([role, binding]))
+    return cluster.kubeconfig_for(cluster.person_token(person))
+
+
+def _named(obj: Object) -> Object:
+    return {"name": obj["metadata"]["name"]}
+
+
 def test_a_new_cluster_serves_the_kinds_at_once(cluster: Cluster) -> None:
-    assert apply(cluster, "--dry-run") == dict.fromkeys(NAMES, "created")
+    """The rights of the chart's hook do for it."""
+    hook = hook_account(cluster)
+    assert apply(cluster, "--dry-run", kubeconfig=hook) == dict.fromkeys(NAMES, "created")
     assert definitions(cluster) == {}
-    assert apply(cluster) == dict.fromkeys(NAMES, "created")
+    assert apply(cluster, kubeconfig=hook) == dict.fromkeys(NAMES, "created")
     becomes(lambda: cluster.request("GET", USERS).status, 200)
 
 
@@ -115,6 +142,28 @@ def test_an_old_one_gets_the_new_fields_and_identities_keep_their_ids(cluster: C
     # Nor does it stand in helm's way when it installs again.
     release.uninstall()
     release.install()
+    release.remove()
+
+
+def test_helm_upgrade_brings_them_up_to_date_when_told_to(cluster: Cluster) -> None:
+    apply(cluster)
+    release = Release(cluster, "hook")
+    release.install()
+    outdated(cluster)
+    ended: list[int] = []
+
+    def play(pod: Object) -> None:
+        ended.append(run_to_its_end(cluster, pod, {}).returncode)
+
+    values = set_values(["crds.upgradeHook=true"])
+    helm = ("upgrade", "hook", str(CHART), "-n", "hook", *values)
+    said = helm_while(cluster, helm, "app.kubernetes.io/name=scim-operator-crds", play)
+    assert ended == [0]
+    assert "STATUS: deployed" in said
+    assert apply(cluster) == dict.fromkeys(NAMES, "unchanged")
+    kinds = "serviceaccounts,jobs,clusterroles,clusterrolebindings"
+    component = ("-l", "app.kubernetes.io/component=crds,app.kubernetes.io/instance=hook", "-o", "name")
+    assert cluster.kubectl("get", kinds, "-n", "hook", *component) == ""
     release.remove()
 
 

@@ -274,6 +274,18 @@ def test_every_role_is_not_grantable(chart: Renderer, entry: str) -> None:
         ("audit.subjects=Hashed", "audit.keySecret is needed with audit.subjects Hashed"),
         ("service.type=ExternalName", "service/type"),
         ("tls.secretName=A B", "at '/tls/secretName'"),
+        ("gateway.enabled=true", "gateway.enabled is true, and gateway.parentRefs names no Gateway: set it"),
+        ("gateway.parentRefs[0].gateway=x", "additional properties 'gateway' not allowed"),
+        ("gateway.hostnames={https://a.example.com}", "at '/gateway/hostnames/0'"),
+        ("networkPolicy.apiServer.cidrs={10.0.0.1}", "at '/networkPolicy/apiServer/cidrs/0'"),
+        ("networkPolicy.scimFrom[0].namespace=x", "additional properties 'namespace' not allowed"),
+        ("podMonitor.interval=often", "at '/podMonitor/interval'"),
+        ("antiAffinity=Hard", "at '/antiAffinity': value must be one of 'Preferred', 'Required', 'None'"),
+        ("topologySpreadConstraints[0].maxSkew=1", "missing properties 'topologyKey', 'whenUnsatisfiable'"),
+        ("extraEnv[0].name=POD_IP", "extraEnv: the chart sets POD_IP itself"),
+        ("extraVolumes[0].name=internal", 'the chart has a volume "internal" of its own; choose another'),
+        ("commonLabels.team=a b", "at '/commonLabels/team'"),
+        ("crds.hook=true", "at '/crds': additional properties 'hook' not allowed"),
         ("serviceAccount.create=false", "serviceAccount.name is needed"),
     ],
 )
@@ -508,32 +520,6 @@ def test_directories_come_from_values_and_stay(chart: Renderer) -> None:
     assert directory["metadata"]["name"] == "entra"
     assert directory["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
     assert directory["spec"] == {"provider": "Entra", "subjects": {"user": "oid:{externalId}"}}
-
-
-def test_helm_test_has_no_rights_but_to_make_tokens_of_directories(chart: Renderer) -> None:
-    """And all that it has goes with it."""
-    value = json.dumps([{"name": "entra"}, {"name": "okta"}])
-    objects = chart.objects("--set-json", f"directories={value}")
-    parts = [item for item in objects if "helm.sh/hook" in item["metadata"].get("annotations", {})]
-    assert [item["kind"] for item in parts] == ["ServiceAccount", "Role", "RoleBinding", "Pod"]
-    for item in parts:
-        annotations = item["metadata"]["annotations"]
-        assert annotations["helm.sh/hook"] == "test"
-        assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
-    _, role, binding, pod = parts
-    make, delete = role["rules"]
-    assert make == {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]}
-    names = ["scim-test-connection-entra", "scim-test-connection-okta"]
-    assert delete == {**make, "verbs": ["delete"], "resourceNames": names}
-    (subject,) = binding["subjects"]
-    assert subject["name"] == pod["spec"]["serviceAccountName"] != OPERATOR
-    # The operator's Service, disruption budget and replicas are others.
-    selector = chart.one("Service", name=OPERATOR)["spec"]["selector"]
-    assert not selector.items() <= pod["metadata"]["labels"].items()
-
-
-def test_without_directories_helm_test_has_no_rights_at_all(chart: Renderer) -> None:
-    assert chart.one("Role", name=f"{OPERATOR}-test-connection")["rules"] == []
 
 
 def test_no_registry_is_named() -> None:

@@ -13,11 +13,25 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* Those of the values can't take the place of ours. */}}
 {{- define "scim-operator.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{ include "scim-operator.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with omit .Values.commonLabels "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Labels and annotations of an object that has none of its own. */}}
+{{- define "scim-operator.metadata" -}}
+labels:
+  {{- include "scim-operator.labels" . | nindent 2 }}
+{{- with .Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "scim-operator.serviceAccountName" -}}
@@ -33,14 +47,34 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.internalTLS.existingSecret | default (printf "%s-internal" (include "scim-operator.fullname" . | trunc 54 | trimSuffix "-")) -}}
 {{- end -}}
 
-{{/* Pods that the operator's Service must not find. */}}
+{{/* What helm runs beside the operator: its Service must not find these pods. */}}
 {{- define "scim-operator.testName" -}}
 {{ include "scim-operator.fullname" . | trunc 47 | trimSuffix "-" }}-test-connection
 {{- end -}}
 
-{{- define "scim-operator.testLabels" -}}
-{{- $labels := include "scim-operator.labels" . | fromYaml -}}
-{{- mergeOverwrite $labels (dict "app.kubernetes.io/name" (printf "%s-test-connection" .Chart.Name)) | toYaml -}}
+{{- define "scim-operator.crdsName" -}}
+{{ include "scim-operator.fullname" . | trunc 58 | trimSuffix "-" }}-crds
+{{- end -}}
+
+{{- define "scim-operator.podLabelsOf" -}}
+{{- $labels := include "scim-operator.labels" .root | fromYaml -}}
+{{- mergeOverwrite $labels (dict "app.kubernetes.io/name" (printf "%s-%s" .root.Chart.Name .part)) | toYaml -}}
+{{- end -}}
+
+{{/* Replicas on nodes of their own, unless the values say where. */}}
+{{- define "scim-operator.affinity" -}}
+{{- $affinity := deepCopy .Values.affinity -}}
+{{- if and (gt (int .Values.replicas) 1) (ne .Values.antiAffinity "None") (not $affinity.podAntiAffinity) -}}
+{{- $labels := dict "matchLabels" (include "scim-operator.selectorLabels" . | fromYaml) -}}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" $labels -}}
+{{- if eq .Values.antiAffinity "Required" -}}
+{{- $_ := set $affinity "podAntiAffinity" (dict "requiredDuringSchedulingIgnoredDuringExecution" (list $term)) -}}
+{{- else -}}
+{{- $preferred := dict "weight" 100 "podAffinityTerm" $term -}}
+{{- $_ := set $affinity "podAntiAffinity" (dict "preferredDuringSchedulingIgnoredDuringExecution" (list $preferred)) -}}
+{{- end -}}
+{{- end -}}
+{{- with $affinity }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{/* The Service's port for providers. */}}

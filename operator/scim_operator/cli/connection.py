@@ -34,7 +34,7 @@ from scim_operator.kube.resources import SECRETS
 from scim_operator.scim.messages import LIST_URN
 
 # The operator learns of a token within a second; a leader may be lost meanwhile, and another found.
-_PATIENCE, _PAUSE = 20.0, 0.5
+_PATIENCE, _PAUSE = 10.0, 0.5
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
 # Should this process be killed before it deletes its token. Clocks may differ by some minutes.
 _TOKEN_LIVES = timedelta(minutes=10)
@@ -79,15 +79,16 @@ async def _run(arguments: argparse.Namespace) -> int:
     if not arguments.directories and not arguments.url:
         raise UsageError("name a directory (kubectl get scimdirectories), or say by --url whom to ask")
     namespace = arguments.namespace or os.environ.get("POD_NAMESPACE") or context_namespace()
-    findings = []
+    findings: list[Finding] = []
     async with KubeClient(await load_credentials()) as client, _session(arguments.trust) as session:
         for directory in arguments.directories or [""]:
             url = await _url(client, arguments.url, directory)
-            refused = await _patiently(session, url, "")
-            findings.append(Finding(directory, url, refused))
-            if directory and not refused:
+            problem = await _patiently(session, url, "", findings)
+            findings.append(Finding(directory, url, problem))
+            if directory and not problem:
                 async with _token(client, namespace, directory) as token:
-                    findings.append(Finding(directory, url, await _patiently(session, url, token)))
+                    problem = await _patiently(session, url, token, findings)
+                findings.append(Finding(directory, url, problem))
     _tell(findings, arguments.output)
     return 1 if any(found.problem for found in findings) else 0
 
@@ -160,9 +161,10 @@ def _session(trusted: Path | None) -> aiohttp.ClientSession:
 # --- the question ----------------------------------------------------------------------------------------
 
 
-async def _patiently(session: aiohttp.ClientSession, url: str, token: str) -> str:
-    """What is wrong at last, or nothing."""
-    deadline = time.monotonic() + _PATIENCE
+async def _patiently(session: aiohttp.ClientSession, url: str, token: str, before: list[Finding]) -> str:
+    """What is wrong at last, or nothing. Who has waited in vain once doesn't wait again."""
+    patience = 0.0 if any(found.problem for found in before) else _PATIENCE
+    deadline = time.monotonic() + patience
     while True:
         problem = await _ask(session, url, token)
         if not problem or time.monotonic() > deadline:
