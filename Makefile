@@ -35,7 +35,7 @@ test: lint ## Everything: checks, unit tests, the chart and the operator on a re
 test-long: $(READY) ## What takes longer: a kill at every write, 200 random sequences (about 20 minutes)
 	$(BIN)/pytest -m long $(SHARED)
 
-e2e: $(READY) ## The image and the chart on a node that really runs pods (root on Debian or Ubuntu; about three minutes)
+e2e: $(READY) ## The image and the chart on a node that really runs pods (root on Debian or Ubuntu; two to four minutes)
 	$(BIN)/python -m tests.node -v
 
 demo: $(READY) ## Play an Entra provisioning run against the installed chart, on a control plane of its own

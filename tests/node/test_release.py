@@ -91,11 +91,18 @@ async def test_an_evicted_leader_costs_no_request(release: Release, load: Load) 
 
 async def test_an_upgrade_costs_no_request(release: Release, load: Load) -> None:
     before = _names(release.ready_pods())
-    await under(load, _RATE, lambda: release.upgrade("podAnnotations.revision=second"))
+    changes = ("podAnnotations.revision=second", "crds.upgradeHook=true")
+    await under(load, _RATE, lambda: release.upgrade(*changes))
     await assert_nothing_lost(release, load)
     eventually(release.pods, lambda seen: not before & _names(seen), 60)
     becomes(lambda: _roles(release), ["leader", "standby"], 20)
     assert [pod.restarts for pod in release.pods()] == [0, 0]
+
+
+def test_helm_test_plays_test_connection(release: Release) -> None:
+    said = release.helm("test", "--timeout=60s", "--logs")
+    assert "Succeeded" in said, said
+    assert "Failed" not in said, said
 
 
 def test_uninstalling_takes_nobodys_access_and_sticks_nowhere(release: Release, view: View) -> None:
