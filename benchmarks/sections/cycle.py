@@ -83,7 +83,6 @@ class Figures:
         requests, seconds = (
             sum(getattr(step, name) for step in self.steps) for name in ("requests", "seconds")
         )
-        written = ", ".join(f"{kind} {count}" for kind, count in self.writes.items())
         return [
             f"{self.users} users, {self.groups} groups with {self.memberships} memberships, "
             f"{POLICIES} policies, {self.namespaces} namespaces:",
@@ -91,9 +90,9 @@ class Figures:
             "connections",
             "  bindings right after the last answer of each step: "
             + ", ".join(f"{step.converged_seconds:.2f} s" for step in self.steps),
-            *textwrap.wrap(f"written: {written}", 108, initial_indent="  ", subsequent_indent="    "),
-            f"second cycle: {self.second.requests} requests in {self.second.seconds:.0f} s; written: "
-            + (", ".join(f"{kind} {count}" for kind, count in self.second.writes.items()) or "nothing"),
+            *_written(self.writes),
+            f"second cycle: {self.second.requests} requests in {self.second.seconds:.0f} s",
+            *_written(self.second.writes),
         ]
 
     def goals(self) -> list[Goal]:
@@ -113,6 +112,12 @@ class Figures:
             Series("second", [self.second.writes.get(kind, 0) for kind in kinds]),
         ]
         return Chart(self.title, [Panel("writes", "", kinds, series, "bars")])
+
+
+def _written(writes: dict[str, int]) -> list[str]:
+    """Kinds are many: over several lines."""
+    told = ", ".join(f"{kind} {count}" for kind, count in writes.items()) or "nothing"
+    return textwrap.wrap(f"written: {told}", 108, initial_indent="  ", subsequent_indent="    ")
 
 
 def grow(stage: Stage, tenant: Tenant, users: int) -> tuple[Tenant, Step]:
