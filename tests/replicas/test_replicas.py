@@ -8,6 +8,7 @@ import ssl
 import threading
 import urllib.error
 import urllib.request
+from collections import Counter
 from functools import partial
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from tests.cluster.operator import OperatorProcess
 from tests.entra import EntraClient, Person
 from tests.eventually import becomes
+from tests.heard import Object, read
 from tests.installation import NAMESPACE, Connection, Installation
 from tests.replicas.comparing import DIRECTORY, assert_nothing_lost, at, under
 from tests.replicas.load import Load
@@ -28,6 +30,7 @@ def test_a_standby_passes_on_and_says_so(
     assert (role(leads), role(stands_by)) == ("leader", "standby")
     assert lease(operator)["holderIdentity"] == f"{leads.name}|{leads.plan.environment['POD_IP']}"
     began = stands_by.log.stat().st_size, leads.log.stat().st_size
+    told = told_by(stands_by), told_by(leads)
     counts = counted(stands_by), counted(leads)
     entra = EntraClient(at(stands_by), connection.token)
     entra.provision_user(Person("passed-on@load.example.com", "Pat", "Hop"))
@@ -36,6 +39,7 @@ def test_a_standby_passes_on_and_says_so(
     # The links are those of the provider's URL, not of the hop.
     assert answer.answer["meta"]["location"].startswith(f"{operator.process.url('scim')}/")
     (here,) = (line for line in lines(stands_by, "request", began[0]) if line["operation"] == "get")
+    (made,) = (line for line in lines(stands_by, "request", began[0]) if line["operation"] == "create")
     (there,) = (line for line in lines(leads, "request", began[1]) if line["operation"] == "get")
     assert here["leader"] == leads.plan.environment["POD_IP"]
     assert here["request_id"] == there["request_id"]
@@ -46,6 +50,15 @@ def test_a_standby_passes_on_and_says_so(
     assert "scim_operator_leader 0.0" in scraped(stands_by)
     assert "scim_operator_leader 1.0" in scraped(leads)
     assert connection.token not in stands_by.log.read_text()
+    assert told_by(stands_by) == told[0], "of the audit stream the leader alone is the author"
+    (line,) = told_by(leads)[len(told[1]) :]
+    assert (line["request"], line["after"]["userName"]) == (made["request_id"], "passed-on@load.example.com")
+
+
+def told_by(pod: OperatorProcess) -> list[Object]:
+    """What a pod told of users and groups in the audit stream."""
+    told = map(read, pod.audit.read_text().splitlines())
+    return [line for line in told if line["event"] == "identity"]
 
 
 def scraped(pod: OperatorProcess) -> str:
@@ -83,6 +96,9 @@ async def test_a_killed_leader_costs_no_request_of_the_other(
     await under(load, 20, leads.kill, lambda: becomes(lambda: role(stands_by), "leader", 30))
     await assert_nothing_lost(operator, load)
     assert lease(operator)["leaseTransitions"] == before + 1, "and no other change of hands"
+    told = Counter((line["id"], line.get("version")) for pod in parts for line in told_by(pod))
+    assert told.total() > 20
+    assert max(told.values()) == 1, "no change is told twice, by whomever"
 
 
 async def test_a_rolled_leader_hands_over_at_once(
