@@ -22,9 +22,11 @@ KEY = "k" * 32
 
 @pytest.fixture(autouse=True)
 def stream() -> Iterator[logging.Logger]:
-    logger = logging.getLogger("scim_operator.audit")
+    logger, root = logging.getLogger("scim_operator.audit"), logging.getLogger()
+    level = root.level
     yield logger
     logger.handlers, logger.propagate = [], True
+    root.setLevel(level)
 
 
 def test_lines_go_to_standard_output_alone(capsys: pytest.CaptureFixture[str]) -> None:

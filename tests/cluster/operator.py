@@ -145,7 +145,7 @@ class OperatorProcess:
         folder = self.cluster.state / "pods" / self.name / "mounts" / path.strip("/").replace("/", "-")
         return mount(folder, {key: base64.b64decode(value) for key, value in found["data"].items()})
 
-    def wait_ready(self, timeout: float = 30) -> None:
+    def wait_ready(self, timeout: float = 60) -> None:
         """Ask the Deployment's readiness probe until it says yes."""
         if self.plan.readiness is None:
             raise ClusterError("the Deployment has no readiness probe to wait for")
