@@ -18,6 +18,7 @@ VALUES = (
     *("namespaceDeletion=true", "grantableRoles={grantableRoles}"),
     *("grantableClusterRoles={grantableClusterRoles}", f"{_KIND}.group=template-kinds"),
     *(f"{_KIND}.version=v1", f"{_KIND}.resource=template-kinds", f"{_KIND}.kind=ConfigMap"),
+    *("directories[0].name=entra", "crds.upgradeHook=true"),
 )
 
 # Of a rule: groups, resources, names, verbs.
