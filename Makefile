@@ -7,7 +7,7 @@ READY  := $(VENV)/.installed
 SHARED := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test test-long e2e demo up down token-for bench crds snapshots transcript clean
+.PHONY: help install lint test test-long e2e demo up down token-for bench soak crds snapshots transcript clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ token-for: $(READY) ## Print a person's token: make -s token-for USER=alice@exam
 
 bench: $(READY) ## Measure everything, beside the bare API server, into docs/performance (about 15 minutes)
 	$(BIN)/python -m benchmarks
+
+soak: $(READY) ## An hour at 25 requests a second: does anything grow? Into docs/performance too (about 65 minutes)
+	$(BIN)/python -m benchmarks.soak
 
 crds: $(READY) ## Write the CRDs from the models into crds/ and the chart, and docs/audit.schema.json
 	$(BIN)/scim-operator crds write crds

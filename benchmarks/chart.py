@@ -18,6 +18,8 @@ _WIDTH, _COLUMNS, _HEIGHT = 1020, 3, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 46, 38
 # Names of so many letters under a panel are written at a slant, which takes room below it.
 _LONG, _SLANT = 60, 90
+# A line of more points is drawn without them, and a value is seen by its height alone.
+_CROWDED = 20
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """unit: of the values; labels: along the bottom."""
+    """unit: of the values; labels: along the bottom, empty where nothing is to stand."""
 
     title: str
     unit: str
@@ -87,6 +89,8 @@ def _panel(panel: Panel, width: int) -> Iterator[str]:
     step = (right - _LEFT) / len(panel.labels)
     centres = [_LEFT + step * (number + 0.5) for number in range(len(panel.labels))]
     for centre, label in zip(centres, panel.labels, strict=True):
+        if not label:
+            continue
         if _is_slanted(panel):
             yield _text(centre, bottom + 12, label, anchor="end", turned=-40)
         else:
@@ -106,6 +110,8 @@ def _lines(
 ) -> Iterator[str]:
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in points)
     yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+    if len(points) > _CROWDED:
+        return
     for x, y, value in points:
         title = f"<title>{value:,g}</title>"
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}">{title}</circle>'

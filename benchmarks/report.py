@@ -39,27 +39,30 @@ class Section(Protocol):
 
 @dataclass(frozen=True)
 class Report:
-    """One run. versions: of the control plane's programs."""
+    """One run. versions: of the control plane's programs; name: of its files; command: that made it."""
 
     versions: dict[str, str]
     sections: Sequence[Section]
     seconds: float
+    name: str = "figures"
+    command: str = "make bench"
 
     def write(self, folder: Path) -> None:
-        """figures.json, table.txt, LETTER.svg, and figures.md, which shows all of it."""
+        """NAME.json, LETTER.svg, and NAME.md, which shows all of it."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "figures.json").write_text(json.dumps(self._document(), indent=1) + "\n")
+        (folder / f"{self.name}.json").write_text(json.dumps(self._document(), indent=1) + "\n")
         for section in self.sections:
             drawn = section.chart().svg(self._about())
             (folder / f"{section.letter}.svg").write_text(drawn)
-        (folder / "figures.md").write_text(self._page())
+        (folder / f"{self.name}.md").write_text(self._page())
 
     def table(self) -> str:
         """For a terminal, 110 columns."""
         return "\n\n".join("\n".join(part) for part in [self._about(), *map(_part, self.sections)])
 
     def _page(self) -> str:
-        parts = ["# Figures", "Written by `make bench`; read with [performance.md](../performance.md).", ""]
+        heading = f"# {self.name.capitalize()}"
+        parts = [heading, f"Written by `{self.command}`; read with [performance.md](../performance.md).", ""]
         parts += ["\n".join(("```", *self._about(), "```"))]
         for section in self.sections:
             parts += [f"## {_heading(section)}", "\n".join(("```", *_part(section)[1:], "```"))]

@@ -72,14 +72,14 @@ class Tenant:
         """Who must stand in the bindings of which place."""
         found: dict[Place, set[str]] = defaultdict(set)
         for number, group in enumerate(self.groups):
-            if place := _place(number):
+            if place := place_of(number):
                 found[place] |= {name_of(member) for member in group.members if member not in self.left}
         return {place: names for place, names in found.items() if names}
 
     def leavers(self, count: int) -> list[int]:
         """Active users with access, from all over the directory."""
         with_access = {
-            member for number, group in enumerate(self.groups) if _place(number) for member in group.members
+            member for number, group in enumerate(self.groups) if place_of(number) for member in group.members
         }
         able = sorted(with_access - self.left)
         return able[:: max(1, len(able) // count)][:count]
@@ -108,6 +108,12 @@ def name_of(number: int) -> str:
     return f"employee-{number}@bench.example.com"
 
 
+def place_of(number: int) -> Place | None:
+    """What the group with this number gives, if a policy names it."""
+    team, role = _team_and_role(number)
+    return (f"bench-{team}", role) if role in _ROLES else None
+
+
 def _group(number: int, users: int) -> Group:
     """Small ones are many: sizes are spread evenly over their logarithm, about 107 in the middle."""
     chance = random.Random(number)
@@ -115,11 +121,6 @@ def _group(number: int, users: int) -> Group:
     members = chance.sample(range(users), min(users, round(size)))
     team, role = _team_and_role(number)
     return Group(f"bench-{team % POLICIES}-{team}-{role}-{number}", tuple(members))
-
-
-def _place(number: int) -> Place | None:
-    team, role = _team_and_role(number)
-    return (f"bench-{team}", role) if role in _ROLES else None
 
 
 def _team_and_role(number: int) -> tuple[int, str]:

@@ -24,10 +24,24 @@ def age(pid: int) -> float:
 
 def memory(pid: int) -> tuple[float, float]:
     """MiB that it holds now, and the most that it ever held."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    found = {name: value for name, _, value in (line.partition(":") for line in lines)}
+    found = _status(pid)
     now, most = (int(found[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
     return round(now, 1), round(most, 1)
+
+
+def threads(pid: int) -> int:
+    """How many it has."""
+    return int(_status(pid)["Threads"])
+
+
+def files(pid: int) -> int:
+    """How many it has open, sockets included."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def _status(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value for name, _, value in (line.partition(":") for line in lines)}
 
 
 def _stat(pid: int) -> list[str]:
