@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scim_operator.access.bindings import SubjectKind, Who
+from scim_operator.access.bindings import Who
 from scim_operator.access.places import Place
 from scim_operator.access.plan import plan
 from scim_operator.access.renames import Right
@@ -19,7 +19,6 @@ class Elsewhere:
         self._world = world
         self._holders = holders
         self._given: dict[Place, frozenset[Who]] = {}
-        self._wanted: dict[Place, tuple[SubjectKind, frozenset[str]]] = {}
 
     def given(self, place: Place) -> frozenset[Who]:
         """Those to whom another policy, or a grant, gives the same role in the same namespace.
@@ -48,6 +47,15 @@ class Elsewhere:
             if self._holders.directory_of(other) == directory and not self._world.is_previewed(other.policy)
         )
 
+    def _belongs(self, who: Who, place: Place) -> bool:
+        """Without a set of all who do: they may be many, at each of the many places of many people."""
+        world, (kind, name) = self._world, who
+        if place.grant:
+            return kind == "User" and name in world.subjects_at(place)
+        if kind != world.kind(place) or (kind == "User" and world.locks.denies(name)):
+            return False
+        return any(name in world.subjects_by(place, key, kind) for key in world.routes.openers(place))
+
     def _gives(self, place: Place) -> frozenset[Who]:
         standing = self._holders.at(place)
         if not standing:
@@ -55,9 +63,3 @@ class Elsewhere:
         facts = self._world.facts(place, True if place.kind == "Role" else None)
         wanted = plan(place, facts).subjects
         return frozenset(who for who in standing if who[0] == facts.kind and who[1] in wanted)
-
-    def _belongs(self, who: Who, place: Place) -> bool:
-        if place not in self._wanted:
-            self._wanted[place] = self._world.kind(place), self._world.subjects_at(place)
-        kind, names = self._wanted[place]
-        return who[0] == kind and who[1] in names

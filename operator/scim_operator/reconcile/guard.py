@@ -19,6 +19,7 @@ from scim_operator.access.restraint import Change, change_of, on_hold, restraine
 from scim_operator.access.tally import who_key
 from scim_operator.api.directory import DirectorySpec
 from scim_operator.api.kinds import WRITTEN_ANNOTATION
+from scim_operator.directory.unhurried import paced
 from scim_operator.kube.errors import ApiError
 from scim_operator.reconcile.elsewhere import Elsewhere
 from scim_operator.reconcile.keeper import Keeper
@@ -144,9 +145,11 @@ class Guard:
         if spec is None or spec.access == "Hold":
             return self._on_hold(ask, () if spec is None else (on_hold(directory),))
         elsewhere = frozenset(
-            who
-            for who in change.gains
-            if not ask.others.has(who, place) and ask.others.leaves(who, place, directory)
+            [
+                who
+                async for who in paced(change.gains)
+                if not ask.others.has(who, place) and ask.others.leaves(who, place, directory)
+            ]
         )
         # Some of them may be locked, as soon as somebody restores the locks.
         unlocked = self._world.is_unrestored(LOCKS)

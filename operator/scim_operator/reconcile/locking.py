@@ -35,6 +35,8 @@ class Locking:
 
     def statuses_on(self, people: Iterable[Record]) -> set[Subject]:
         """The statuses of the locks that these people are under."""
+        if not self._world.locks.any:
+            return set()  # people may be many
         called = (self._world.naming.known(user) for user in people)
         return {Subject(LOCKS, lock.name) for name in called for lock in self._world.locks.on(name or "")}
 

@@ -50,6 +50,11 @@ class Locks:
         """True while a name is locked."""
         return name in self._by
 
+    @property
+    def any(self) -> bool:
+        """Whether any name is locked."""
+        return bool(self._by)
+
     def without(self, names: frozenset[str]) -> frozenset[str]:
         """Those of them that aren't locked: the same set, as a rule."""
         return names if self._by.keys().isdisjoint(names) else names.difference(self._by)

@@ -120,10 +120,8 @@ class World:
         return made
 
     def _limits(self) -> Limits:
-        def population() -> int:
-            return self.role_bindings.population + self.cluster_role_bindings.population
-
-        return Limits(self.routes, self._is_bound, population)
+        caches = self.role_bindings, self.cluster_role_bindings
+        return Limits(self.routes, self._is_bound, lambda: sum(cache.population for cache in caches))
 
     # --- people --------------------------------------------------------------------------------------------
 
@@ -388,13 +386,15 @@ class World:
         if place.grant:
             return self.locks.without(with_staying(self, place, self.grants.subjects(place)))
         kind = self.kind(place)
-        found = [self._subjects_by(place, key, kind) for key in self.routes.openers(place)]
+        found = [self.subjects_by(place, key, kind) for key in self.routes.openers(place)]
         everybody = found[0] if len(found) == 1 else frozenset().union(*found)
         return self.locks.without(everybody) if kind == "User" else everybody
 
-    def _subjects_by(self, place: Place, source: GroupKey, kind: SubjectKind) -> frozenset[str]:
+    def subjects_by(self, place: Place, source: GroupKey, kind: SubjectKind) -> frozenset[str]:
+        """Those of them that one of its openers brings, locked ones too."""
         subjects = self.subjects_of(place.policy, source, kind)
         subjects = with_staying(self, place, subjects, source) if kind == "User" else subjects
         # Nobody is added before the name is written; nor does anybody leave because it isn't.
-        settled = self.routes.is_settled(place.policy, source)
-        return subjects if settled else subjects & {who[1] for who in self.standing(place) if who[0] == kind}
+        if self.routes.is_settled(place.policy, source):
+            return subjects
+        return subjects & {who[1] for who in self.standing(place) if who[0] == kind}
