@@ -31,6 +31,8 @@ def configure_logs(level: str) -> None:
             datefmt="%Y-%m-%dT%H:%M:%S%z",
         )
     )
+    # None of it is in a line, and all of it is found out for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # aiohttp's server reports a request it can't parse with its whole first line, names in it included.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)

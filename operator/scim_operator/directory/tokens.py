@@ -116,7 +116,7 @@ class Tokens:
         self._now = now
         self._by_secret: dict[str, Token] = {}
         self._unusable: dict[str, tuple[str, str]] = {}
-        self._last_used: dict[str, str] = {}
+        self._last_used: dict[str, datetime] = {}
         self.listed = False
 
     def replace(self, secrets: Iterable[Mapping[str, Any]]) -> None:
@@ -145,7 +145,7 @@ class Tokens:
         now = self._now()
         for token in own:
             if not token.over(now):
-                self._last_used[token.name] = rfc3339(now)
+                self._last_used[token.name] = now
                 return token
         if own:
             return Refusal.EXPIRED
@@ -167,7 +167,8 @@ class Tokens:
 
     def last_used(self, name: str) -> str | None:
         """When a token last opened its directory since this process began: RFC 3339."""
-        return self._last_used.get(name)
+        used = self._last_used.get(name)
+        return rfc3339(used) if used else None
 
     def unusable(self, directory: str) -> list[str]:
         """What is wrong with Secrets that should be tokens of a directory, by name."""

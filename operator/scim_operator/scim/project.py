@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from scim_operator.scim.attributes import ResourceType, fold
@@ -62,6 +63,8 @@ class Projection:
         return shown
 
 
+# Clients send the same lists all the time.
+@lru_cache(maxsize=128)
 def projection(resource_type: ResourceType, attributes: str | None, excluded: str | None) -> Projection:
     """Read the two query parameters, comma lists of attribute paths; 400 invalidValue if both are given.
 

@@ -87,12 +87,11 @@ class Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Send an answer. Who doesn't take it in time is cut off."""
         self._since = self._loop.time()
+        late = self._loop.call_later(self._patience.answer, self._hang_up, "slow_reader")
         try:
-            async with asyncio.timeout(self._patience.answer):
-                return await super().finish_response(request, resp, start_time)
-        except TimeoutError:
-            self._hang_up("slow_reader")
-            return resp, True
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            late.cancel()
 
     def _head_is_late(self) -> None:
         self._timer = None

@@ -81,7 +81,7 @@ def shown_path(raw_path: str) -> str:
     """A path for the log: an id in it is shown when it is one of ours, anything odd is left out."""
     segments = [segment for segment in raw_path.split("/") if segment]
     shown = [
-        segment if _UUID.fullmatch(segment) or (n < _PLAIN_SEGMENTS and _PLAIN.fullmatch(segment)) else "…"
+        segment if (n < _PLAIN_SEGMENTS and _PLAIN.fullmatch(segment)) or _UUID.fullmatch(segment) else "…"
         for n, segment in enumerate(segments[:_MOST_SEGMENTS])
     ]
     return "/" + "/".join(shown) + ("/…" if len(segments) > _MOST_SEGMENTS else "")
