@@ -74,6 +74,13 @@ class ApiServer:
         items = [{"metadata": obj["metadata"]} for obj in items] if metadata_only else items
         return Listing(items, self._version())
 
+    async def pages(self, resource: Resource, **options: Any) -> AsyncIterator[Listing]:
+        """Of one object each: whoever takes them in has to do with several."""
+        whole = await self.list(resource, **options)
+        for item in whole.items:
+            yield Listing([item], whole.resource_version)
+        yield Listing([], whole.resource_version)
+
     async def watch(self, *arguments: Any, **more: Any) -> AsyncIterator[tuple[str, Object]]:
         raise NotImplementedError
         yield

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from scim_operator.directory.directories import DIRECTORIES, Directories
-from scim_operator.directory.feed import list_identities, take_in
+from scim_operator.directory.feed import take_in
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, RESOURCES, USERS, Record
 from scim_operator.directory.settler import Settler
@@ -76,7 +76,7 @@ class Provider:
         """Another process on the same cluster, which has just listed everything."""
         made = Provider(self.api)
         made._moments, made._ids = self._moments, self._ids
-        await take_in(made.index, await list_identities(cast(KubeClient, self.api)))
+        await take_in(made.index, cast(KubeClient, self.api))
         return made
 
     def directory(self, name: str, spec: Object) -> None:

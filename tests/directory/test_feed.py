@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
 from scim_operator.directory import feed
-from scim_operator.directory.feed import Identities, take_in, until_listed
+from scim_operator.directory.feed import take_in, until_listed
 from scim_operator.directory.index import Index
-from scim_operator.kube.client import Listing
+from scim_operator.directory.records import GROUPS, USERS
+from scim_operator.kube.client import KubeClient, Listing
 from scim_operator.kube.errors import ApiError
-from scim_operator.scim.schemas import GROUP, USER
+from scim_operator.kube.resources import Resource
+from scim_operator.scim.schemas import USER
 from tests.directory.people import group, user
 
-MANY = 3_000
+MANY = 8_000
 T = TypeVar("T")
 
 
-def lists(people: int, version: int = 10) -> Identities:
-    """So many people, as of a version, and a group."""
-    users = [user(f"u{number}", version=version) for number in range(people)]
-    listings = {USER.name: Listing(users, "20"), GROUP.name: Listing([group(version=version)], "20")}
-    return Identities(listings, Listing([], "20"))
+class Lists:
+    """What an API server lists: so many people, as of a version, on two pages, and a group."""
+
+    def __init__(self, people: int, version: int = 10) -> None:
+        self._users = [user(f"u{number}", version=version) for number in range(people)]
+        self._groups = [group(version=version)]
+
+    async def pages(self, resource: Resource) -> AsyncIterator[Listing]:
+        assert resource == USERS
+        half = len(self._users) // 2
+        yield Listing(self._users[:half], "20")
+        yield Listing(self._users[half:], "20")
+
+    async def list(self, resource: Resource, **_: Any) -> Listing:
+        return Listing(self._groups if resource == GROUPS else [], "20")
+
+
+def lists(people: int, version: int = 10) -> KubeClient:
+    """As the client gives them."""
+    return cast(KubeClient, Lists(people, version))
 
 
 async def beside(work: Awaitable[object], look: Callable[[], T]) -> list[T]:

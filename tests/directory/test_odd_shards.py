@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from scim_operator.directory.feed import list_identities, take_in
+from scim_operator.directory.feed import take_in
 from scim_operator.directory.members import part_of
 from scim_operator.directory.records import GROUPS, Record
 from scim_operator.directory.shards import SHARDS
@@ -87,5 +87,5 @@ async def test_a_list_makes_nothing_of_what_is_known(
         raise AssertionError(f"read again: {obj}")
 
     monkeypatch.setattr("scim_operator.directory.shards.shard_of", never)
-    await take_in(provider.index, await list_identities(cast(KubeClient, provider.api)))
+    await take_in(provider.index, cast(KubeClient, provider.api))
     assert now(provider, team).is_whole

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from scim_operator.access.namespaces import NamespacePlan, plan_namespace
@@ -108,6 +108,10 @@ class Universe:
         """All objects of a kind, as `KubeClient.list` gives them."""
         found = [copy.deepcopy(obj) for key, obj in self._objects.items() if key[0] is resource]
         return Listing(found, str(self._version))
+
+    async def pages(self, resource: Resource, **_: Any) -> AsyncIterator[Listing]:
+        """The same in pages: one."""
+        yield await self.list(resource)
 
 
 class Observer:

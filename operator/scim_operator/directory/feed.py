@@ -6,14 +6,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from scim_operator.directory.index import Index
-from scim_operator.directory.records import RESOURCES, Record
+from scim_operator.directory.records import GROUPS, USERS, Record
 from scim_operator.directory.shards import SHARDS
 from scim_operator.directory.unhurried import paced
 from scim_operator.kube.client import KubeClient, Listing
 from scim_operator.kube.errors import ApiError
+from scim_operator.scim.schemas import GROUP, USER
 
 log = logging.getLogger(__name__)
 
@@ -23,21 +23,41 @@ _SHARDS_A_PAGE = 40
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0
 
 
-@dataclass(frozen=True)
-class Identities:
-    """Resource type -> a list of it; `shards`: None when the API server doesn't know the kind."""
+async def take_in(index: Index, client: KubeClient) -> set[Record]:
+    """List users, groups and shards, and bring the index up to that, while others get their turn (rule 21):
+    before the first lists are in it is not `synced`, and later it is between two states as it is between two
+    events. Users come page by page, as all at once they would be in memory twice; the shards are listed last,
+    so that a group in the list has its shards in theirs.
 
-    listings: dict[str, Listing]
-    shards: Listing | None
+    -> the records that turned out to be gone. Raises ApiError, and then nobody is taken for gone.
+    """
+    users, version = set[str](), ""
+    async for page in client.pages(USERS):
+        _compare(index, client, USER.name, page)
+        users |= await _put(index, page)
+        version = page.resource_version
+    groups, shards = await client.list(GROUPS), await _shards(client)
+    _compare(index, client, GROUP.name, groups)
+    index.shards.unknown = shards is None
+    async for obj in paced(shards.items if shards else ()):
+        index.put_listed_shard(obj)
+    await _put(index, groups)
+    gone = index.complete(USER.name, users, version)
+    gone |= index.complete(GROUP.name, _uids(groups), groups.resource_version)
+    if shards is not None:
+        index.complete_shards(_uids(shards), shards.resource_version)
+    return gone
 
 
-async def list_identities(client: KubeClient) -> Identities:
-    """A quorum list of each. The shards come last: a group in the list has its shards in theirs."""
-    listings = {resource_type: await client.list(resource) for resource_type, resource in RESOURCES.items()}
-    return Identities(listings, await _shards(client))
+async def _put(index: Index, listing: Listing) -> set[str]:
+    """-> the uids"""
+    async for obj in paced(listing.items):
+        index.put_listed(obj)
+    return _uids(listing)
 
 
 async def _shards(client: KubeClient) -> Listing | None:
+    """None when the API server doesn't know the kind."""
     try:
         return await client.list(SHARDS, limit=_SHARDS_A_PAGE)
     except ApiError as error:
@@ -47,37 +67,17 @@ async def _shards(client: KubeClient) -> Listing | None:
         return None
 
 
-def older_than_known(index: Index, identities: Identities) -> dict[str, object]:
+def _compare(index: Index, client: KubeClient, kind: str, listing: Listing) -> None:
     """An object that was older when it was listed than it had been before: etcd was restored, with
-    `--bump-revision`. -> what to tell; empty when there is none.
+    `--bump-revision`, and what is known is of another history.
     """
-    for kind, listing in identities.listings.items():
-        for item in listing.items:
-            known = index.named(kind, item["metadata"]["name"])
-            listed = int(item["metadata"]["resourceVersion"])
-            if known is not None and listed < known.resource_version <= int(listing.resource_version):
-                return {"kind": kind, "resource_version": listed, "seen": known.resource_version}
-    return {}
-
-
-async def take_in(index: Index, identities: Identities) -> set[Record]:
-    """Bring the index up to these lists, while others get their turn (rule 21): before the first ones are in
-    it is not `synced`, and later it is between two states as it is between two events.
-
-    -> the records that turned out to be gone.
-    """
-    shards = identities.shards
-    index.shards.unknown = shards is None
-    async for obj in paced(shards.items if shards else ()):
-        index.put_listed_shard(obj)
-    gone: set[Record] = set()
-    for resource_type, listing in identities.listings.items():
-        async for obj in paced(listing.items):
-            index.put_listed(obj)
-        gone |= index.complete(resource_type, _uids(listing), listing.resource_version)
-    if shards is not None:
-        index.complete_shards(_uids(shards), shards.resource_version)
-    return gone
+    for item in listing.items:
+        known = index.named(kind, item["metadata"]["name"])
+        listed = int(item["metadata"]["resourceVersion"])
+        if known is not None and listed < known.resource_version <= int(listing.resource_version):
+            found: dict[str, object] = {"resource_version": listed, "seen": known.resource_version}
+            client.history.ends({"kind": kind, **found})
+            return
 
 
 def _uids(listing: Listing) -> set[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from scim_operator.directory.directories import DIRECTORIES, Directories
-from scim_operator.directory.feed import list_identities, older_than_known, take_in, until_listed
+from scim_operator.directory.feed import take_in, until_listed
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import GROUPS, TYPES, USERS
 from scim_operator.directory.shards import SHARDS
@@ -50,11 +50,8 @@ class Standby:
 
     async def _list(self) -> None:
         with self._index.echoes.listing():
-            identities = await list_identities(self._client)
             directories = await self._client.list(DIRECTORIES)
-            if rewound := older_than_known(self._index, identities):
-                self._client.history.ends(rewound)
-            await take_in(self._index, identities)
+            await take_in(self._index, self._client)
         self._index.departed()
         changed = self._directories.objects.listed(directories.items, directories.resource_version)
         for _, name in changed:

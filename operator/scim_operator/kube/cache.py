@@ -19,10 +19,12 @@ def key_of(obj: Object) -> Key:
 
 
 class Cache:
-    """Key -> object. What is older than what is known is dropped. `keep` cuts away what nobody reads."""
+    """Key -> object. What is older than what is known is dropped. `keep` cuts away what nobody reads: if no
+    more, the managedFields, a third of most objects.
+    """
 
-    def __init__(self, keep: Callable[[Object], Object] = lambda obj: obj) -> None:
-        self._keep = keep
+    def __init__(self, keep: Callable[[Object], Object] | None = None) -> None:
+        self._keep = keep or _readable
         self._objects: dict[Key, Object] = {}
         self._names: dict[str, set[str]] = {}
         # Versions at which objects were seen deleted: a listing that is older would raise the dead.
@@ -141,6 +143,10 @@ class Cache:
 def metadata_only(obj: Object) -> Object:
     """What we need of namespaces and roles; a ClusterRole's rules may be long."""
     return {"metadata": {key: value for key, value in obj["metadata"].items() if key != "managedFields"}}
+
+
+def _readable(obj: Object) -> Object:
+    return {**obj, **metadata_only(obj)}
 
 
 def content_only(obj: Object) -> Object:

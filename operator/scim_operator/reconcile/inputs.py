@@ -11,8 +11,7 @@ from scim_operator.access.bindings import own_place
 from scim_operator.access.places import Place
 from scim_operator.api.kinds import DIRECTORY_LABEL, POLICY_LABEL
 from scim_operator.directory.directories import DIRECTORIES
-from scim_operator.directory.feed import Identities as Listed
-from scim_operator.directory.feed import list_identities, older_than_known, take_in
+from scim_operator.directory.feed import take_in
 from scim_operator.directory.records import GROUPS, RESOURCES, TYPES, USERS
 from scim_operator.directory.shards import SHARDS
 from scim_operator.directory.unhurried import paced
@@ -84,6 +83,8 @@ class Inputs:
             HOLDS: self._hold,
             **dict.fromkeys(world.contents, self._content),
         }
+        # What those concern who turned out to be gone, until a list was whole.
+        self._gone = Concerned()
         self._policy_planned: dict[str, tuple[str, int]] = {}
         self._template_planned: dict[str, tuple[str, int]] = {}
 
@@ -115,18 +116,17 @@ class Inputs:
         return before | self._changed[resource](key_of(obj)) if cache.hear(obj) else Concerned()
 
     async def list_all(self, client: KubeClient) -> Concerned:
-        """List every input as it is now. Raises ApiError, and then nothing is taken in."""
+        """List every input as it is now. Raises ApiError: what was found by then comes with the next list."""
         with self._world.index.echoes.listing():
-            identities = await list_identities(client)
+            await self._take_in(client)
             listings = await self._list_others(client)
-            gone = await self._take_in(client, identities)
-        return merged([gone, self._take_in_others(listings), await self._changed_identities()])
+        return merged([self._take_in_others(listings), await self._changed_identities()])
 
     async def list_identities(self, client: KubeClient) -> Concerned:
         """Users, groups and shards alone."""
         with self._world.index.echoes.listing():
-            gone = await self._take_in(client, await list_identities(client))
-        return gone | await self._changed_identities()
+            await self._take_in(client)
+        return await self._changed_identities()
 
     async def list_others(self, client: KubeClient) -> Concerned:
         """All but users, groups and shards, which the index knows from a list of this term already."""
@@ -140,15 +140,14 @@ class Inputs:
             *[(resource, await self._listing(client, resource, OURS)) for resource in within],
         ]
 
-    async def _take_in(self, client: KubeClient, identities: Listed) -> Concerned:
-        if rewound := older_than_known(self._world.index, identities):
-            client.history.ends(rewound)
-        gone = await take_in(self._world.index, identities)
+    async def _take_in(self, client: KubeClient) -> None:
+        gone = await take_in(self._world.index, client)
         self._world.vanished |= {RESOURCES[record.type] for record in gone}
-        return merged(self._identities.gone(record) for record in [*gone, *self._world.index.departed()])
+        for record in [*gone, *self._world.index.departed()]:
+            self._gone.update(self._identities.gone(record))
 
     async def _changed_identities(self) -> Concerned:
-        concerned = Concerned()
+        concerned, self._gone = self._gone, Concerned()
         for kind in RESOURCES:
             async for record in paced(list(self._world.index.records(kind))):
                 concerned.update(self._identities.changed(record))
