@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -26,7 +27,8 @@ log = logging.getLogger(__name__)
 _COALESCE_SECONDS = 0.3
 _LONGEST_WAIT_FOR_BINDINGS = 2.0
 # Every status written comes back as an event: 10,000 at full speed would keep a whole core from the leavers.
-_PAUSE_BETWEEN_PEOPLE = 0.02
+# And where a write takes long, others are waiting: most of the time is theirs.
+_PAUSE_BETWEEN_PEOPLE, _PAUSE_FOR_EACH_WRITE = 0.02, 4.0
 # While the API server is away, or another replica leads, the next one would fare no better.
 _PAUSE_WHILE_AWAY = 1.0
 
@@ -66,20 +68,22 @@ class StatusWriter:
         """Write what was marked, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for name, lane in self._lanes.items():
-                tasks.create_task(self._drive(lane, _PAUSE_BETWEEN_PEOPLE if name == "user" else 0.0))
+                tasks.create_task(self._drive(lane, unhurried=name == "user"))
 
     def close(self) -> None:
         """Drop what is still to be written: it is computed afresh at the next start."""
         for lane in self._lanes.values():
             lane.close()
 
-    async def _drive(self, lane: Lane, pause: float) -> None:
+    async def _drive(self, lane: Lane, *, unhurried: bool) -> None:
         while True:
             subject = await lane.get()
             await self._after_bindings()
+            began = time.monotonic()
             try:
-                if await self._write(subject):
-                    await asyncio.sleep(pause)
+                if await self._write(subject) and unhurried:
+                    took = time.monotonic() - began
+                    await asyncio.sleep(max(_PAUSE_BETWEEN_PEOPLE, took * _PAUSE_FOR_EACH_WRITE))
                 lane.done(subject)
             except ApiError as error:
                 again = failed_by(lane, subject, error)
