@@ -16,7 +16,9 @@ from uuid import uuid4
 
 from prometheus_client import REGISTRY
 
+from scim_operator import moments
 from scim_operator.access.places import Settings
+from scim_operator.collecting import set_aside
 from scim_operator.directory.audit import Audit
 from scim_operator.directory.directories import DIRECTORIES, Directories
 from scim_operator.directory.index import Index
@@ -118,7 +120,7 @@ class Operator:
             options.lease,
             options.identity,
             monotonic=time.monotonic,
-            now=_now_micro,
+            now=moments.microseconds,
             rewound=client.history.ends,
         )
         client.seconds_to_write = self._election.seconds_to_write
@@ -130,7 +132,7 @@ class Operator:
             client,
             index,
             directories,
-            now=now_milli,
+            now=moments.milliseconds,
             new_id=lambda: str(uuid4()),
             audit=audit,
             intended=intended.put_nowait,
@@ -150,8 +152,8 @@ class Operator:
             url=self._url,
             returned=self._begin_afresh,
             monotonic=time.monotonic,
-            now=_now,
-            now_micro=_now_micro,
+            now=moments.seconds,
+            now_micro=moments.microseconds,
         )
         folder = options.internal_tls
         self._forwarder = Forwarder(options.internal_port, folder) if folder else None
@@ -162,7 +164,7 @@ class Operator:
             self._tokens,
             self._relay,
             external_url=options.external_url,
-            now=_now,
+            now=moments.seconds,
             throttle=Throttle(options.rates, time.monotonic),
         )
         REGISTRY.register(DirectoryMetrics(index, directories, self._tokens))
@@ -229,7 +231,8 @@ class Operator:
             on_listed=self._tokens.replace,
             on_event=self._tokens.event,
         )
-        parts = (tokens, measure_lag(), self._contend(), self._look_back(), self._take_part())
+        collecting = set_aside(lambda: self._kept.index.population)
+        parts = (tokens, measure_lag(), collecting, self._contend(), self._look_back(), self._take_part())
         self._tasks = [asyncio.create_task(part) for part in parts]
         for task in self._tasks:
             task.add_done_callback(self._ended)
@@ -385,16 +388,3 @@ def _once(check: Callable[[], str | None]) -> Callable[[], str | None]:
         return problem
 
     return checked
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def now_milli() -> str:
-    """RFC 3339, in UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _now_micro() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scim_operator import app
+from scim_operator import app, moments
 from scim_operator.api.durations import seconds
 from scim_operator.cli.failure import CommandError
 from scim_operator.cli.logs import audit_stream, configure_logs, keyed_hash
@@ -20,9 +19,6 @@ from scim_operator.web.connections import Patience
 from scim_operator.web.throttle import Rates
 
 _SHORTEST_KEY = 32
-# How often Python's garbage collector looks at what is new, and at all that lives. By default the latter is
-# each time that has grown by a quarter, and all else waits for up to two seconds at 50,000 people (rule 21).
-_COLLECTING = 20_000, 10, 100
 
 
 def add(commands: Any) -> None:
@@ -171,9 +167,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if not namespace:
         raise CommandError("POD_NAMESPACE is not set; it names the namespace with the token Secrets")
     configure_logs(arguments.log_level)
-    gc.set_threshold(*_COLLECTING)
     write = audit_stream() if arguments.audit != "off" else None
-    audit = Audit(app.now_milli, write, mask_of(arguments))
+    audit = Audit(moments.milliseconds, write, mask_of(arguments))
     asyncio.run(app.run(options(arguments, namespace), audit))
     return 0
 

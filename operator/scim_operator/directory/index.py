@@ -55,6 +55,11 @@ class Index:
         self._emptied: set[str] = set()
 
     @property
+    def population(self) -> int:
+        """How many users and groups there are, of all directories."""
+        return len(self._by_name)
+
+    @property
     def synced(self) -> bool:
         """True once users and groups were listed: before, nobody may be told that somebody is missing."""
         return self._listed.keys() >= set(_TYPES)
