@@ -16,9 +16,9 @@ from benchmarks.soak.sample import Sample, State
 
 # MiB an hour. A leak of 100 bytes a request would be 8.6 at 25 requests a second.
 _GROWTH = 5.0
-# Keys due in all queues together: people's statuses are written at most 50 a second, so a group of 500 that
-# comes or goes is worth ten seconds.
-_DEPTH = 1000
+# How long a key may wait, and how much deeper the queues may be at most in the second half. Every five
+# minutes a sweep looks at everything, and people's statuses have a low priority: 2,500 take about a minute.
+_OLDEST_SECONDS, _DEEPER = 120.0, 1.5
 _LABEL_EVERY = 10
 _COLUMNS = 110
 
@@ -90,7 +90,7 @@ class Figures:
         """110 columns."""
         first, half, last = (one.state for one in (self.samples[0], self.second_half[0], self.samples[-1]))
         share = (last.processor_seconds - first.processor_seconds) / (self.minutes * 60)
-        deepest = [max(one.state.depth for one in part) for part in (self._first_half, self.second_half)]
+        deepest = _deepest(self._first_half), _deepest(self.second_half)
         return [
             f"{self.users} users, {self.groups} groups; {self.sent} requests in {self.minutes:g} minutes, "
             f"{self.rate:g}/s: {self.spread}",
@@ -102,7 +102,8 @@ class Figures:
             f"processor: {share:.2f} of a core; open files {first.files}, {half.files}, {last.files}; "
             f"threads {first.threads}, {half.threads}, {last.threads}",
             f"keys due: at most {deepest[0]} in the first half, {deepest[1]} in the second, "
-            f"{self.settled.depth} at the end; samples {len(self.samples)}, missed {self.missed}",
+            f"{self.settled.depth} at the end; the oldest for {self._oldest:.0f} s",
+            f"samples: {len(self.samples)}, missed {self.missed}",
             *(f"  {kind:32}{first.objects[kind]:>8} ->{found:>8}" for kind, found in last.objects.items()),
             *(f"  ! {line}"[:_COLUMNS] for line in (*self.odd, *self.remains.examples)),
         ]
@@ -113,7 +114,8 @@ class Figures:
             Goal("memory, growth in the second half, an hour", self.growth, _GROWTH, " MiB"),
             Goal("open files, growth in the second half, an hour", self.slope(lambda one: one.files), 10),
             Goal("threads, growth in the second half, an hour", self.slope(lambda one: one.threads), 1),
-            Goal("keys due, at any sample", max(one.state.depth for one in self.samples), _DEPTH),
+            Goal("oldest key due, at any sample", self._oldest, _OLDEST_SECONDS, " s"),
+            Goal("keys due at most, second half beside the first", self._deeper, _DEEPER),
             Goal("keys due, at the end", self.settled.depth, 0),
             Goal("objects that nobody wants", self.leaked, 0),
             Goal("objects missing, places wrong", self.wrong, 0),
@@ -136,6 +138,14 @@ class Figures:
         return Chart(f"{self.title}: {self.rate:g} requests a second, by minutes", panels)
 
     @property
+    def _oldest(self) -> float:
+        return max(one.state.oldest_seconds for one in self.samples)
+
+    @property
+    def _deeper(self) -> float:
+        return round(_deepest(self.second_half) / max(1, _deepest(self._first_half)), 2)
+
+    @property
     def _first_half(self) -> list[Sample]:
         return [sample for sample in self.samples if sample.minute < self.minutes / 2]
 
@@ -144,6 +154,10 @@ class Figures:
         samples = self.samples[1:]
         series = [Series(name, [value(one) for one in samples]) for name, value in of.items()]
         return Panel(title, unit, _labels([one.minute for one in samples]), series, "lines")
+
+
+def _deepest(samples: Sequence[Sample]) -> int:
+    return max(one.state.depth for one in samples)
 
 
 def _labels(minutes: Sequence[float]) -> list[str]:

@@ -308,12 +308,17 @@ def test_goals_are_missed_by_what_a_soak_looks_for() -> None:
         return [goal.what for goal in found.goals() if not goal.is_met]
 
     flat = [100.0] * 9
+    whole = figures(flat).samples
     assert missed(figures(flat)) == []
     # 100 bytes a request, at 25 a second.
     leak = [100 + minute * 25 * 60 * 100 / 2**20 for minute in range(9)]
     assert missed(figures(leak)) == ["memory, growth in the second half, an hour"]
     assert missed(figures(flat, unexpected=1)) == ["answers that weren't as expected"]
     assert missed(figures(flat, settled=state(1.0, due=1))) == ["keys due, at the end"]
+    grows = [Sample(one.minute, 1, one.answers, state(1.0, due=minute)) for minute, one in enumerate(whole)]
+    assert missed(figures(flat, samples=grows)) == ["keys due at most, second half beside the first"]
+    stuck = [replace(one, state=replace(one.state, oldest_seconds=121.0)) for one in whole]
+    assert missed(figures(flat, samples=stuck)) == ["oldest key due, at any sample"]
     left = Remains({"RoleBinding": 1}, {"ScimUser": 1}, 1, ["RoleBinding somewhere"])
     assert missed(figures(flat, remains=left)) == [
         "objects that nobody wants",
