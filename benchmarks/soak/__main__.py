@@ -168,11 +168,16 @@ class _Soak:
     def _settle(self) -> State:
         """When nothing is due any more, or as it is after ten minutes."""
         deadline = time.monotonic() + _SETTLING_SECONDS
-        state = self._stage.away(look, *self._looking())
-        while state.depth and time.monotonic() < deadline:
+        while True:
+            try:
+                state = self._stage.away(look, *self._looking())
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                if not state.depth or time.monotonic() > deadline:
+                    return state
             time.sleep(1)
-            state = self._stage.away(look, *self._looking())
-        return state
 
     def _looking(self) -> tuple[Path, int, str, Mapping[str, int]]:
         operator = self._stage.operator

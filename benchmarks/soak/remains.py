@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.tenant import Place
 from scim_operator.api.kinds import DIRECTORY_LABEL
@@ -19,6 +20,7 @@ from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import NAMESPACES, ROLE_BINDINGS
 from scim_operator.reconcile.resources import HOLDS
 
+Object = Mapping[str, Any]
 _LONGEST_SECONDS, _PAUSE = 120.0, 2.0
 
 
@@ -74,39 +76,58 @@ async def _remains(kubeconfig: Path, wanted: Wanted) -> Remains:
 
 
 async def _look(client: KubeClient, wanted: Wanted) -> Remains:
-    leftover: dict[str, list[str]] = {}
-    missing: dict[str, list[str]] = {}
-    for resource, ids in ((USERS, wanted.users), (GROUPS, wanted.groups)):
-        there = {str(item["spec"]["id"]) for item in (await client.list(resource)).items}
-        leftover[resource.kind] = sorted(there - ids)
-        missing[resource.kind] = sorted(ids - there)
-    leftover[SHARDS.kind] = [
-        item["metadata"]["name"]
-        for item in (await client.list(SHARDS)).items
-        if item["spec"]["group"] not in wanted.groups
-    ]
     ours = f"{DIRECTORY_LABEL}={wanted.directory}"
-    namespaces = (await client.list(NAMESPACES, selector=ours, metadata_only=True)).items
-    leftover[NAMESPACES.kind] = sorted({item["metadata"]["name"] for item in namespaces} - wanted.namespaces)
-    holds = {item["metadata"]["name"] for item in (await client.list(HOLDS)).items}
-    leftover[HOLDS.kind] = sorted(holds - {wanted.directory})
-    stand = await _standing(client, ours)
-    leftover[ROLE_BINDINGS.kind] = [f"{place}" for place in sorted(stand.keys() - wanted.places.keys())]
-    missing[ROLE_BINDINGS.kind] = [f"{place}" for place in sorted(wanted.places.keys() - stand.keys())]
-    wrong = [f"{place}" for place, names in wanted.places.items() if place in stand and stand[place] != names]
-    told = [*leftover.items(), *missing.items(), ("place", wrong)]
-    return Remains(
-        {kind: len(names) for kind, names in leftover.items() if names},
-        {kind: len(names) for kind, names in missing.items() if names},
-        len(wrong),
-        [f"{kind} {name}" for kind, names in told for name in names[:3]],
+    kinds = {USERS: "", GROUPS: "", SHARDS: "", HOLDS: "", ROLE_BINDINGS: ours, NAMESPACES: ours}
+    return judge(
+        {kind.kind: (await client.list(kind, selector=selector)).items for kind, selector in kinds.items()},
+        wanted,
     )
 
 
-async def _standing(client: KubeClient, ours: str) -> dict[Place, set[str]]:
-    """Also a place whose binding names nobody."""
+def judge(listed: Mapping[str, Sequence[Object]], wanted: Wanted) -> Remains:
+    """listed: all objects by kind; of bindings and namespaces those that bear the directory's label."""
+    stand = _standing(listed[ROLE_BINDINGS.kind])
+    # What is there, and what must be.
+    exactly: dict[str, tuple[Set[object], Set[object]]] = {
+        USERS.kind: ({item["spec"]["id"] for item in listed[USERS.kind]}, wanted.users),
+        GROUPS.kind: ({item["spec"]["id"] for item in listed[GROUPS.kind]}, wanted.groups),
+        ROLE_BINDINGS.kind: (stand.keys(), wanted.places.keys()),
+        HOLDS.kind: (_names(listed[HOLDS.kind]), {wanted.directory}),
+    }
+    leftover: dict[str, Set[object]] = {kind: there - must for kind, (there, must) in exactly.items()}
+    missing = {kind: must - there for kind, (there, must) in exactly.items()}
+    leftover[NAMESPACES.kind] = _names(listed[NAMESPACES.kind]) - wanted.namespaces
+    shards = [item for item in listed[SHARDS.kind] if item["spec"]["group"] not in wanted.groups]
+    leftover[SHARDS.kind] = _names(shards)
+    wrong: Set[object] = {
+        place for place, names in wanted.places.items() if place in stand and stand[place] != names
+    }
+    told: dict[str, Mapping[str, Set[object]]] = {
+        "left over": leftover,
+        "missing": missing,
+        "wrong": {"place": wrong},
+    }
+    return Remains(
+        {kind: len(found) for kind, found in leftover.items() if found},
+        {kind: len(found) for kind, found in missing.items() if found},
+        len(wrong),
+        [
+            f"{word}: {kind} {one}"
+            for word, kinds in told.items()
+            for kind, found in kinds.items()
+            for one in sorted(map(str, found))[:3]
+        ],
+    )
+
+
+def _names(items: Sequence[Object]) -> Set[object]:
+    return {item["metadata"]["name"] for item in items}
+
+
+def _standing(bindings: Sequence[Object]) -> dict[Place, set[str]]:
+    """By all bindings of a place together; also where they name nobody."""
     found: dict[Place, set[str]] = defaultdict(set)
-    for item in (await client.list(ROLE_BINDINGS, selector=ours)).items:
+    for item in bindings:
         place = (item["metadata"]["namespace"], item["roleRef"]["name"])
         found[place] |= {subject["name"] for subject in item.get("subjects") or ()}
     return dict(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from benchmarks import usage
@@ -56,7 +57,10 @@ class Sample:
 
 def look(state: Path, pid: int, metrics: str, before: Mapping[str, int]) -> State:
     """before: objects that aren't ours, by kind. Raises OSError when something doesn't answer."""
-    counters = Counters.read(metrics)
+    try:
+        counters = Counters.read(metrics)
+    except HTTPException as error:
+        raise OSError(f"the answer of {metrics} was cut off") from error
     depths = {queue: round(depth) for queue, depth in _by_queue(counters, _DEPTH).items() if depth}
     memory, _ = usage.memory(pid)
     return State(

@@ -24,7 +24,7 @@ from benchmarks.figures import Spread
 from benchmarks.soak.churn import EVERYBODY, REST, Churn
 from benchmarks.soak.figures import Figures
 from benchmarks.soak.load import Load
-from benchmarks.soak.remains import Remains
+from benchmarks.soak.remains import Remains, Wanted, judge
 from benchmarks.soak.request import Request, identifier
 from benchmarks.soak.sample import Sample, State
 from benchmarks.tenant import Place, Tenant, name_of
@@ -338,6 +338,51 @@ def test_table_and_chart() -> None:
     assert texts.count("10") >= 3
     # 120 points have no place for their values.
     assert not list(drawn.iter("{http://www.w3.org/2000/svg}circle"))
+
+
+def cluster(**changes: list[Any]) -> dict[str, list[Any]]:
+    """Two people in two bindings of one place, a group in two shards."""
+
+    def named(name: str, **more: Any) -> dict[str, Any]:
+        return {"metadata": {"name": name, "namespace": "bench-0"}, **more}
+
+    def binding(*names: str) -> dict[str, Any]:
+        return named("any", roleRef={"name": "view"}, subjects=[{"name": name} for name in names])
+
+    return {
+        "ScimUser": [named(name, spec={"id": name}) for name in "ab"],
+        "ScimGroup": [named("g", spec={"id": "g"})],
+        "ScimGroupShard": [named(f"g-{number}", spec={"group": "g"}) for number in range(2)],
+        "RoleBinding": [binding("a"), binding("b")],
+        "Namespace": [named("bench-0"), named("bench-1")],
+        "RemovalHold": [named("entra")],
+        **changes,
+    }
+
+
+def test_what_is_left_over_missing_or_wrong_is_found() -> None:
+    places = {("bench-0", "view"): {"a", "b"}}
+    wanted = Wanted("entra", places, {"a", "b"}, {"g"}, {"bench-0", "bench-1", "bench-2"})
+    well = cluster()
+    assert judge(well, wanted) == Remains({}, {}, 0, [])
+    assert judge(well, wanted).is_clean
+    # Of each kind: one that nobody wants, and none at all.
+    for kind, gone in (
+        *(("ScimUser", 2), ("ScimGroup", 1), ("RoleBinding", 1), ("RemovalHold", 1)),
+        *(("ScimGroupShard", 0), ("Namespace", 0)),
+    ):
+        other = {
+            "metadata": {"name": "other", "namespace": "other"},
+            "spec": {"id": "other", "group": "other"},
+            "roleRef": {"name": "view"},
+        }
+        found = judge(cluster(**{kind: [*well[kind], other]}), wanted)
+        assert (found.leftover, found.missing, found.wrong) == ({kind: 1}, {}, 0)
+        found = judge(cluster(**{kind: []}), wanted)
+        assert (found.leftover, found.missing, found.wrong) == ({}, {kind: gone} if gone else {}, 0)
+    found = judge(cluster(RoleBinding=well["RoleBinding"][:1]), wanted)
+    assert (found.leftover, found.missing, found.wrong) == ({}, {}, 1)
+    assert found.examples == ["wrong: place ('bench-0', 'view')"]
 
 
 def test_everybody_is_a_group_that_a_policy_names() -> None:
