@@ -103,7 +103,7 @@ def splits(tokens: tuple[Token, ...], where: Mapping[str, list[str]], name: str)
     text = canonical(name)
     if len(text) > LONGEST_NAME or not _ends_meet(tokens, text):
         return ()
-    return _splits(tokens, text, {capture: frozenset(values) for capture, values in where.items()})
+    return _splits(tokens, text, frozenset((capture, frozenset(values)) for capture, values in where.items()))
 
 
 def is_capturable(value: str) -> bool:
@@ -129,15 +129,18 @@ def _token(pattern: str, match: re.Match[str]) -> Token:
     return Text(canonical(text))
 
 
+# The same names and namespaces are asked for again and again, under all policies.
+@lru_cache(maxsize=8192)
 def _splits(
-    tokens: tuple[Token, ...], text: str, allowed: Mapping[str, frozenset[str]]
+    tokens: tuple[Token, ...], text: str, limits: frozenset[tuple[str, frozenset[str]]]
 ) -> tuple[Captures, ...]:
-    """Up to two different ways to split `text`.
+    """Up to two different ways to split `text`. `limits`: what captures may be.
 
     Forward, the positions that each token can begin at; from the back, the ways to split the rest from each
     of them, two at most: two ways to split a rest are two ways to split the whole, so no more are ever needed
     and the time stays bounded by tokens times length.
     """
+    allowed = dict(limits)
     starts = [{0}]
     for token in tokens:
         starts.append({end for start in starts[-1] for end in _ends(token, text, start, allowed)})
