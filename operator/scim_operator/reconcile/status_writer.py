@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 _COALESCE_SECONDS = 0.3
 _LONGEST_WAIT_FOR_BINDINGS = 2.0
 # Every status written comes back as an event: 10,000 at full speed would keep a whole core from the leavers.
-# And where a write takes long, others are waiting: most of the time is theirs.
-_PAUSE_BETWEEN_PEOPLE, _PAUSE_FOR_EACH_WRITE = 0.02, 4.0
+# And where a write takes long, others are waiting: most of the time is theirs, as long as these come on.
+_PAUSE_BETWEEN_PEOPLE, _LONGEST_PAUSE, _TIMES_A_WRITE = 0.02, 0.1, 4.0
 # While the API server is away, or another replica leads, the next one would fare no better.
 _PAUSE_WHILE_AWAY = 1.0
 
@@ -82,8 +82,8 @@ class StatusWriter:
             began = time.monotonic()
             try:
                 if await self._write(subject) and unhurried:
-                    took = time.monotonic() - began
-                    await asyncio.sleep(max(_PAUSE_BETWEEN_PEOPLE, took * _PAUSE_FOR_EACH_WRITE))
+                    pause = (time.monotonic() - began) * _TIMES_A_WRITE
+                    await asyncio.sleep(min(max(_PAUSE_BETWEEN_PEOPLE, pause), _LONGEST_PAUSE))
                 lane.done(subject)
             except ApiError as error:
                 again = failed_by(lane, subject, error)
