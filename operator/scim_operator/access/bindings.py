@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from sys import intern
 from typing import Any, Literal
 
 from scim_operator.access.places import Place
@@ -118,6 +119,17 @@ def content(binding: Mapping[str, Any]) -> Content:
     ]
     written = standing if tidy else frozenset(who for who in standing if subject_hash(*who) in hashes)
     return Content(is_ours(binding), standing, written, tidy)
+
+
+def kept(binding: Mapping[str, Any]) -> Object:
+    """What is remembered of a binding: without managedFields, and the names as one text each in all bindings,
+    since many people stand in many.
+    """
+    metadata = {key: value for key, value in binding["metadata"].items() if key != "managedFields"}
+    if not binding.get("subjects"):
+        return {**binding, "metadata": metadata}
+    subjects = [{key: intern(value) for key, value in item.items()} for item in binding["subjects"]]
+    return {**binding, "metadata": metadata, "subjects": subjects}
 
 
 def is_ours(binding: Mapping[str, Any]) -> bool:

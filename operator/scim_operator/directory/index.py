@@ -15,6 +15,7 @@ from typing import Any
 
 from scim_operator.directory.broken import BrokenGroups
 from scim_operator.directory.echoes import Echoes
+from scim_operator.directory.few import Few, add, discard
 from scim_operator.directory.keys import KEYS, Key, folded, keys_of
 from scim_operator.directory.members import NOBODY, difference
 from scim_operator.directory.order import Age, Order
@@ -44,9 +45,9 @@ class Index:
         self._records: dict[Place, dict[str, Record]] = defaultdict(dict)
         self._orders: dict[Place, Order] = {}
         self._by_name: dict[tuple[str, str], Record] = {}
-        self._by_key: dict[Key, set[str]] = defaultdict(set)
+        self._by_key: dict[Key, Few] = {}
         # Of members of groups that aren't large; the large ones are few, and asked one by one.
-        self._groups_of: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._groups_of: dict[tuple[str, str], Few] = {}
         self._large: dict[str, dict[str, Record]] = defaultdict(dict)
         self._tombstones = Tombstones(monotonic)
         self._departed: list[Record] = []
@@ -206,7 +207,7 @@ class Index:
 
     def holders(self, directory: str, resource_type: str, attribute: str, value: str) -> set[str]:
         """Ids of those who hold a value of an indexed attribute (`userName`, `emails.work`, …)."""
-        return self._by_key.get((directory, resource_type, attribute, folded(attribute, value)), set())
+        return set(self._by_key.get((directory, resource_type, attribute, folded(attribute, value)), ()))
 
     def groups_of(self, directory: str, identifier: str) -> list[Record]:
         """The groups somebody is a direct member of."""
@@ -216,7 +217,7 @@ class Index:
 
     def _with_member(self, directory: str, identifier: str) -> set[str]:
         large = self._large.get(directory)
-        found = self._groups_of.get((directory, identifier), set())
+        found = set(self._groups_of.get((directory, identifier), ()))
         if not large:
             return found
         return found | {group.id for group in large.values() if identifier in group.members}
@@ -320,15 +321,15 @@ class Index:
         """Look-ups lead to a record by what it says now."""
         before, after = set(keys_of(known)) if known else set(), set(keys_of(record))
         for key in before - after:
-            _discard(self._by_key, key, record.id)
+            discard(self._by_key, key, record.id)
         for key in after - before:
-            self._by_key[key].add(record.id)
+            add(self._by_key, key, record.id)
         members = NOBODY if record.large else record.members
         for member in difference(known.members if known and not known.large else NOBODY, members):
             if member in members:
-                self._groups_of[record.directory, member].add(record.id)
+                add(self._groups_of, (record.directory, member), record.id)
             else:
-                _discard(self._groups_of, (record.directory, member), record.id)
+                discard(self._groups_of, (record.directory, member), record.id)
         if record.large:
             self._large[record.directory][record.id] = record
         elif known and known.large:
@@ -340,12 +341,12 @@ class Index:
             self._leave(record)
             self.broken.discard((record.directory, record.id))
         for key in keys_of(record):
-            _discard(self._by_key, key, record.id)
+            discard(self._by_key, key, record.id)
         if record.large:
             self._large[record.directory].pop(record.id, None)
             return
         for member in record.members:
-            _discard(self._groups_of, (record.directory, member), record.id)
+            discard(self._groups_of, (record.directory, member), record.id)
 
     def _enter(self, record: Record) -> None:
         place = record.directory, record.type
@@ -386,11 +387,3 @@ class _Shown:
 
 def _age(record: Record) -> Age:
     return record.meta.created, record.id
-
-
-def _discard(index: dict[Any, set[str]], key: Any, identifier: str) -> None:
-    found = index.get(key)
-    if found is not None:
-        found.discard(identifier)
-        if not found:
-            del index[key]

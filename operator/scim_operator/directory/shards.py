@@ -6,6 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import Any
 
 from scim_operator.api.kinds import DIRECTORY_LABEL, GROUP, SCIM_GROUP_SHARD, VERSION
@@ -81,7 +82,7 @@ def shard_of(obj: Mapping[str, Any]) -> Shard:
     generation, number, count = spec["generation"], spec["number"], spec["count"]
     if metadata["name"] != (own := shard_name(spec["group"], generation, number)):
         raise ValueError(f"what its spec says is in {own}")
-    members = dict.fromkeys(spec.get("members", ()))
+    members = dict.fromkeys(map(intern, spec.get("members", ())))
     if stray := next((member for member in members if part_of(member, count) != number), None):
         raise ValueError(f"member {stray} belongs into shard {part_of(stray, count)} of {count}")
     return Shard(

@@ -21,6 +21,7 @@ from scim_operator.access.bindings import (
     content,
     gives,
     grant_uid,
+    kept,
     own_place,
     shard_of,
     shards_label,
@@ -86,8 +87,7 @@ class World:
         self.policies = Cache()
         self.namespaces = Cache(metadata_only)
         self.roles = Cache(metadata_only)
-        self.role_bindings = Cache()
-        self.cluster_role_bindings = Cache()
+        self.role_bindings, self.cluster_role_bindings = Cache(kept), Cache(kept)
         self.invalid_policies: dict[str, str] = {}
         # The policies that only look on, and in a rehearsal those of them that are taken to be in force.
         self.previewed: set[str] = set()
