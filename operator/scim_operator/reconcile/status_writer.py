@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -27,8 +26,7 @@ log = logging.getLogger(__name__)
 _COALESCE_SECONDS = 0.3
 _LONGEST_WAIT_FOR_BINDINGS = 2.0
 # Every status written comes back as an event: 10,000 at full speed would keep a whole core from the leavers.
-# And where a write takes long, others are waiting: most of the time is theirs, as long as these come on.
-_PAUSE_BETWEEN_PEOPLE, _LONGEST_PAUSE, _TIMES_A_WRITE = 0.02, 0.1, 4.0
+_PAUSE_BETWEEN_PEOPLE = 0.02
 # While the API server is away, or another replica leads, the next one would fare no better.
 _PAUSE_WHILE_AWAY = 1.0
 
@@ -68,22 +66,20 @@ class StatusWriter:
         """Write what was marked, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for name, lane in self._lanes.items():
-                tasks.create_task(self._drive(lane, unhurried=name == "user"))
+                tasks.create_task(self._drive(lane, _PAUSE_BETWEEN_PEOPLE if name == "user" else 0.0))
 
     def close(self) -> None:
         """Drop what is still to be written: it is computed afresh at the next start."""
         for lane in self._lanes.values():
             lane.close()
 
-    async def _drive(self, lane: Lane, *, unhurried: bool) -> None:
+    async def _drive(self, lane: Lane, pause: float) -> None:
         while True:
             subject = await lane.get()
             await self._after_bindings()
-            began = time.monotonic()
             try:
-                if await self._write(subject) and unhurried:
-                    pause = (time.monotonic() - began) * _TIMES_A_WRITE
-                    await asyncio.sleep(min(max(_PAUSE_BETWEEN_PEOPLE, pause), _LONGEST_PAUSE))
+                if await self._write(subject):
+                    await asyncio.sleep(pause)
                 lane.done(subject)
             except ApiError as error:
                 again = failed_by(lane, subject, error)
