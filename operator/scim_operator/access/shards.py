@@ -18,6 +18,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from scim_operator.access.bindings import MOST_SHARDS, SubjectKind, Who, subject_hash
+from scim_operator.access.remembered import remembered
 
 _MOST, _FEWEST = 256, 64
 # Names can be chosen so that they meet in one shard: nobody gets a thousand bindings for them.
@@ -28,8 +29,7 @@ Contents = Mapping[int, frozenset[Who]]
 _NOBODY: frozenset[Who] = frozenset()
 
 
-# Many places have the same people, and most of them most of the time.
-@lru_cache(maxsize=256)
+@remembered
 def shard_count(current: int, kind: SubjectKind, subjects: frozenset[str]) -> int:
     """How many shards these subjects need. `current`: how many there are."""
     if current == 1 and len(subjects) <= _MOST:
@@ -44,7 +44,7 @@ def shard_count(current: int, kind: SubjectKind, subjects: frozenset[str]) -> in
     return count
 
 
-@lru_cache(maxsize=256)
+@remembered
 def spread(kind: SubjectKind, subjects: frozenset[str], count: int) -> Mapping[int, frozenset[Who]]:
     """Who belongs into which shard; those without anybody aren't named."""
     members: dict[int, list[Who]] = defaultdict(list)

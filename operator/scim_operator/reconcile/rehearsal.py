@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from scim_operator.access.bindings import SubjectKind, Who
@@ -20,6 +20,7 @@ from scim_operator.access.namespaces import NamespacePlan, plan_namespace
 from scim_operator.access.places import Place
 from scim_operator.access.plan import plan
 from scim_operator.access.problems import Problem
+from scim_operator.access.remembered import remembered
 from scim_operator.access.renames import Held
 from scim_operator.access.shards import Contents, spread
 from scim_operator.api.kinds import UNUSED_ANNOTATION
@@ -169,7 +170,7 @@ class Rehearsal:
         return Foreseen(before, after, self._bindings, self._namespaces, tuple(sorted(problems)))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _whos(kind: SubjectKind, names: frozenset[str]) -> frozenset[Who]:
     return frozenset((kind, name) for name in names)
 
