@@ -21,6 +21,6 @@ def remembered(work: Callable[P, T]) -> Callable[P, T]:
     @wraps(work)
     def answer(*args: P.args, **kwargs: P.kwargs) -> T:
         people = next(item for item in args if isinstance(item, frozenset))
-        return (many if len(people) > _MANY else few)(*args, **kwargs)
+        return (many if len(people) > _MANY else few)(*args)
 
     return answer
