@@ -26,7 +26,7 @@ _API = {"apiVersion": "scim-operator.io/v1alpha1"}
 _META = Meta("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z", 1, None)
 # Directory -> how many people it has: 300 are to leave each of them.
 SIZES = {"one": 1000, "delete": 320, "edit": 320, "put": 320}
-LEAVERS, LIMIT, WINDOW = 300, 20, 40
+LEAVERS, LIMIT, WINDOW = 300, 20, 60
 Objects = list[tuple[Resource, dict[str, Any]]]
 
 
