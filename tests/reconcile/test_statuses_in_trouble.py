@@ -11,6 +11,8 @@ import pytest
 from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.kube.errors import ApiError
+from scim_operator.reconcile import status_writer
+from scim_operator.reconcile.queue import KeyedQueue
 from scim_operator.reconcile.resources import POLICIES
 from tests.reconcile.plant import ROLE_REFUSED, Plant
 from tests.reconcile.test_shards import _bindings, _members, _names, _people
@@ -54,6 +56,18 @@ async def test_a_thousand_statuses_leave_an_api_server_alone_that_is_away(
         assert caplog.text.count("a status couldn't be written") < 20
         plant.api.refuse.clear()
         await plant.until(lambda: any("groups" in plant.status(USERS, f"u{n}") for n in range(1000)))
+
+
+async def test_bindings_that_never_end_hide_nobody(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(queue: KeyedQueue[Any]) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(KeyedQueue, "idle", never)
+    monkeypatch.setattr(status_writer, "_LATE_SECONDS", 0.5)
+    for number in range(2, 40):
+        plant.put(USERS, f"u{number}", spec=user(number))
+    async with plant.running():
+        await plant.until(lambda: all("groups" in plant.status(USERS, f"u{n}") for n in range(40)))
 
 
 async def test_since_survives_a_restart_with_a_failing_place(plant: Plant) -> None:

@@ -27,6 +27,8 @@ _COALESCE_SECONDS = 0.3
 _LONGEST_WAIT_FOR_BINDINGS = 2.0
 # Every status written comes back as an event: 10,000 at full speed would keep a whole core from the leavers.
 _PAUSE_BETWEEN_PEOPLE = 0.02
+# Whose status has waited this long waits for neither: bindings that always come must not hide people.
+_LATE_SECONDS = 10.0
 # While the API server is away, or another replica leads, the next one would fare no better.
 _PAUSE_WHILE_AWAY = 1.0
 
@@ -75,10 +77,12 @@ class StatusWriter:
 
     async def _drive(self, lane: Lane, pause: float) -> None:
         while True:
+            late = lane.oldest_seconds > _LATE_SECONDS
             subject = await lane.get()
-            await self._after_bindings()
+            if not late:
+                await self._after_bindings()
             try:
-                if await self._write(subject):
+                if await self._write(subject) and not late:
                     await asyncio.sleep(pause)
                 lane.done(subject)
             except ApiError as error:
