@@ -10,15 +10,18 @@ from scim_operator.reconcile.holders import Holders
 from scim_operator.reconcile.world import World
 
 _NOBODY: frozenset[Who] = frozenset()
+# One set for those of more groups is made sooner than all of these are asked for each of many people.
+_FEW = 4
 
 
 class Elsewhere:
-    """For one pass, in which nothing changes meanwhile."""
+    """For one pass, as of when it was first asked for: what has changed since leads to another pass."""
 
     def __init__(self, world: World, holders: Holders) -> None:
         self._world = world
         self._holders = holders
         self._given: dict[Place, frozenset[Who]] = {}
+        self._wanted: dict[Place, list[frozenset[str]]] = {}
 
     def given(self, place: Place) -> frozenset[Who]:
         """Those to whom another policy, or a grant, gives the same role in the same namespace.
@@ -48,13 +51,19 @@ class Elsewhere:
         )
 
     def _belongs(self, who: Who, place: Place) -> bool:
-        """Without a set of all who do: they may be many, at each of the many places of many people."""
         world, (kind, name) = self._world, who
-        if place.grant:
-            return kind == "User" and name in world.subjects_at(place)
         if kind != world.kind(place) or (kind == "User" and world.locks.denies(name)):
             return False
-        return any(name in world.subjects_by(place, key, kind) for key in world.routes.openers(place))
+        if place not in self._wanted:
+            self._wanted[place] = self._wanted_at(place)
+        return any(name in names for names in self._wanted[place])
+
+    def _wanted_at(self, place: Place) -> list[frozenset[str]]:
+        """Those of each group as they are known already, if it is by few: there may be many other places."""
+        world, groups = self._world, self._world.routes.openers(place)
+        if place.grant or len(groups) > _FEW:
+            return [world.subjects_at(place)]
+        return [world.subjects_by(place, group, world.kind(place)) for group in groups]
 
     def _gives(self, place: Place) -> frozenset[Who]:
         standing = self._holders.at(place)
