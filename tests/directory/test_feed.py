@@ -40,6 +40,20 @@ class Lists:
         return Listing(self._groups if resource == GROUPS else [], "20")
 
 
+class Late(Lists):
+    """Its first page is on its way for a while."""
+
+    def __init__(self, people: int) -> None:
+        super().__init__(people)
+        self.asked, self.come = asyncio.Event(), asyncio.Event()
+
+    async def pages(self, resource: Resource) -> AsyncIterator[Listing]:
+        self.asked.set()
+        await self.come.wait()
+        async for page in super().pages(resource):
+            yield page
+
+
 def lists(people: int, version: int = 10) -> KubeClient:
     """As the client gives them."""
     return cast(KubeClient, Lists(people, version))
@@ -80,6 +94,17 @@ async def test_a_later_list_hides_nobody_meanwhile(index: Index) -> None:
     seen = await beside(take_in(index, lists(MANY, version=11)), lambda: index.count("entra", USER.name))
     assert len(seen) > 5
     assert set(seen) == {MANY}
+
+
+async def test_an_older_list_brings_nobody_back_whom_a_newer_one_has_no_more(index: Index) -> None:
+    late = Late(3)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        tasks.create_task(take_in(index, cast(KubeClient, late)))
+        await late.asked.wait()
+        tasks.create_task(take_in(index, lists(2)))
+        await asyncio.sleep(0.01)
+        late.come.set()
+    assert index.count("entra", USER.name) == 2
 
 
 async def test_what_happens_meanwhile_counts(index: Index) -> None:

@@ -31,22 +31,23 @@ async def take_in(index: Index, client: KubeClient) -> set[Record]:
 
     -> the records that turned out to be gone. Raises ApiError, and then nobody is taken for gone.
     """
-    users, version = set[str](), ""
-    async for page in client.pages(USERS):
-        _compare(index, client, USER.name, page)
-        users |= await _put(index, page)
-        version = page.resource_version
-    groups, shards = await client.list(GROUPS), await _shards(client)
-    _compare(index, client, GROUP.name, groups)
-    index.shards.unknown = shards is None
-    async for obj in paced(shards.items if shards else ()):
-        index.put_listed_shard(obj)
-    await _put(index, groups)
-    gone = index.complete(USER.name, users, version)
-    gone |= index.complete(GROUP.name, _uids(groups), groups.resource_version)
-    if shards is not None:
-        index.complete_shards(_uids(shards), shards.resource_version)
-    return gone
+    async with index.listing:
+        users, version = set[str](), ""
+        async for page in client.pages(USERS):
+            _compare(index, client, USER.name, page)
+            users |= await _put(index, page)
+            version = page.resource_version
+        groups, shards = await client.list(GROUPS), await _shards(client)
+        _compare(index, client, GROUP.name, groups)
+        index.shards.unknown = shards is None
+        async for obj in paced(shards.items if shards else ()):
+            index.put_listed_shard(obj)
+        await _put(index, groups)
+        gone = index.complete(USER.name, users, version)
+        gone |= index.complete(GROUP.name, _uids(groups), groups.resource_version)
+        if shards is not None:
+            index.complete_shards(_uids(shards), shards.resource_version)
+        return gone
 
 
 async def _put(index: Index, listing: Listing) -> set[str]:

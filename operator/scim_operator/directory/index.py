@@ -7,10 +7,10 @@ would otherwise raise the dead). Isolation: every look-up takes the directory, a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from itertools import islice
 from typing import Any
 
 from scim_operator.directory.broken import BrokenGroups
@@ -22,14 +22,13 @@ from scim_operator.directory.order import Age, Order
 from scim_operator.directory.records import Record, filterable, record_of, without_meta
 from scim_operator.directory.shards import GroupKey, ShardBook, assembled, raise_if_broken
 from scim_operator.directory.tombstones import Tombstones
-from scim_operator.directory.unhurried import paced
+from scim_operator.directory.unhurried import paced, portions
 from scim_operator.scim.attributes import ResourceType, fold
 from scim_operator.scim.filters import compile_filter, equalities
 from scim_operator.scim.schemas import GROUP, USER
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 64  # are looked at before the clock is; the longest filter takes milliseconds for them
 _TYPES: Mapping[str, ResourceType] = {USER.name: USER, GROUP.name: GROUP}
 # (directory, resource type)
 Place = tuple[str, str]
@@ -42,6 +41,8 @@ class Index:
         self.shards = ShardBook(monotonic)
         self.broken = BrokenGroups()
         self.echoes = Echoes(monotonic)
+        # One list at a time: what an older one still holds would come back after a newer one.
+        self.listing = asyncio.Lock()
         self._records: dict[Place, dict[str, Record]] = defaultdict(dict)
         self._orders: dict[Place, Order] = {}
         self._by_name: dict[tuple[str, str], Record] = {}
@@ -232,8 +233,8 @@ class Index:
         if resource_type == GROUP.name and "members" in fold(text):
             self.require_whole(directory)
         candidates = self._candidates(directory, resource_type, equalities(_TYPES[resource_type], text))
-        found, ahead = list[Record](), iter(candidates)
-        async for part in paced(iter(lambda: list(islice(ahead, _AT_ONCE)), [])):
+        found = list[Record]()
+        async for part in paced(portions(candidates)):
             found += [record for record in part if matches(shown(record), _Shown(self, record))]
         return found
 
