@@ -77,6 +77,9 @@ def test_both_are_refused() -> None:
         projection(USER, "id", "name")
     assert caught.value.scim_type == "invalidValue"
     assert projection(USER, "id", " ").wants("id")
+    for attributes, excluded in ((" ", "x" * 8193), ("x" * 8193, " ")):
+        with pytest.raises(ScimError, match="at most 8192"):
+            projection(USER, attributes, excluded)
 
 
 def test_members_are_not_wanted_when_excluded() -> None:

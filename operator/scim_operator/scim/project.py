@@ -23,6 +23,8 @@ Names = dict[str, "Names"]
 # Possessive, and no bracket within: whatever is sent, each character is looked at once.
 _BRACKETS = re.compile(r'\[(?:"(?:[^"\\]|\\.)*+"|[^\[\]"])*+\]')
 _LONGEST = 8192
+# Longer ones aren't worth remembering: what a client makes up would stay in memory.
+_LONG = 512
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,6 @@ class Projection:
         return shown
 
 
-# Clients send the same lists all the time.
-@lru_cache(maxsize=128)
 def projection(resource_type: ResourceType, attributes: str | None, excluded: str | None) -> Projection:
     """Read the two query parameters, comma lists of attribute paths; 400 invalidValue if both are given.
 
@@ -72,8 +72,14 @@ def projection(resource_type: ResourceType, attributes: str | None, excluded: st
     """
     if (attributes or "").strip() and (excluded or "").strip():
         raise invalid_value("attributes and excludedAttributes: expected one of them, got both")
-    if len(attributes or excluded or "") > _LONGEST:
+    longest = max(len(attributes or ""), len(excluded or ""))
+    if longest > _LONGEST:
         raise invalid_value(f"attributes and excludedAttributes: expected at most {_LONGEST} characters")
+    read = _read if longest > _LONG else _remembered
+    return read(resource_type, attributes, excluded)
+
+
+def _read(resource_type: ResourceType, attributes: str | None, excluded: str | None) -> Projection:
     tables = (resource_type.common, resource_type.core)
     by_returned = [
         (fold(attribute.name), attribute.spec.returned)
@@ -86,6 +92,10 @@ def projection(resource_type: ResourceType, attributes: str | None, excluded: st
         frozenset(name for name, returned in by_returned if returned == "always"),
         frozenset(name for name, returned in by_returned if returned == "never"),
     )
+
+
+# Clients send the same lists all the time.
+_remembered = lru_cache(maxsize=128)(_read)
 
 
 def _names(resource_type: ResourceType, text: str) -> Names:
