@@ -117,6 +117,38 @@ async def test_later_keeps_the_first_moment(queue: KeyedQueue[str]) -> None:
         assert await queue.get() == "a"
 
 
+async def test_many_at_one_moment_let_others_have_their_turn(queue: KeyedQueue[str]) -> None:
+    loop, many = asyncio.get_running_loop(), [str(number) for number in range(2_000)]
+    queue.add_all_later([*many, *many], 0.01)
+    turns: set[int] = set()
+
+    def turn() -> None:
+        turns.add(len(queue))
+        if len(queue) < len(many):
+            loop.call_soon(turn)
+
+    turn()
+    async with asyncio.timeout(5):
+        while len(queue) < len(many):
+            await asyncio.sleep(0.01)
+    assert turns >= {0, 500, 1_000, 1_500}
+    assert [await queue.get() for _ in many] == many
+
+
+async def test_one_of_many_becomes_due_earlier(queue: KeyedQueue[str]) -> None:
+    queue.add_all_later("abcd", 0.2)
+    queue.add_all_later("b", 0.1)
+    queue.add_all_later("bc", 0.05)
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.done("a")
+    async with asyncio.timeout(1):
+        assert [await queue.get() for _ in "bcd"] == ["b", "c", "d"]
+    for key in "bcd":
+        queue.done(key)
+    assert await waits(queue), "each once"
+
+
 async def test_later_while_it_is_worked_on(queue: KeyedQueue[str]) -> None:
     queue.add("a")
     await queue.get()

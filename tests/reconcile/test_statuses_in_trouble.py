@@ -70,6 +70,21 @@ async def test_bindings_that_never_end_hide_nobody(plant: Plant, monkeypatch: py
         await plant.until(lambda: all("groups" in plant.status(USERS, f"u{n}") for n in range(40)))
 
 
+async def test_statuses_that_say_it_all_let_others_have_their_turn(plant: Plant) -> None:
+    for number in range(2, 200):
+        plant.put(USERS, f"u{number}", spec=user(number))
+    lane, turns = plant.reconciler.queues["user_statuses"], 0
+    async with plant.running():
+        await plant.until(lambda: all("groups" in plant.status(USERS, f"u{n}") for n in range(200)))
+        await plant.until(lambda: not len(lane))
+        for person in plant.reconciler._inputs.everybody():
+            lane.add(person)
+        while len(lane):
+            await asyncio.sleep(0)
+            turns += 1
+    assert turns > 50
+
+
 async def test_since_survives_a_restart_with_a_failing_place(plant: Plant) -> None:
     async with plant.running():
         plant.put(GROUPS, "g", spec=meta(group("k8s-red-edit", [0, 1]), "req-1"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from scim_operator.access.bindings import Who
 from scim_operator.access.places import Place
@@ -13,13 +13,17 @@ from scim_operator.reconcile.statuses import Subject
 from scim_operator.reconcile.world import World
 
 
-def after_place(world: World, place: Place, before: Outcome, outcome: Outcome) -> set[Subject]:
-    """Of its policy or AccessGrant, its groups, who came or left, and the locks that took them out."""
+def after_place(world: World, place: Place, before: Outcome, outcome: Outcome) -> Iterator[Subject]:
+    """Of its policy or AccessGrant, its groups, who came or left, and the locks that took them out.
+
+    They may be many, and are found as they are asked for.
+    """
     if before == outcome:
-        return set()
+        return
     gone = (name for kind, name in before.subjects - outcome.subjects if kind == "User")
-    locks = {Subject(LOCKS, lock) for lock in world.locks.note_removed(gone, place)}
-    return _openers(world, place) | _people(world, before.subjects ^ outcome.subjects) | locks
+    yield from (Subject(LOCKS, lock) for lock in world.locks.note_removed(gone, place))
+    yield from _openers(world, place)
+    yield from _people(world, before.subjects ^ outcome.subjects)
 
 
 def after_namespace(
@@ -43,11 +47,9 @@ def _openers(world: World, place: Place) -> set[Subject]:
     return {giver, *groups}
 
 
-def _people(world: World, subjects: Iterable[Who]) -> set[Subject]:
+def _people(world: World, subjects: Iterable[Who]) -> Iterator[Subject]:
     """Those who are called so, or are in the groups that are."""
-    found: set[Subject] = set()
     for kind, name in subjects:
         for record in world.naming.bearers(name, kind):
             people = [record] if kind == "User" else world.people.members((record.directory, record.id))
-            found |= {Subject(USERS, user.name) for user in people}
-    return found
+            yield from [Subject(USERS, user.name) for user in people]

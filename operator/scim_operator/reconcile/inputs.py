@@ -194,18 +194,21 @@ class Inputs:
         return self._locking.look_again() | self._granting.look_again()
 
     def everything(self) -> Concerned:
-        """All places that are wanted or exist, and all statuses."""
+        """All places that are wanted or exist, and all statuses but those of people and groups."""
         places = self._world.routes.places()
         statuses = set()
         for binding in chain(self._world.role_bindings, self._world.cluster_role_bindings):
             places |= self._binding_itself(binding).places
         for resource in (DIRECTORIES, POLICIES, TEMPLATES, LOCKS):
             statuses |= {Subject(resource, key_of(obj)[1]) for obj in self._caches[resource]}
-        for kind, resource in RESOURCES.items():
-            statuses |= {Subject(resource, record.name) for record in self._world.index.records(kind)}
         spaces = our_namespaces(self._world)
         renamed = set(self._world.routes.renamed)
         return Concerned(places, statuses, spaces, renamed=renamed) | self._granting.everything()
+
+    def everybody(self) -> list[Subject]:
+        """The statuses of all people and groups."""
+        records = self._world.index.records
+        return [Subject(where, record.name) for kind, where in RESOURCES.items() for record in records(kind)]
 
     # --- everything else -----------------------------------------------------------------------------------
 

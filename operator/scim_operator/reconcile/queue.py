@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
@@ -17,10 +18,32 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 _MOST_REPEATED = 5
 # Every call to the API server ends within 30 s, whether it is there or not.
 _STUCK_SECONDS = 120.0
+# So many keys become due before the event loop turns to others.
+_AT_ONCE = 500
 
 
 class AgainError(Exception):
     """The cluster moved on between planning and writing: plan again now."""
+
+
+class _Together(Generic[K]):
+    """Keys that become due at one moment, by one timer: 50,000 of these would be all the loop has to do."""
+
+    def __init__(self, keys: Iterable[K], when: float) -> None:
+        self.keys = dict.fromkeys(keys)
+        self.when = when
+        self.timer: asyncio.Handle | None = None
+
+    def discard(self, key: K) -> None:
+        """It became due before, or need not become so."""
+        del self.keys[key]
+        if not self.keys:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """None of them becomes due any more."""
+        if self.timer is not None:
+            self.timer.cancel()
 
 
 class KeyedQueue(Generic[K]):
@@ -35,7 +58,7 @@ class KeyedQueue(Generic[K]):
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
         self._repeated: dict[K, int] = {}
-        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._later: dict[K, _Together[K]] = {}
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -45,8 +68,8 @@ class KeyedQueue(Generic[K]):
 
     def add(self, key: K) -> None:
         """Make a key due now."""
-        if timer := self._timers.pop(key, None):
-            timer.cancel()
+        if together := self._later.pop(key, None):
+            together.discard(key)
         if key in self._busy:
             self._again.add(key)
             return
@@ -58,13 +81,21 @@ class KeyedQueue(Generic[K]):
 
     def add_later(self, key: K, seconds: float) -> None:
         """Make a key due after a while, unless it becomes due before."""
+        self.add_all_later([key], seconds)
+
+    def add_all_later(self, keys: Iterable[K], seconds: float) -> None:
+        """Make each of these keys due after a while, unless it becomes due before."""
         loop = asyncio.get_running_loop()
-        if timer := self._timers.get(key):
-            if timer.when() <= loop.time() + seconds:
-                return
-            timer.cancel()
-        if key not in self._due:
-            self._timers[key] = loop.call_later(seconds, self.add, key)
+        when = loop.time() + seconds
+        news = [key for key in keys if key not in self._due and not self._comes_by(key, when)]
+        if not news:
+            return
+        together = _Together(news, when)
+        for key in together.keys:
+            if later := self._later.get(key):
+                later.discard(key)
+            self._later[key] = together
+        together.timer = loop.call_at(when, self._arrive, together)
 
     def pending(self, key: K) -> bool:
         """True while the work on a key is ahead, under way, or to be tried again."""
@@ -72,6 +103,8 @@ class KeyedQueue(Generic[K]):
 
     async def get(self) -> K:
         """The next key; `done` or `failed` must follow."""
+        # Where nothing is to be written, work waits for nothing: a sweep's would be done in one go (rule 21).
+        await asyncio.sleep(0)
         while not self._due:
             self._arrived.clear()
             await self._arrived.wait()
@@ -130,9 +163,19 @@ class KeyedQueue(Generic[K]):
 
     def close(self) -> None:
         """Cancel what was to be tried again."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        for together in self._later.values():
+            together.cancel()
+        self._later.clear()
+
+    def _comes_by(self, key: K, when: float) -> bool:
+        together = self._later.get(key)
+        return together is not None and together.when <= when
+
+    def _arrive(self, together: _Together[K]) -> None:
+        for key in list(islice(together.keys, _AT_ONCE)):
+            self.add(key)
+        if together.keys:
+            together.timer = asyncio.get_running_loop().call_soon(self._arrive, together)
 
     def _release(self, key: K) -> None:
         self._busy.pop(key, None)

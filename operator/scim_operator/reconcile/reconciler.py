@@ -21,6 +21,7 @@ from scim_operator.directory.directories import DIRECTORIES
 from scim_operator.directory.feed import until_listed
 from scim_operator.directory.records import GROUPS, USERS
 from scim_operator.directory.shards import SHARDS
+from scim_operator.directory.unhurried import paced, portions
 from scim_operator.kube.client import KubeClient
 from scim_operator.kube.errors import ApiError
 from scim_operator.kube.resources import Resource
@@ -166,9 +167,10 @@ class Reconciler:
         everything = self._inputs.everything()
         log.info(
             "everything is listed, reconciling begins",
-            extra={"places": len(everything.places), "objects": len(everything.statuses)},
+            extra={"places": len(everything.places), "objects": self._world.index.population},
         )
         self._look_at(everything)
+        await self._mark(self._inputs.everybody())
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(_WORKERS):
@@ -281,7 +283,7 @@ class Reconciler:
             self._moving_since.pop(place, None)
         if facts.namespace is None and not place.cluster_wide and requests:
             self._causes.setdefault(place, requests)
-        self._conclude(place, facts, Outcome(*self._standing(place), problems))
+        await self._conclude(place, facts, Outcome(*self._standing(place), problems))
         if removed := [problem.message for problem in refused if problem.reason == "LeaverNotRemovable"]:
             await self._tell(place, removed[0])
         waits_for_role = asked is False and any(item.condition == "RoleMissing" for item in problems)
@@ -316,9 +318,9 @@ class Reconciler:
         """How many bindings of ours are there after the pass, and who stands in them: what an audit asks."""
         return len(self._world.held(place)), self._world.standing(place)
 
-    def _conclude(self, place: Place, facts: Facts, outcome: Outcome) -> None:
+    async def _conclude(self, place: Place, facts: Facts, outcome: Outcome) -> None:
         before = self._statuses.outcomes.set(place, outcome, opened=facts.opening is not None)
-        self._writer.mark(after_place(self._world, place, before, outcome))
+        await self._mark(after_place(self._world, place, before, outcome))
 
     def _conclude_namespace(self, name: str, outcome: NamespaceOutcome) -> None:
         before = self._statuses.outcomes.set_namespace(name, outcome)
@@ -346,6 +348,12 @@ class Reconciler:
         self._world.rosters.forget_names()  # whatever was missed, nobody stays in them
         await self._find_strays()
         self._look_at(self._inputs.everything())
+        await self._mark(self._inputs.everybody())
+
+    async def _mark(self, subjects: Iterable[Subject]) -> None:
+        """These may be as many as there are people."""
+        async for some in paced(portions(subjects)):
+            self._writer.mark(some)
 
     async def _list_identities(self) -> None:
         await self._try(self._hear_identities)

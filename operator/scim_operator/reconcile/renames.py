@@ -86,7 +86,6 @@ class Renames:
             self.queue.close()
 
     async def _settle(self, key: GroupKey) -> None:
-        await asyncio.sleep(0)  # rule 21: each has to be matched with every policy
         group, names = self._world.group(key), self._world.routes.names_of(key)
         if group is None or names is None:
             self._conclude(key, None, None)

@@ -32,6 +32,8 @@ _LATE_SECONDS = 10.0
 # While the API server is away, or another replica leads, the next one would fare no better.
 _PAUSE_WHILE_AWAY = 1.0
 
+_LANES = {USERS: "user", GROUPS: "group"}
+
 Lane = KeyedQueue[Subject]
 
 
@@ -55,9 +57,11 @@ class StatusWriter:
 
     def mark(self, subjects: Iterable[Subject], seconds: float = _COALESCE_SECONDS) -> None:
         """These statuses may have changed."""
+        marked: dict[str, list[Subject]] = {name: [] for name in self._lanes}
         for subject in subjects:
-            lane = {USERS: "user", GROUPS: "group"}.get(subject.resource, "other")
-            self._lanes[lane].add_later(subject, seconds)
+            marked[_LANES.get(subject.resource, "other")].append(subject)
+        for name, together in marked.items():
+            self._lanes[name].add_all_later(together, seconds)
 
     @property
     def queues(self) -> dict[str, KeyedQueue[Any]]:
