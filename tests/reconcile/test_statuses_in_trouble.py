@@ -64,10 +64,10 @@ async def test_bindings_that_never_end_hide_nobody(plant: Plant, monkeypatch: py
 
     monkeypatch.setattr(KeyedQueue, "idle", never)
     monkeypatch.setattr(status_writer, "_LATE_SECONDS", 0.5)
-    for number in range(2, 40):
+    for number in range(2, 25):
         plant.put(USERS, f"u{number}", spec=user(number))
     async with plant.running():
-        await plant.until(lambda: all("groups" in plant.status(USERS, f"u{n}") for n in range(40)))
+        await plant.until(lambda: all("groups" in plant.status(USERS, f"u{n}") for n in range(25)))
 
 
 async def test_statuses_that_say_it_all_let_others_have_their_turn(plant: Plant) -> None:

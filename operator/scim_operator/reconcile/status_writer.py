@@ -27,8 +27,8 @@ _COALESCE_SECONDS = 0.3
 _LONGEST_WAIT_FOR_BINDINGS = 2.0
 # Every status written comes back as an event: 10,000 at full speed would keep a whole core from the leavers.
 _PAUSE_BETWEEN_PEOPLE = 0.02
-# Whose status has waited this long waits for neither: bindings that always come must not hide people.
-_LATE_SECONDS = 10.0
+# Whose status has waited this long hardly waits for either: bindings that always come must not hide people.
+_LATE_SECONDS, _WAIT_OF_THE_LATE = 10.0, 0.1
 # While the API server is away, or another replica leads, the next one would fare no better.
 _PAUSE_WHILE_AWAY = 1.0
 
@@ -83,8 +83,7 @@ class StatusWriter:
         while True:
             late = lane.oldest_seconds > _LATE_SECONDS
             subject = await lane.get()
-            if not late:
-                await self._after_bindings()
+            await self._after_bindings(_WAIT_OF_THE_LATE if late else _LONGEST_WAIT_FOR_BINDINGS)
             try:
                 if await self._write(subject) and not late:
                     await asyncio.sleep(pause)
@@ -100,9 +99,9 @@ class StatusWriter:
                 lane.failed(subject)
                 log.exception("a status failed", extra=self._statuses.identity(subject))
 
-    async def _after_bindings(self) -> None:
+    async def _after_bindings(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(_LONGEST_WAIT_FOR_BINDINGS):
+            async with asyncio.timeout(seconds):
                 for queue in self._busy:
                     await queue.idle()
         except TimeoutError:
