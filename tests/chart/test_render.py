@@ -421,11 +421,12 @@ def test_the_command_by_default(chart: Renderer) -> None:
         "--connections=2000",
         "--log-level=info",
     ]
-    assert {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]} == {
-        "POD_NAMESPACE": "metadata.namespace",
-        "POD_NAME": "metadata.name",
-        "POD_IP": "status.podIP",
-    }
+    assert [(entry["name"], entry.get("value") or entry["valueFrom"]) for entry in container["env"]] == [
+        ("POD_NAMESPACE", {"fieldRef": {"fieldPath": "metadata.namespace"}}),
+        ("POD_NAME", {"fieldRef": {"fieldPath": "metadata.name"}}),
+        ("POD_IP", {"fieldRef": {"fieldPath": "status.podIP"}}),
+        ("MALLOC_MMAP_THRESHOLD_", "131072"),
+    ]
     assert container["image"] == "scim-operator:0.1.0"
 
 

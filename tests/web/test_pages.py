@@ -324,7 +324,7 @@ async def test_others_get_their_turn_while_many_are_looked_at(
     """Rule 21."""
     for number in range(60):
         endpoint.index.put(people.user(f"u{number:02}"))
-    monkeypatch.setattr("scim_operator.directory.index._AT_ONCE", 1)
+    monkeypatch.setattr("scim_operator.directory.unhurried._AT_ONCE", 1)
     monkeypatch.setattr("scim_operator.directory.unhurried._PORTION", 60.0)
     at_once = await turns_of_others(endpoint, f"/Users?{query}")
     monkeypatch.setattr("scim_operator.directory.unhurried._PORTION", -1.0)
