@@ -202,6 +202,12 @@ class Operator:
         """Wait until the Lease changes hands, no longer than that."""
         await self._election.news(seconds)
 
+    async def catch_up(self, seconds: float) -> bool:
+        """Learn all that was written before this call; False: it would take longer."""
+        if self._term:  # a lapse: nobody else has led since, as far as is known
+            return self._term.answers
+        return await self._standby.catch_up(seconds)
+
     # --- life ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:

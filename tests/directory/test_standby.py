@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
 
-from scim_operator.directory import feed
+from scim_operator.directory import feed, standby
 from scim_operator.directory.directories import Directories
+from scim_operator.directory.records import USERS
 from scim_operator.directory.standby import Standby
+from scim_operator.kube.client import Listing
 from scim_operator.kube.errors import ApiError
-from tests.directory.provider import Provider
+from scim_operator.kube.resources import Resource
+from tests.directory.provider import Provider, replace
 
 
 @pytest.mark.parametrize(("status", "tells"), [(404, True), (503, False)])
@@ -34,3 +39,48 @@ async def test_a_kind_that_comes_later_is_told_of(
     await stands_by.list_until_listed()
     assert stands_by.listed
     assert bool(told) is tells
+
+
+class Lists:
+    """The API server's lists of users: begun as they are asked for, answered when they are let."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, provider: Provider) -> None:
+        self.begun = asyncio.Semaphore(0)
+        self.let = asyncio.Semaphore(0)
+        pages = provider.api.pages
+
+        async def held(resource: Resource, **more: Any) -> AsyncIterator[Listing]:
+            found = [page async for page in pages(resource, **more)]
+            if resource == USERS:
+                self.begun.release()
+                await self.let.acquire()
+            for page in found:
+                yield page
+
+        monkeypatch.setattr(provider.api, "pages", held)
+
+
+async def test_it_catches_up_by_a_list_that_began_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its watches are dead, and another replica has written since its list began."""
+    monkeypatch.setattr(standby, "_PAUSE_SECONDS", 0.01)
+    leads = Provider()
+    ada = await leads.user("ada", active=True)
+    other = await leads.restarted()
+    lists = Lists(monkeypatch, leads)
+    stands_by = Standby(cast(Any, leads.api), other.index, Directories(), lambda: None)
+    running = asyncio.create_task(stands_by.run())
+    await lists.begun.acquire()
+    await leads.patch(ada, replace("active", False))
+    catching_up = asyncio.create_task(stands_by.catch_up(20))
+    await asyncio.sleep(0)
+    lists.let.release()
+    await lists.begun.acquire()
+    assert not catching_up.done(), "the one under way was of before"
+    lists.let.release()
+    assert await catching_up
+    known = other.index.get("entra", "User", ada.id)
+    assert known is not None
+    assert known.document["active"] is False
+    assert not await stands_by.catch_up(0.05), "another one isn't answered"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

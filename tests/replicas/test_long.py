@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import urllib.error
 import urllib.request
@@ -12,10 +13,11 @@ import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.operator import OperatorProcess
+from tests.entra import EntraClient, Person
 from tests.eventually import becomes
 from tests.faults.faults import Fault, Kind
 from tests.faults.proxy import FaultProxy
-from tests.installation import Installation
+from tests.installation import Connection, Installation
 from tests.replicas.comparing import assert_nothing_lost, at, under
 from tests.replicas.load import Load
 from tests.replicas.pods import another_pod, leader, lease, role
@@ -135,3 +137,39 @@ async def test_a_leader_cut_off_from_the_api_server_is_none(
         await assert_nothing_lost(operator, load)
         first.terminate()
         first.endpoint = operator.cluster.endpoint
+
+
+def test_a_standby_whose_watches_are_dead_shows_nothing_old(
+    operator: Installation, parts: tuple[OperatorProcess, OperatorProcess], connection: Connection
+) -> None:
+    """While nobody leads it answers, and of what it takes for done an identity provider does nothing."""
+    leads, stands_by = parts
+    entra = EntraClient(at(leads), connection.token)
+    person = Person("deaf@load.example.com", "Dee", "Deaf")
+    entra.provision_user(person)
+    entra.set_active(person.user_name, False)
+    lists = Fault(
+        Kind.STATUS, only=lambda call: call.path.endswith("/scimusers") and not call.watch, status=500
+    )
+    with FaultProxy(operator.cluster, name="deaf") as proxy:
+        proxy.faults = (Fault(Kind.SILENCE),)
+        stands_by.terminate()
+        stands_by.endpoint = proxy.endpoint
+        stands_by.start()
+        stands_by.wait_ready()
+        entra.set_active(person.user_name, True)
+        proxy.faults = (*proxy.faults, lists)
+        leads.kill()
+        request = urllib.request.Request(
+            f"{at(stands_by)}/Users/{entra.ids[person.user_name]}",
+            headers={"Authorization": f"Bearer {connection.token}"},
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=30)
+        assert (refused.value.code, "Retry-After" in refused.value.headers) == (503, True)
+        proxy.faults = ()
+        becomes(lambda: role(stands_by), "leader", 60)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert json.load(answer)["active"] is True
+        stands_by.terminate()
+        stands_by.endpoint = operator.cluster.endpoint

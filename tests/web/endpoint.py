@@ -35,6 +35,10 @@ class Alone:
         """Nothing ever changes."""
         await asyncio.sleep(seconds)
 
+    async def catch_up(self, seconds: float) -> bool:
+        """There is nobody else who writes."""
+        return True
+
 
 class Served(TestServer):
     """Over connections as the operator's."""

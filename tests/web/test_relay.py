@@ -28,6 +28,7 @@ class Scene:
         self.now = 0.0
         self.moments: dict[int, Callable[[], None]] = {}
         self.waits = 0
+        self.catches_up, self.caught_up = True, list[float]()
         self.here: list[bool] = []
         self.there: list[tuple[str, bool]] = []
         self.answers: dict[str, Exception | web.Response] = {}
@@ -39,6 +40,10 @@ class Scene:
         self.now += seconds
         self.moments.get(self.waits, lambda: None)()
         await asyncio.sleep(0)
+
+    async def catch_up(self, seconds: float) -> bool:
+        self.caught_up.append(self.now)
+        return self.catches_up
 
     async def forward(self, address: str, request: web.Request, begun: bool) -> web.Response:
         self.there.append((address, begun))
@@ -169,11 +174,21 @@ async def test_without_a_leader_reads_go_on_from_memory() -> None:
     scene = Scene()
     assert (await scene.ask(reads=True)).text == "here"
     assert scene.now >= HOLD_SECONDS, "one may come"
+    assert scene.caught_up == [scene.now], "of what was written since, watches may not have told"
+
+
+async def test_what_may_be_old_is_no_answer_while_more_can_be_known() -> None:
+    scene = Scene()
+    scene.catches_up = False
+    with pytest.raises(UnavailableError, match="may be old; ask again"):
+        await scene.ask(reads=True)
+    assert scene.here == []
 
 
 @pytest.mark.parametrize("reads", [False, True])
 async def test_nobody_waits_while_the_api_server_is_away(reads: bool) -> None:
     scene = Scene(hopeful=False)
+    scene.catches_up = False
     if reads:
         assert (await scene.ask(reads=True)).text == "here"
     else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from scim_operator.directory.directories import DIRECTORIES, Directories
@@ -20,6 +21,8 @@ from scim_operator.kube.resources import Resource
 _DELETED = "DELETED"
 # Watches report no deletion that fell into a gap of theirs.
 _AGAIN_SECONDS = 300.0
+# Nor do they tell how late they are. So whoever must know lists; no more often than this, however many ask.
+_PAUSE_SECONDS = 2.0
 
 
 class Standby:
@@ -32,6 +35,9 @@ class Standby:
         self._index = index
         self._directories = directories
         self._returned = returned
+        self._asked = asyncio.Event()
+        # Set once the list is in that begins next.
+        self._next = asyncio.Event()
 
     @property
     def listed(self) -> bool:
@@ -39,10 +45,21 @@ class Standby:
         return self._index.synced and self._directories.objects.listed_once
 
     async def run(self) -> None:
-        """Until cancelled: list at once, and again now and then."""
+        """Until cancelled: list at once, and again now and then, or when somebody must catch up."""
         while True:
+            self._asked.clear()
+            listed, self._next = self._next, asyncio.Event()
             await self.list_until_listed()
-            await asyncio.sleep(_AGAIN_SECONDS)
+            listed.set()
+            await asyncio.sleep(_PAUSE_SECONDS)
+            await _within(_AGAIN_SECONDS, self._asked)
+
+    async def catch_up(self, seconds: float) -> bool:
+        """Know all that was written before this call, by a list that begins after it; False: none was taken
+        in so soon.
+        """
+        self._asked.set()
+        return await _within(seconds, self._next)
 
     async def list_until_listed(self) -> None:
         """One quorum list of each kind takes the place of what was known."""
@@ -77,3 +94,11 @@ class Standby:
             else:
                 self._directories.objects.hear(obj)
             self._directories.refresh(metadata["name"])
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Whether it came within so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    return False

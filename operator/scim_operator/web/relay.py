@@ -21,11 +21,14 @@ HOLD_SECONDS, _LEAVING_SECONDS, _LONGEST = 10.0, 5.0, 60.0
 _LOOK_AGAIN = 0.2
 # How often one that didn't answer twice is asked again: many requests may be held, and large ones.
 _ASK_AGAIN = 1.0
+# So long a read waits, while nobody leads, for this replica to learn all that was written before.
+_CATCH_UP_SECONDS = 8.0
 # What is under way has so long to be answered before the Lease is given back: others hold theirs meanwhile.
 # What takes longer is asked again of the next leader.
 _FINISH_SECONDS = 4.0
 
 _NOBODY_LEADS = "no replica of the operator leads at the moment, so nothing can be written; nothing was lost"
+_MAY_BE_OLD = "no replica of the operator leads at the moment, and what this one knows may be old; ask again"
 _AWAY = "the cluster's API server does not answer; nothing was lost"
 
 # Answers here; True: it is a repetition of what may have been done already.
@@ -52,6 +55,9 @@ class Leadership(Protocol):
 
     async def news(self, seconds: float) -> None:
         """Wait until that changes, no longer than so many seconds."""
+
+    async def catch_up(self, seconds: float) -> bool:
+        """Learn all that was written before this call; False: it would take longer."""
 
 
 class NotAnsweredError(Exception):
@@ -90,8 +96,9 @@ class Relay:
     ) -> web.Response:
         """The answer of whoever leads. Raises what `local` raises, or UnavailableError.
 
-        While nobody leads, `remembered` answers, if given. Raises ConnectionResetError when the client has
-        hung up meanwhile: what it was answered since must not be undone by what it gave up.
+        While nobody leads, `remembered` answers, if given: from all that was ever written, while the API
+        server can be asked for it. Raises ConnectionResetError when the client has hung up meanwhile: what it
+        was answered since must not be undone by what it gave up.
         """
         begun, silent = False, ""
         began = since = self._monotonic()
@@ -116,9 +123,16 @@ class Relay:
                 break
             await self._leadership.news(pause)
             _heard(request)
-        if remembered:
-            return await remembered()
-        raise UnavailableError(_NOBODY_LEADS if self._leadership.hopeful else _AWAY)
+        if not self._leadership.hopeful:
+            if remembered:
+                return await remembered()
+            raise UnavailableError(_AWAY)
+        if not remembered:
+            raise UnavailableError(_NOBODY_LEADS)
+        # Whoever is told what isn't so any more may leave undone what it was about to do: disable a leaver.
+        if not await self._leadership.catch_up(_CATCH_UP_SECONDS):
+            raise UnavailableError(_MAY_BE_OLD)
+        return await remembered()
 
     async def answer_hop(
         self, request: web.Request, local: Local, remembered: Remembered | None = None, *, begun: bool
