@@ -29,10 +29,10 @@ def limited(operator: Installation) -> Iterator[Cluster]:
 
 def test_two_come_and_three_wait(limited: Cluster, entra: EntraClient, name: str) -> None:
     cluster = limited
+    _limit(cluster, 2)  # early: the operator is to know of it by the time they come
     people = [hire(entra, f"{name}-{number}") for number in range(5)]
     apply(cluster, policy(name, DIRECTORY, "mx-{team}-{role}", namespace="mx-{team}"))
     entra.provision_group("mx-red-view", [])
-    _limit(cluster, 2)
 
     def allowed() -> list[int]:
         return [cluster.can_list_pods(person, "mx-red") for person in people]
