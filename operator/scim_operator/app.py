@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 _RESIGN_SECONDS = 3.0
 # How soon a restored cluster is noticed while nothing is written.
 _LOOK_BACK_SECONDS = 10.0
-_LOOK_AGAIN = 0.1
+_LOOK_AGAIN, _LOOK_SECONDS = 0.1, 1.0
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Operator:
         client.seconds_to_write = self._election.seconds_to_write
         index, directories = Index(time.monotonic), Directories()
         self._tokens = Tokens(lambda: datetime.now(UTC))
-        self._standby = Standby(client, index, directories, self._begin_afresh)
+        self._standby = Standby(client, index, directories, self._begin_afresh, time.monotonic)
         intended: asyncio.Queue[GroupKey] = asyncio.Queue()
         store = Store(
             client,
@@ -248,15 +248,18 @@ class Operator:
 
     async def _contend(self) -> None:
         """Not before this replica could answer: whoever leads is asked everything at once."""
-        while not (self._standby.listed and self._tokens.listed):
-            await self._election.news(_LOOK_AGAIN)  # there is none yet, but an end to the waiting
-        await self._election.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._election.run())
+            while not (self._standby.listed and self._tokens.listed):
+                await self._election.news(_LOOK_AGAIN)  # there may be none, but an end to the waiting
+            self._election.contend()
 
     async def _take_part(self) -> None:
         """Stand by until this replica leads, lead until another does, and so on."""
+        await self._election.seen(_LOOK_SECONDS)  # a list after that may be all that a leader must know
         while True:
             number = await _until(self._election.won(), self._standby.run())
-            self._term = Term(number, self._kept)
+            self._term = Term(number, self._kept, self._election.alone_since)
             try:
                 await _until(self._election.lost(number), self._term.run())
                 log.warning("another replica leads: this one stops reconciling, and passes on what is asked")

@@ -58,10 +58,11 @@ class Kept:
 
 
 class Term:
-    """One term of this replica."""
+    """One term of this replica. `alone_since`: when it was known already that nobody else writes any more."""
 
-    def __init__(self, number: int, kept: Kept) -> None:
+    def __init__(self, number: int, kept: Kept, alone_since: float | None = None) -> None:
         self.number = number
+        self._alone_since = alone_since
         # True from when this replica knows all that the last leader wrote.
         self.answers = False
         self._kept = kept
@@ -95,7 +96,7 @@ class Term:
         REGISTRY.register(self._metrics)
         try:
             # What is known may lack what the last leader wrote: the watch is as late as it likes.
-            await self._kept.standby.list_until_listed()
+            await self._kept.standby.list_until_listed(self._alone_since)
             self._kept.store.writer.begin_anew()
             self.answers = True
             async with asyncio.TaskGroup() as tasks:

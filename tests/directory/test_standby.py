@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -35,7 +36,9 @@ async def test_a_kind_that_comes_later_is_told_of(
         return await listing(*arguments, **more)
 
     provider.api.list = list_later  # type: ignore[method-assign]
-    stands_by = Standby(cast(Any, provider.api), provider.index, Directories(), lambda: told.append(tries))
+    stands_by = Standby(
+        cast(Any, provider.api), provider.index, Directories(), lambda: told.append(tries), time.monotonic
+    )
     await stands_by.list_until_listed()
     assert stands_by.listed
     assert bool(told) is tells
@@ -67,7 +70,7 @@ async def test_it_catches_up_by_a_list_that_began_afterwards(monkeypatch: pytest
     ada = await leads.user("ada", active=True)
     other = await leads.restarted()
     lists = Lists(monkeypatch, leads)
-    stands_by = Standby(cast(Any, leads.api), other.index, Directories(), lambda: None)
+    stands_by = Standby(cast(Any, leads.api), other.index, Directories(), lambda: None, time.monotonic)
     running = asyncio.create_task(stands_by.run())
     await lists.begun.acquire()
     await leads.patch(ada, replace("active", False))
@@ -84,3 +87,22 @@ async def test_it_catches_up_by_a_list_that_began_afterwards(monkeypatch: pytest
     assert not await stands_by.catch_up(0.05), "another one isn't answered"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_was_listed_when_nobody_else_wrote_any_more_is_not_listed_again() -> None:
+    leads, clock = Provider(), [10.0]
+    other = await leads.restarted()
+    calls = list[tuple[str, str]]()
+
+    async def note(verb: str, plural: str) -> None:
+        calls.append((verb, plural))
+
+    leads.api.before = note
+    stands_by = Standby(
+        cast(Any, leads.api), other.index, Directories(), lambda: None, monotonic=lambda: clock[0]
+    )
+    for since, lists in ((9.0, True), (9.0, False), (10.0, False), (10.5, True), (None, True)):
+        clock[0] += since is None
+        calls.clear()
+        await stands_by.list_until_listed(since)
+        assert (("list", "scimusers") in calls, ("list", "scimdirectories") in calls) == (lists, True)

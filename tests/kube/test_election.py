@@ -41,9 +41,8 @@ def name() -> str:
     return f"election-{next(_NUMBERS)}"
 
 
-@asynccontextmanager
-async def contending(client: KubeClient, name: str, pod: str) -> AsyncIterator[Election]:
-    election = Election(
+def made(client: KubeClient, name: str, pod: str) -> Election:
+    return Election(
         of_its_own(client),
         "default",
         name,
@@ -52,7 +51,13 @@ async def contending(client: KubeClient, name: str, pod: str) -> AsyncIterator[E
         now=lambda: datetime.now(UTC).isoformat(),
         rewound=lambda found: None,
     )
+
+
+@asynccontextmanager
+async def contending(client: KubeClient, name: str, pod: str) -> AsyncIterator[Election]:
+    election = made(client, name, pod)
     running = asyncio.create_task(election.run())
+    election.contend()
     try:
         yield election
     finally:
@@ -97,6 +102,42 @@ async def test_a_container_that_was_started_again_goes_on_at_once(client: KubeCl
         await killed.won()
     async with contending(client, name, "a|10.0.0.1") as again:
         assert await within(4, again.won()) == 1
+
+
+async def test_it_looks_first_and_contends_when_told_to(client: KubeClient, name: str) -> None:
+    election = made(client, name, "a|10.0.0.1")
+    running = asyncio.create_task(election.run())
+    await within(5, election.seen(5))
+    await asyncio.sleep(1.5)
+    assert (election.term, election.alone_since) == (None, None)
+    with pytest.raises(ApiError, match="not found"):
+        await lease(client, name)
+    before = time.monotonic()
+    election.contend()
+    await within(0.9, election.won())
+    since = election.alone_since
+    assert since is not None
+    assert since >= before
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_who_goes_on_with_its_own_lease_was_alone_when_it_first_looked(
+    client: KubeClient, name: str
+) -> None:
+    async with contending(client, name, "a|10.0.0.1") as first:
+        await within(5, first.won())
+    again = made(client, name, "a|10.0.0.1")
+    running = asyncio.create_task(again.run())
+    await within(5, again.seen(5))
+    looked = time.monotonic()
+    again.contend()
+    await within(5, again.won())
+    since = again.alone_since
+    assert since is not None
+    assert since <= looked
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_busy_process_keeps_the_lease(client: KubeClient, name: str) -> None:

@@ -91,6 +91,36 @@ def test_what_others_wrote_into_it_is_read_with_care() -> None:
     assert record_of({"metadata": metadata, "spec": spec}) == Record(ME, 2, 30.0, "t", metadata)
 
 
+@pytest.mark.parametrize(
+    ("looks", "alone_since"),
+    [
+        ([record("", 1), record("", 1)], 0.0),
+        ([record(ME, 1), record(ME, 2)], 0.0),  # renewed, and the answer was lost
+        ([record("", 1), record(ME, 2)], 0.0),  # taken, and the answer was lost
+        ([record("", 1), record("", 3)], 1.0),  # another may have had it in between
+        ([record(ME, 1), record("", 3)], 1.0),
+        ([record(OTHER, 1), record("", 2)], 1.0),
+        ([record("", 1), record(OTHER, 2)], None),
+        ([record(OTHER, 1), record(ME, 1)], None),  # restored
+        ([record("", 1), None], None),
+    ],
+)
+def test_since_when_nobody_else_can_have_led(looks: list[Record | None], alone_since: float | None) -> None:
+    candidate = Candidate(ME)
+    for now, found in enumerate(looks):
+        candidate.saw(found, float(now))
+    assert candidate.alone_since == alone_since
+
+
+def test_whoever_takes_it_from_another_is_alone_from_then_on() -> None:
+    candidate = Candidate(ME)
+    candidate.saw(record(OTHER, 1), 0.0)
+    candidate.wrote(record(ME, 2, transitions=2), 6.0, 6.5)
+    assert candidate.alone_since == 6.5
+    candidate.wrote(record(ME, 3, transitions=2), 7.0, 7.5)
+    assert candidate.alone_since == 6.5
+
+
 # --- several of them ---------------------------------------------------------------------------------------
 
 
@@ -120,9 +150,13 @@ class Contender:
     candidate: Candidate = field(init=False)
     # Sent and not yet carried out: when it was asked, what was seen, holder, whether it takes it.
     sent: list[tuple[float, Record | None, str, bool]] = field(default_factory=list)
+    resigned: bool = False
 
     def __post_init__(self) -> None:
         self.candidate = Candidate(self.name)
+
+    def leads(self, now: float) -> bool:
+        return not self.resigned and self.candidate.leads(now * self.speed) is not None
 
     def act(self, server: Server, now: float, what: str) -> None:
         clock = now * self.speed
@@ -130,13 +164,16 @@ class Contender:
             for part in ("look", "ask", "arrive"):
                 self.act(server, now, part)
         elif what == "restart":
-            self.candidate, self.sent = Candidate(self.name), []
+            self.candidate, self.sent, self.resigned = Candidate(self.name), [], False
+        elif what == "resign":
+            self.resigned = True
         elif what == "look":
             self.candidate.saw(server.record, clock)
         elif what == "ask":
             step = self.candidate.step(clock)
-            if step is not Step.WAIT:
-                self.sent.append((clock, self.candidate.record, self.name, step is not Step.RENEW))
+            holder = "" if self.resigned else self.name
+            if step is Step.RENEW or (step is not Step.WAIT and not self.resigned):
+                self.sent.append((clock, self.candidate.record, holder, step is not Step.RENEW))
         elif what in ("arrive", "lose") and self.sent:
             asked_at, seen, holder, taken = self.sent.pop(0)
             written = server.write(seen, holder, taken=taken)
@@ -180,7 +217,7 @@ def test_its_own_name_in_a_lease_that_was_restored() -> None:
     assert (one.held, one.step(17.5)) == (2, Step.RENEW)
 
 
-DOES = [*["turn"] * 12, *["look", "ask", "arrive", "lose"] * 2, "restart"]
+DOES = [*["turn"] * 12, *["look", "ask", "arrive", "lose"] * 2, "restart", "resign"]
 PAUSES = [0.0, 0.2, 1.0, 1.5, 3.0, 5.3]
 SPEEDS = st.lists(st.sampled_from([0.9, 1.0, 1.1]), min_size=2, max_size=3)
 
@@ -188,14 +225,22 @@ SPEEDS = st.lists(st.sampled_from([0.9, 1.0, 1.1]), min_size=2, max_size=3)
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0), SPEEDS)
 def test_two_never_lead_at_once(seed: int, speeds: list[float]) -> None:
-    """Over 500 random events each; with a deadline of 5.2 s it is found soon that they do."""
-    chance, server, now = random.Random(seed), Server(), 100.0
+    """Over 500 random events each; with a deadline of 5.2 s it is found soon that they do. And whoever leads
+    knows since when no other has led.
+    """
+    chance, server, now, led = random.Random(seed), Server(), 100.0, dict[str, float]()
     contenders = [Contender(f"pod-{n}|10.0.0.{n}", speed) for n, speed in enumerate(speeds)]
     for _ in range(500):
         now += chance.choice(PAUSES)
         chance.choice(contenders).act(server, now, chance.choice(DOES))
-        leading = [one.name for one in contenders if one.candidate.leads(now * one.speed)]
+        leading = [one for one in contenders if one.leads(now)]
         assert len(leading) <= 1, leading
+        for leader in leading:
+            led[leader.name] = now
+            since = leader.candidate.alone_since
+            assert since is not None
+            for other in contenders:
+                assert other is leader or led.get(other.name, 0.0) <= since / leader.speed
 
 
 def test_a_contender_takes_over() -> None:

@@ -66,6 +66,8 @@ class Pair:
         await self.second._turn()
 
     async def begin(self) -> None:
+        self.first.contend()
+        self.second.contend()
         await self.first._turn()
         await self.second._turn()
         assert self.first.term == 1

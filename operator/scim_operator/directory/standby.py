@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
+from math import inf
 from typing import Any
 
 from scim_operator.directory.directories import DIRECTORIES, Directories
@@ -29,12 +31,20 @@ class Standby:
     """Feeds the index and the directories. `returned` is called when a kind is there that wasn't before."""
 
     def __init__(
-        self, client: KubeClient, index: Index, directories: Directories, returned: Callable[[], None]
+        self,
+        client: KubeClient,
+        index: Index,
+        directories: Directories,
+        returned: Callable[[], None],
+        monotonic: Callable[[], float],
     ) -> None:
         self._client = client
         self._index = index
         self._directories = directories
         self._returned = returned
+        self._monotonic = monotonic
+        # When the last list of users, groups and shards that was taken in began.
+        self._listed_at = -inf
         self._asked = asyncio.Event()
         # Set once the list is in that begins next.
         self._next = asyncio.Event()
@@ -61,14 +71,19 @@ class Standby:
         self._asked.set()
         return await _within(seconds, self._next)
 
-    async def list_until_listed(self) -> None:
-        """One quorum list of each kind takes the place of what was known."""
-        await until_listed(self._list, self._returned)
+    async def list_until_listed(self, since: float | None = None) -> None:
+        """One quorum list of each kind takes the place of what was known. Of users, groups and shards there
+        may have been one already: not again if it began after a time, `since`.
+        """
+        await until_listed(partial(self._list, inf if since is None else since), self._returned)
 
-    async def _list(self) -> None:
-        with self._index.echoes.listing():
-            directories = await self._client.list(DIRECTORIES)
-            await take_in(self._index, self._client)
+    async def _list(self, since: float) -> None:
+        directories = await self._client.list(DIRECTORIES)
+        if self._listed_at < since:
+            began = self._monotonic()
+            with self._index.echoes.listing():
+                await take_in(self._index, self._client)
+            self._listed_at = began
         self._index.departed()
         changed = self._directories.objects.listed(directories.items, directories.resource_version)
         for _, name in changed:

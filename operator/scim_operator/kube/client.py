@@ -22,8 +22,7 @@ from scim_operator.kube.resources import Resource
 
 Object = dict[str, Any]
 
-# A provider gives a request some seconds; a page of everything may take longer, if it has begun to come: what
-# was sent to an API server that is gone never does, and whoever is to lead waits for it.
+# A provider gives a request some seconds; a page of everything may take longer, if any of it comes at all.
 _MOST_SECONDS, _CONNECT_SECONDS = 6.0, 3.0
 _TIMEOUT = aiohttp.ClientTimeout(total=_MOST_SECONDS, connect=_CONNECT_SECONDS)
 _LIST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=3, sock_read=10)

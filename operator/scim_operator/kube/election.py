@@ -1,4 +1,4 @@
-"""Contends for the Lease, renews it while it is ours, gives it back at the end.
+"""Looks at the Lease, contends for it when told to, renews it while it is ours, gives it back at the end.
 
 In a thread and over a connection of its own: renewing must not wait behind other calls, nor behind 20,000
 events at once, nor be stopped by what stops the writes of a replica that leads no longer. But a process whose
@@ -67,7 +67,7 @@ class Election:
         self._shown = copy(self._candidate)
         self._reached_at = -inf
         self._beaten_at = monotonic()
-        self._resigned = self._failing = self._silent = False
+        self._contends = self._resigned = self._failing = self._silent = False
         self._told = ""
         self._news = asyncio.Event()
         self._wake = asyncio.Event()
@@ -91,6 +91,11 @@ class Election:
         return record.holder if record and record.holder != self._shown.identity else ""
 
     @property
+    def alone_since(self) -> float | None:
+        """A time since when nobody but this replica can have led; None: somebody may."""
+        return self._shown.alone_since
+
+    @property
     def reachable(self) -> bool:
         """False while the API server doesn't answer: who leads can't be learned, nor can anybody begin to."""
         return not self._failing or self._monotonic() - self._reached_at < RENEW_DEADLINE
@@ -100,6 +105,16 @@ class Election:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._news.wait()
+
+    async def seen(self, seconds: float) -> None:
+        """Wait until the Lease was looked at once, no longer than that."""
+        if not self._told:
+            await self.news(seconds)
+
+    def contend(self) -> None:
+        """Take the Lease from now on, whenever it is free."""
+        self._contends = True
+        self._hurry()
 
     async def won(self) -> int:
         """Wait until this replica leads. -> the number of its term."""
@@ -122,12 +137,15 @@ class Election:
     async def resign(self, seconds: float) -> None:
         """Lead no more, and give the Lease back at once; whoever leads next is still observed."""
         self._resigned = True
-        if self._renewing:
-            self._renewing.call_soon_threadsafe(self._wake.set)
+        self._hurry()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while (record := self._shown.record) and record.holder == self._shown.identity:
                     await self.news(_SOON)
+
+    def _hurry(self) -> None:
+        if self._renewing:
+            self._renewing.call_soon_threadsafe(self._wake.set)
 
     async def _beat(self) -> None:
         while True:
@@ -185,7 +203,7 @@ class Election:
         if self._candidate.held is None or self._resigned:
             await self._look()
         step = self._candidate.step(self._monotonic())
-        if step is Step.WAIT or (self._resigned and step is not Step.RENEW):
+        if not self._contends or step is Step.WAIT or (self._resigned and step is not Step.RENEW):
             return
         asked_at = self._monotonic()
         try:

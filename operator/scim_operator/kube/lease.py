@@ -77,6 +77,8 @@ class Candidate:
         self._held: int | None = None
         # Another has led since we did: our name in the Lease is no longer a sign of ours.
         self._passed = False
+        # A time since when nobody but us can have led; None: somebody may.
+        self.alone_since: float | None = None
 
     @property
     def held(self) -> int | None:
@@ -112,6 +114,7 @@ class Candidate:
         if not ours:
             self._held, self._until = None, -inf
         self._passed |= record is not None and record.holder not in ("", self.identity)
+        self._see_whether_alone(known, now)
 
     def wrote(self, record: Record, asked_at: float, now: float) -> None:
         """Our write of the Lease, which began at a time, was answered with this."""
@@ -122,7 +125,16 @@ class Candidate:
         if record.transitions != self._held:
             self._term += 1
             self._held = record.transitions
+            self.alone_since = now if self.alone_since is None else self.alone_since
         self._until, self._passed = asked_at + RENEW_DEADLINE, False
+
+    def _see_whether_alone(self, known: Record | None, now: float) -> None:
+        """Between two looks it may have been another's, if it is free both times but at another version."""
+        record = self.record
+        if record is None or record.holder not in ("", self.identity) or (record.holder and self._passed):
+            self.alone_since = None
+        elif self.alone_since is None or (record.holder == "" and record is not known):
+            self.alone_since = now
 
     def step(self, now: float) -> Step:
         """What to do now. Our own name in it is ours also after a restart: a pod never runs twice. When it
