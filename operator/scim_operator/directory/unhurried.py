@@ -44,7 +44,7 @@ async def paced(items: Iterable[T]) -> AsyncIterator[T]:
             since = time.monotonic()
 
 
-def portions(items: Iterable[T]) -> Iterator[list[T]]:
-    """Some of them at a time, for `paced`: many a work is shorter than a look at the clock."""
+def portions(items: Iterable[T], size: int | None = None) -> Iterator[list[T]]:
+    """So many of them at a time; by default for `paced`: many a work is shorter than a look at the clock."""
     ahead = iter(items)
-    return iter(lambda: list(islice(ahead, _AT_ONCE)), [])
+    return iter(lambda: list(islice(ahead, size or _AT_ONCE)), [])

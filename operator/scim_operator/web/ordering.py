@@ -12,7 +12,7 @@ from typing import overload
 
 from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record, filterable
-from scim_operator.directory.unhurried import paced
+from scim_operator.directory.unhurried import paced, portions
 from scim_operator.scim.attributes import ResourceType
 from scim_operator.scim.cursors import Place
 from scim_operator.scim.errors import invalid_value
@@ -40,8 +40,8 @@ class Ordering:
 
     async def sorted(self, records: Iterable[Record]) -> Sorted:
         """The resources in this order, in small portions of work."""
-        runs, waiting = [], iter(records)
-        while part := list(islice(waiting, _AT_ONCE)):
+        runs = []
+        for part in portions(records, _AT_ONCE):
             runs.append(sorted(part, key=self.place))
             await asyncio.sleep(0)
         return Sorted(self, runs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -14,6 +13,7 @@ from scim_operator.directory.index import Index
 from scim_operator.directory.records import Record
 from scim_operator.directory.shards import raise_if_broken
 from scim_operator.directory.unavailable import UnavailableError
+from scim_operator.directory.unhurried import portions
 from scim_operator.scim.messages import render
 from scim_operator.scim.project import Projection
 from scim_operator.scim.schemas import GROUP, USER
@@ -59,8 +59,7 @@ class Renderer:
             return self.resource(record, projection)
         raise_if_broken(record)
         parts = []
-        members = iter(record.members)
-        while ids := list(islice(members, _SLICE)):
+        for ids in portions(record.members, _SLICE):
             shown = projection.apply({"members": self._members(record, projection, ids)})
             if shown.get("members"):
                 parts.append(orjson.dumps(shown["members"])[1:-1])
