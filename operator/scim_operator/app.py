@@ -126,7 +126,7 @@ class Operator:
         client.seconds_to_write = self._election.seconds_to_write
         index, directories = Index(time.monotonic), Directories()
         self._tokens = Tokens(lambda: datetime.now(UTC))
-        self._standby = Standby(client, index, directories, self._begin_afresh, time.monotonic)
+        self._standby = Standby(client, index, directories, self._begin_afresh)
         intended: asyncio.Queue[GroupKey] = asyncio.Queue()
         store = Store(
             client,
@@ -202,11 +202,12 @@ class Operator:
         """Wait until the Lease changes hands, no longer than that."""
         await self._election.news(seconds)
 
-    async def catch_up(self, seconds: float) -> bool:
-        """Learn all that was written before this call; False: it would take longer."""
-        if self._term:  # a lapse: nobody else has led since, as far as is known
-            return self._term.answers
-        return await self._standby.catch_up(seconds)
+    def knows(self, moment: float) -> bool:
+        """Whether all that was written before a moment is known; if not, it is asked for."""
+        lists = self._kept.index.lists
+        if not lists.tell_since(moment):
+            lists.ask()
+        return lists.tell_since(moment)
 
     # --- life ----------------------------------------------------------------------------------------------
 

@@ -30,6 +30,9 @@ from scim_operator.reconcile.reconciler import Reconciler
 from scim_operator.reconcile.statuses import Statuses
 from scim_operator.reconcile.world import World
 
+# By then kopf has listed everybody as well.
+_KOPF_LISTS_SECONDS = 60.0
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -100,7 +103,13 @@ class Term:
             self._kept.store.writer.begin_anew()
             self.answers = True
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._list_once_more())
                 tasks.create_task(self.reconciler.run())
                 tasks.create_task(self._settler.run(self._kept.intended))
         finally:
             REGISTRY.unregister(self._metrics)
+
+    async def _list_once_more(self) -> None:
+        """kopf tells of no deletion between our list and its own first one."""
+        await asyncio.sleep(_KOPF_LISTS_SECONDS)
+        self._kept.index.lists.ask()

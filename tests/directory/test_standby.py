@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -11,6 +10,7 @@ import pytest
 
 from scim_operator.directory import feed, standby
 from scim_operator.directory.directories import Directories
+from scim_operator.directory.feed import take_in
 from scim_operator.directory.records import USERS
 from scim_operator.directory.standby import Standby
 from scim_operator.kube.client import Listing
@@ -36,15 +36,13 @@ async def test_a_kind_that_comes_later_is_told_of(
         return await listing(*arguments, **more)
 
     provider.api.list = list_later  # type: ignore[method-assign]
-    stands_by = Standby(
-        cast(Any, provider.api), provider.index, Directories(), lambda: told.append(tries), time.monotonic
-    )
+    stands_by = Standby(cast(Any, provider.api), provider.index, Directories(), lambda: told.append(tries))
     await stands_by.list_until_listed()
     assert stands_by.listed
     assert bool(told) is tells
 
 
-class Lists:
+class Held:
     """The API server's lists of users: begun as they are asked for, answered when they are let."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, provider: Provider) -> None:
@@ -63,34 +61,53 @@ class Lists:
         monkeypatch.setattr(provider.api, "pages", held)
 
 
-async def test_it_catches_up_by_a_list_that_began_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_lists_when_asked_and_what_began_before_tells_nothing_of_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Its watches are dead, and another replica has written since its list began."""
     monkeypatch.setattr(standby, "_PAUSE_SECONDS", 0.01)
     leads = Provider()
     ada = await leads.user("ada", active=True)
     other = await leads.restarted()
-    lists = Lists(monkeypatch, leads)
-    stands_by = Standby(cast(Any, leads.api), other.index, Directories(), lambda: None, time.monotonic)
+    held, index = Held(monkeypatch, leads), other.index
+    stands_by = Standby(cast(Any, leads.api), index, Directories(), lambda: None)
     running = asyncio.create_task(stands_by.run())
-    await lists.begun.acquire()
+    await held.begun.acquire()
+    other.clock = 10.0
     await leads.patch(ada, replace("active", False))
-    catching_up = asyncio.create_task(stands_by.catch_up(20))
-    await asyncio.sleep(0)
-    lists.let.release()
-    await lists.begun.acquire()
-    assert not catching_up.done(), "the one under way was of before"
-    lists.let.release()
-    assert await catching_up
-    known = other.index.get("entra", "User", ada.id)
+    index.lists.ask()
+    held.let.release()
+    await held.begun.acquire()
+    assert not index.lists.tell_since(10.0), "the one before was of before"
+    held.let.release()
+    async with asyncio.timeout(5):
+        while not index.lists.tell_since(10.0):
+            await asyncio.sleep(0)
+    known = index.get("entra", "User", ada.id)
     assert known is not None
     assert known.document["active"] is False
-    assert not await stands_by.catch_up(0.05), "another one isn't answered"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_a_list_that_is_given_up_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This replica is to lead, or to end."""
+    leads = Provider()
+    other = await leads.restarted()
+    held = Held(monkeypatch, leads)
+    other.clock = 10.0
+    listing = asyncio.create_task(take_in(other.index, cast(Any, leads.api)))
+    await held.begun.acquire()
+    listing.cancel()
+    await asyncio.gather(listing, return_exceptions=True)
+    assert not other.index.lists.tell_since(10.0)
+    held.let.release()
+    await take_in(other.index, cast(Any, leads.api))
+    assert other.index.lists.tell_since(10.0)
+
+
 async def test_what_was_listed_when_nobody_else_wrote_any_more_is_not_listed_again() -> None:
-    leads, clock = Provider(), [10.0]
+    leads = Provider()
     other = await leads.restarted()
     calls = list[tuple[str, str]]()
 
@@ -98,11 +115,9 @@ async def test_what_was_listed_when_nobody_else_wrote_any_more_is_not_listed_aga
         calls.append((verb, plural))
 
     leads.api.before = note
-    stands_by = Standby(
-        cast(Any, leads.api), other.index, Directories(), lambda: None, monotonic=lambda: clock[0]
-    )
+    stands_by = Standby(cast(Any, leads.api), other.index, Directories(), lambda: None)
+    other.clock = 10.0
     for since, lists in ((9.0, True), (9.0, False), (10.0, False), (10.5, True), (None, True)):
-        clock[0] += since is None
         calls.clear()
         await stands_by.list_until_listed(since)
         assert (("list", "scimusers") in calls, ("list", "scimdirectories") in calls) == (lists, True)

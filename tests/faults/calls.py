@@ -17,12 +17,13 @@ _YES = frozenset({"true", "1"})
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `path`: without the query."""
+    """One request. `path`: without the query; `page`: how many objects are asked for at once; empty: all."""
 
     method: str
     path: str
     watch: bool
     write: bool
+    page: str = ""
 
 
 @dataclass
@@ -49,4 +50,4 @@ class Write:
 def call(method: str, path: str, query: Mapping[str, str]) -> Call:
     """What a request is."""
     write = method not in _READS and not _QUESTIONS.search(path) and "dryRun" not in query
-    return Call(method, path, query.get("watch") in _YES, write)
+    return Call(method, path, query.get("watch") in _YES, write, query.get("limit", ""))

@@ -96,12 +96,14 @@ def test_what_others_wrote_into_it_is_read_with_care() -> None:
     [
         ([record("", 1), record("", 1)], 0.0),
         ([record(ME, 1), record(ME, 2)], 0.0),  # renewed, and the answer was lost
-        ([record("", 1), record(ME, 2)], 0.0),  # taken, and the answer was lost
+        ([record("", 1), record(ME, 2, transitions=2)], 0.0),  # taken, and the answer was lost
         ([record("", 1), record("", 3)], 1.0),  # another may have had it in between
         ([record(ME, 1), record("", 3)], 1.0),
         ([record(OTHER, 1), record("", 2)], 1.0),
         ([record("", 1), record(OTHER, 2)], None),
         ([record(OTHER, 1), record(ME, 1)], None),  # restored
+        ([record(ME, 3), record(ME, 9, transitions=4)], 1.0),  # edited, or put back by a backup's tool
+        ([record(ME, 3), Record(ME, 1, DURATION, "", {"resourceVersion": "9", "uid": "another"})], 1.0),
         ([record("", 1), None], None),
     ],
 )

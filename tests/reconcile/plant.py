@@ -71,7 +71,7 @@ class Plant:
             tokens=Tokens(lambda: datetime.now(UTC)),
         )
         self.outcomes = statuses.outcomes
-        self.standby = Standby(client, self.world.index, self.world.directories, lambda: None, time.monotonic)
+        self.standby = Standby(client, self.world.index, self.world.directories, returned=lambda: None)
         self.heard = Heard()
         self.reconciler = Reconciler(
             client,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -11,13 +12,14 @@ from uuid import uuid4
 
 import pytest
 
+from scim_operator import moments
 from tests.cluster.cluster import Cluster
 from tests.cluster.operator import OperatorProcess
 from tests.entra import EntraClient, Person
 from tests.eventually import becomes
 from tests.faults.faults import Fault, Kind
 from tests.faults.proxy import FaultProxy
-from tests.installation import Connection, Installation
+from tests.installation import NAMESPACE, Connection, Installation
 from tests.replicas.comparing import assert_nothing_lost, at, under
 from tests.replicas.load import Load
 from tests.replicas.pods import another_pod, leader, lease, role
@@ -173,3 +175,47 @@ def test_a_standby_whose_watches_are_dead_shows_nothing_old(
             assert json.load(answer)["active"] is True
         stands_by.terminate()
         stands_by.endpoint = operator.cluster.endpoint
+
+
+def test_a_standby_that_reaches_no_leader_lists_before_it_answers(
+    operator: Installation, parts: tuple[OperatorProcess, OperatorProcess], connection: Connection
+) -> None:
+    """Whoever holds the Lease is out of its reach, and its own watches are dead."""
+    leads, stands_by = parts
+    entra = EntraClient(at(leads), connection.token)
+    person = Person("cut-off@load.example.com", "Cleo", "Far")
+    entra.provision_user(person)
+    entra.set_active(person.user_name, False)
+    with FaultProxy(operator.cluster, name="far") as proxy:
+        proxy.faults = (Fault(Kind.SILENCE),)
+        stands_by.terminate()
+        stands_by.endpoint = proxy.endpoint
+        stands_by.start()
+        stands_by.wait_ready()
+        entra.set_active(person.user_name, True)
+        over = threading.Event()
+        elsewhere = threading.Thread(target=hold_the_lease, args=(operator.cluster, over))
+        leads.kill()
+        elsewhere.start()
+        try:
+            request = urllib.request.Request(
+                f"{at(stands_by)}/Users/{entra.ids[person.user_name]}",
+                headers={"Authorization": f"Bearer {connection.token}"},
+            )
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                assert json.load(answer)["active"] is True
+            assert role(stands_by) == "standby"
+        finally:
+            over.set()
+            elsewhere.join()
+        becomes(lambda: role(stands_by), "leader", 60)
+        stands_by.terminate()
+        stands_by.endpoint = operator.cluster.endpoint
+
+
+def hold_the_lease(cluster: Cluster, over: threading.Event) -> None:
+    """As a replica at an address where nobody answers."""
+    while not over.wait(1.0):
+        spec = {"holderIdentity": "elsewhere|127.0.0.99", "renewTime": moments.microseconds()}
+        patch = json.dumps({"spec": spec})
+        cluster.kubectl("patch", "lease", "scim-operator", "-n", NAMESPACE, "--type=merge", "-p", patch)

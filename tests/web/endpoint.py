@@ -35,7 +35,7 @@ class Alone:
         """Nothing ever changes."""
         await asyncio.sleep(seconds)
 
-    async def catch_up(self, seconds: float) -> bool:
+    def knows(self, moment: float) -> bool:
         """There is nobody else who writes."""
         return True
 

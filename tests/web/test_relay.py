@@ -28,7 +28,8 @@ class Scene:
         self.now = 0.0
         self.moments: dict[int, Callable[[], None]] = {}
         self.waits = 0
-        self.catches_up, self.caught_up = True, list[float]()
+        # When a list of everybody began that is in.
+        self.listed_at, self.asked_for = 0.0, list[float]()
         self.here: list[bool] = []
         self.there: list[tuple[str, bool]] = []
         self.answers: dict[str, Exception | web.Response] = {}
@@ -41,9 +42,9 @@ class Scene:
         self.moments.get(self.waits, lambda: None)()
         await asyncio.sleep(0)
 
-    async def catch_up(self, seconds: float) -> bool:
-        self.caught_up.append(self.now)
-        return self.catches_up
+    def knows(self, moment: float) -> bool:
+        self.asked_for.append(moment)
+        return self.listed_at >= moment
 
     async def forward(self, address: str, request: web.Request, begun: bool) -> web.Response:
         self.there.append((address, begun))
@@ -174,21 +175,50 @@ async def test_without_a_leader_reads_go_on_from_memory() -> None:
     scene = Scene()
     assert (await scene.ask(reads=True)).text == "here"
     assert scene.now >= HOLD_SECONDS, "one may come"
-    assert scene.caught_up == [scene.now], "of what was written since, watches may not have told"
+    assert scene.asked_for == [0.0]
 
 
-async def test_what_may_be_old_is_no_answer_while_more_can_be_known() -> None:
+async def test_what_was_listed_before_it_came_is_no_answer() -> None:
+    """Another one may have written since, and of that watches may not have told."""
     scene = Scene()
-    scene.catches_up = False
+    scene.listed_at = -0.1
     with pytest.raises(UnavailableError, match="may be old; ask again"):
         await scene.ask(reads=True)
     assert scene.here == []
+    assert HOLD_SECONDS + 7 <= scene.now < 20, "an identity provider may wait no longer"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"listed_at": 0.1}, "here"),
+        ({"term": 1}, "here"),
+        ({"leader": "a"}, "there"),
+        ({"hopeful": False}, "here"),
+    ],
+)
+async def test_it_waits_for_a_list_and_for_a_leader(change: dict[str, Any], text: str) -> None:
+    scene = Scene()
+    scene.listed_at = -0.1
+    scene.answers["a"] = web.Response(text="there")
+    scene.moments[60] = scene.become(**change)
+    assert (await scene.ask(reads=True)).text == ("there" if "leader" in change else "here")
+    assert HOLD_SECONDS < scene.now < HOLD_SECONDS + 4
+
+
+async def test_whoever_ends_waits_for_no_list() -> None:
+    scene = Scene()
+    scene.listed_at = -0.1
+    await scene.relay.close()
+    with pytest.raises(UnavailableError):
+        await scene.ask(reads=True)
+    assert scene.now < 6
 
 
 @pytest.mark.parametrize("reads", [False, True])
 async def test_nobody_waits_while_the_api_server_is_away(reads: bool) -> None:
     scene = Scene(hopeful=False)
-    scene.catches_up = False
+    scene.listed_at = -0.1
     if reads:
         assert (await scene.ask(reads=True)).text == "here"
     else:

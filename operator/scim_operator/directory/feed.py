@@ -31,7 +31,7 @@ async def take_in(index: Index, client: KubeClient) -> set[Record]:
 
     -> the records that turned out to be gone. Raises ApiError, and then nobody is taken for gone.
     """
-    async with index.listing:
+    async with index.lists.one():
         users, version = set[str](), ""
         async for page in client.pages(USERS):
             _compare(index, client, USER.name, page)

@@ -7,7 +7,6 @@ would otherwise raise the dead). Isolation: every look-up takes the directory, a
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -17,6 +16,7 @@ from scim_operator.directory.broken import BrokenGroups
 from scim_operator.directory.echoes import Echoes
 from scim_operator.directory.few import Few, add, discard
 from scim_operator.directory.keys import KEYS, Key, folded, keys_of
+from scim_operator.directory.lists import Lists
 from scim_operator.directory.members import NOBODY, difference
 from scim_operator.directory.order import Age, Order
 from scim_operator.directory.records import Record, filterable, record_of, without_meta
@@ -41,8 +41,7 @@ class Index:
         self.shards = ShardBook(monotonic)
         self.broken = BrokenGroups()
         self.echoes = Echoes(monotonic)
-        # One list at a time: what an older one still holds would come back after a newer one.
-        self.listing = asyncio.Lock()
+        self.lists = Lists(monotonic)
         self._records: dict[Place, dict[str, Record]] = defaultdict(dict)
         self._orders: dict[Place, Order] = {}
         self._by_name: dict[tuple[str, str], Record] = {}

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
-from math import inf
 from typing import Any
 
 from scim_operator.directory.directories import DIRECTORIES, Directories
@@ -31,23 +29,12 @@ class Standby:
     """Feeds the index and the directories. `returned` is called when a kind is there that wasn't before."""
 
     def __init__(
-        self,
-        client: KubeClient,
-        index: Index,
-        directories: Directories,
-        returned: Callable[[], None],
-        monotonic: Callable[[], float],
+        self, client: KubeClient, index: Index, directories: Directories, returned: Callable[[], None]
     ) -> None:
         self._client = client
         self._index = index
         self._directories = directories
         self._returned = returned
-        self._monotonic = monotonic
-        # When the last list of users, groups and shards that was taken in began.
-        self._listed_at = -inf
-        self._asked = asyncio.Event()
-        # Set once the list is in that begins next.
-        self._next = asyncio.Event()
 
     @property
     def listed(self) -> bool:
@@ -55,35 +42,23 @@ class Standby:
         return self._index.synced and self._directories.objects.listed_once
 
     async def run(self) -> None:
-        """Until cancelled: list at once, and again now and then, or when somebody must catch up."""
+        """Until cancelled: list at once, and again now and then, or when somebody asks for it."""
         while True:
-            self._asked.clear()
-            listed, self._next = self._next, asyncio.Event()
             await self.list_until_listed()
-            listed.set()
             await asyncio.sleep(_PAUSE_SECONDS)
-            await _within(_AGAIN_SECONDS, self._asked)
-
-    async def catch_up(self, seconds: float) -> bool:
-        """Know all that was written before this call, by a list that begins after it; False: none was taken
-        in so soon.
-        """
-        self._asked.set()
-        return await _within(seconds, self._next)
+            await self._index.lists.asked(_AGAIN_SECONDS)
 
     async def list_until_listed(self, since: float | None = None) -> None:
         """One quorum list of each kind takes the place of what was known. Of users, groups and shards there
-        may have been one already: not again if it began after a time, `since`.
+        may have been one already: not again if it tells all that was written before a moment, `since`.
         """
-        await until_listed(partial(self._list, inf if since is None else since), self._returned)
+        await until_listed(partial(self._list, since), self._returned)
 
-    async def _list(self, since: float) -> None:
+    async def _list(self, since: float | None) -> None:
         directories = await self._client.list(DIRECTORIES)
-        if self._listed_at < since:
-            began = self._monotonic()
+        if since is None or not self._index.lists.tell_since(since):
             with self._index.echoes.listing():
                 await take_in(self._index, self._client)
-            self._listed_at = began
         self._index.departed()
         changed = self._directories.objects.listed(directories.items, directories.resource_version)
         for _, name in changed:
@@ -109,11 +84,3 @@ class Standby:
             else:
                 self._directories.objects.hear(obj)
             self._directories.refresh(metadata["name"])
-
-
-async def _within(seconds: float, event: asyncio.Event) -> bool:
-    """Whether it came within so many seconds."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            return await event.wait()
-    return False

@@ -22,10 +22,10 @@ from scim_operator.kube.resources import Resource
 
 Object = dict[str, Any]
 
-# A provider gives a request some seconds; a page of everything may take longer, if any of it comes at all.
+# A provider gives a request some seconds. A page may take longer: a busy API server's queue alone 15 s.
 _MOST_SECONDS, _CONNECT_SECONDS = 6.0, 3.0
 _TIMEOUT = aiohttp.ClientTimeout(total=_MOST_SECONDS, connect=_CONNECT_SECONDS)
-_LIST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=3, sock_read=10)
+_LIST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=3, sock_read=16)
 # Objects of a page: longer ones take the loop for longer (rule 21).
 _PAGE = 250
 # The API server ends a watch itself after `timeoutSeconds`; a stream silent for longer is dead.

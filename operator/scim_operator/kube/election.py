@@ -158,9 +158,9 @@ class Election:
         self._renewing = asyncio.get_running_loop()
         async with self._client:
             while True:
+                self._wake.clear()
                 failed = not await self._turn()
                 self._tell()
-                self._wake.clear()
                 hurry = failed or (self._resigned and not self.leader)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SOON if hurry else RETRY):
@@ -203,7 +203,7 @@ class Election:
         if self._candidate.held is None or self._resigned:
             await self._look()
         step = self._candidate.step(self._monotonic())
-        if not self._contends or step is Step.WAIT or (self._resigned and step is not Step.RENEW):
+        if step is Step.WAIT or not (step is Step.RENEW if self._resigned else self._contends):
             return
         asked_at = self._monotonic()
         try:

@@ -106,6 +106,8 @@ class Candidate:
     def saw(self, record: Record | None, now: float) -> None:
         """The Lease is so; None: there is none."""
         known = self.record
+        if not (record and known and self._is_alone(known, record)):
+            self.alone_since = None
         if record is None:
             self.record = None  # when it was last seen still counts: its holder may go on for a while
         elif known is None or (record.version, record.holder) != (known.version, known.holder):
@@ -114,7 +116,9 @@ class Candidate:
         if not ours:
             self._held, self._until = None, -inf
         self._passed |= record is not None and record.holder not in ("", self.identity)
-        self._see_whether_alone(known, now)
+        is_ours = record is not None and record.holder == self.identity and not self._passed
+        if self.alone_since is None and (is_ours or (record is not None and not record.holder)):
+            self.alone_since = now
 
     def wrote(self, record: Record, asked_at: float, now: float) -> None:
         """Our write of the Lease, which began at a time, was answered with this."""
@@ -128,13 +132,15 @@ class Candidate:
             self.alone_since = now if self.alone_since is None else self.alone_since
         self._until, self._passed = asked_at + RENEW_DEADLINE, False
 
-    def _see_whether_alone(self, known: Record | None, now: float) -> None:
-        """Between two looks it may have been another's, if it is free both times but at another version."""
-        record = self.record
-        if record is None or record.holder not in ("", self.identity) or (record.holder and self._passed):
-            self.alone_since = None
-        elif self.alone_since is None or (record.holder == "" and record is not known):
-            self.alone_since = now
+    def _is_alone(self, known: Record, record: Record) -> bool:
+        """Whether nobody else can have had it since it was seen as `known`, free or ours: it is as it was, or
+        as we have written it, of which we may not have heard.
+        """
+        if record.version == known.version:
+            return record.holder == known.holder
+        taken = record.transitions - known.transitions
+        same = record.metadata.get("uid") == known.metadata.get("uid")
+        return same and record.holder == self.identity and taken == (0 if known.holder else 1)
 
     def step(self, now: float) -> Step:
         """What to do now. Our own name in it is ours also after a restart: a pod never runs twice. When it

@@ -171,6 +171,7 @@ class Reconciler:
         )
         self._look_at(everything)
         await self._mark(self._inputs.everybody())
+        index = self._world.index
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(_WORKERS):
@@ -182,7 +183,7 @@ class Reconciler:
                 tasks.create_task(self._previews.run())
                 tasks.create_task(self._writer.run())
                 tasks.create_task(self._sweep())
-                tasks.create_task(listen(self._world.index.echoes, self._monotonic, self._list_identities))
+                tasks.create_task(listen(index.echoes, index.lists, self._monotonic, self._list_identities))
                 tasks.create_task(self._refresh_directories())
                 tasks.create_task(self._watch_the_clock())
         finally:

@@ -21,7 +21,7 @@ HOLD_SECONDS, _LEAVING_SECONDS, _LONGEST = 10.0, 5.0, 60.0
 _LOOK_AGAIN = 0.2
 # How often one that didn't answer twice is asked again: many requests may be held, and large ones.
 _ASK_AGAIN = 1.0
-# So long a read waits, while nobody leads, for this replica to learn all that was written before.
+# And then, if it only reads, for this one to list all that was written before it came. Some wait for 20 s.
 _CATCH_UP_SECONDS = 8.0
 # What is under way has so long to be answered before the Lease is given back: others hold theirs meanwhile.
 # What takes longer is asked again of the next leader.
@@ -56,8 +56,8 @@ class Leadership(Protocol):
     async def news(self, seconds: float) -> None:
         """Wait until that changes, no longer than so many seconds."""
 
-    async def catch_up(self, seconds: float) -> bool:
-        """Learn all that was written before this call; False: it would take longer."""
+    def knows(self, moment: float) -> bool:
+        """Whether this replica knows all that was written before a moment; if not, it sees to it."""
 
 
 class NotAnsweredError(Exception):
@@ -96,9 +96,9 @@ class Relay:
     ) -> web.Response:
         """The answer of whoever leads. Raises what `local` raises, or UnavailableError.
 
-        While nobody leads, `remembered` answers, if given: from all that was ever written, while the API
-        server can be asked for it. Raises ConnectionResetError when the client has hung up meanwhile: what it
-        was answered since must not be undone by what it gave up.
+        While nobody leads, `remembered` answers, if given: by a list of all that was written until the
+        request came, while the API server gives one. Raises ConnectionResetError when the client has hung up
+        meanwhile: what it was answered since must not be undone by what it gave up.
         """
         begun, silent = False, ""
         began = since = self._monotonic()
@@ -119,20 +119,19 @@ class Relay:
                     if leader == silent == self._leadership.leader:
                         pause = _ASK_AGAIN
                     silent = leader
-            if not self._leadership.hopeful or self._is_over(began, since):
-                break
+            if not self._leadership.hopeful:
+                if remembered:
+                    return await remembered()
+                raise UnavailableError(_AWAY)
+            if self._is_over(began, since):
+                # Whoever is told what isn't so any more may leave undone what it was about to do: disable a
+                # leaver.
+                if remembered and self._leadership.knows(began):
+                    return await remembered()
+                if not remembered or self._is_over(began, since, more=_CATCH_UP_SECONDS):
+                    raise UnavailableError(_MAY_BE_OLD if remembered else _NOBODY_LEADS)
             await self._leadership.news(pause)
             _heard(request)
-        if not self._leadership.hopeful:
-            if remembered:
-                return await remembered()
-            raise UnavailableError(_AWAY)
-        if not remembered:
-            raise UnavailableError(_NOBODY_LEADS)
-        # Whoever is told what isn't so any more may leave undone what it was about to do: disable a leaver.
-        if not await self._leadership.catch_up(_CATCH_UP_SECONDS):
-            raise UnavailableError(_MAY_BE_OLD)
-        return await remembered()
 
     async def answer_hop(
         self, request: web.Request, local: Local, remembered: Remembered | None = None, *, begun: bool
@@ -164,8 +163,8 @@ class Relay:
             async with asyncio.timeout(_FINISH_SECONDS):
                 await self._idle.wait()
 
-    def _is_over(self, began: float, since: float) -> bool:
-        now = self._monotonic()
+    def _is_over(self, began: float, since: float, more: float = 0.0) -> bool:
+        now = self._monotonic() - (0.0 if self._closed else more)
         return now - since >= (_LEAVING_SECONDS if self._closed else HOLD_SECONDS) or now - began >= _LONGEST
 
     async def _pass_on(
