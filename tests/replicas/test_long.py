@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.operator import OperatorProcess
 from tests.entra import EntraClient, Person
 from tests.eventually import becomes
+from tests.faults.calls import Call
 from tests.faults.faults import Fault, Kind
 from tests.faults.proxy import FaultProxy
 from tests.installation import NAMESPACE, Connection, Installation
@@ -141,31 +143,49 @@ async def test_a_leader_cut_off_from_the_api_server_is_none(
         first.endpoint = operator.cluster.endpoint
 
 
-def test_a_standby_whose_watches_are_dead_shows_nothing_old(
-    operator: Installation, parts: tuple[OperatorProcess, OperatorProcess], connection: Connection
-) -> None:
-    """While nobody leads it answers, and of what it takes for done an identity provider does nothing."""
+Parts = tuple[OperatorProcess, OperatorProcess]
+
+
+@contextmanager
+def deaf(
+    operator: Installation, parts: Parts, connection: Connection, name: str
+) -> Iterator[tuple[FaultProxy, urllib.request.Request]]:
+    """The standby's watches are dead, and it knows somebody as disabled who is active again.
+
+    -> what it reaches the API server through, and a request for them.
+    """
     leads, stands_by = parts
     entra = EntraClient(at(leads), connection.token)
-    person = Person("deaf@load.example.com", "Dee", "Deaf")
+    person = Person(f"{name}@load.example.com", "Dee", "Deaf")
     entra.provision_user(person)
     entra.set_active(person.user_name, False)
-    lists = Fault(
-        Kind.STATUS, only=lambda call: call.path.endswith("/scimusers") and not call.watch, status=500
-    )
-    with FaultProxy(operator.cluster, name="deaf") as proxy:
+    with FaultProxy(operator.cluster, name=name) as proxy:
         proxy.faults = (Fault(Kind.SILENCE),)
         stands_by.terminate()
         stands_by.endpoint = proxy.endpoint
         stands_by.start()
         stands_by.wait_ready()
         entra.set_active(person.user_name, True)
-        proxy.faults = (*proxy.faults, lists)
+        url = f"{at(stands_by)}/Users/{entra.ids[person.user_name]}"
+        yield proxy, urllib.request.Request(url, headers={"Authorization": f"Bearer {connection.token}"})
+        proxy.faults = ()
+        becomes(lambda: role(stands_by), "leader", 60)
+        stands_by.terminate()
+        stands_by.endpoint = operator.cluster.endpoint
+
+
+def lists_users(call: Call) -> bool:
+    return call.path.endswith("/scimusers") and not call.watch
+
+
+def test_a_standby_whose_watches_are_dead_shows_nothing_old(
+    operator: Installation, parts: Parts, connection: Connection
+) -> None:
+    """While nobody leads it answers, and of what it takes for done an identity provider does nothing."""
+    leads, stands_by = parts
+    with deaf(operator, parts, connection, "deaf") as (proxy, request):
+        proxy.faults = (*proxy.faults, Fault(Kind.STATUS, only=lists_users, status=500))
         leads.kill()
-        request = urllib.request.Request(
-            f"{at(stands_by)}/Users/{entra.ids[person.user_name]}",
-            headers={"Authorization": f"Bearer {connection.token}"},
-        )
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(request, timeout=30)
         assert (refused.value.code, "Retry-After" in refused.value.headers) == (503, True)
@@ -173,44 +193,25 @@ def test_a_standby_whose_watches_are_dead_shows_nothing_old(
         becomes(lambda: role(stands_by), "leader", 60)
         with urllib.request.urlopen(request, timeout=20) as answer:
             assert json.load(answer)["active"] is True
-        stands_by.terminate()
-        stands_by.endpoint = operator.cluster.endpoint
 
 
 def test_a_standby_that_reaches_no_leader_lists_before_it_answers(
-    operator: Installation, parts: tuple[OperatorProcess, OperatorProcess], connection: Connection
+    operator: Installation, parts: Parts, connection: Connection
 ) -> None:
-    """Whoever holds the Lease is out of its reach, and its own watches are dead."""
+    """Whoever holds the Lease is out of its reach."""
     leads, stands_by = parts
-    entra = EntraClient(at(leads), connection.token)
-    person = Person("cut-off@load.example.com", "Cleo", "Far")
-    entra.provision_user(person)
-    entra.set_active(person.user_name, False)
-    with FaultProxy(operator.cluster, name="far") as proxy:
-        proxy.faults = (Fault(Kind.SILENCE),)
-        stands_by.terminate()
-        stands_by.endpoint = proxy.endpoint
-        stands_by.start()
-        stands_by.wait_ready()
-        entra.set_active(person.user_name, True)
-        over = threading.Event()
-        elsewhere = threading.Thread(target=hold_the_lease, args=(operator.cluster, over))
+    over = threading.Event()
+    elsewhere = threading.Thread(target=hold_the_lease, args=(operator.cluster, over))
+    with deaf(operator, parts, connection, "far") as (_, request):
         leads.kill()
         elsewhere.start()
         try:
-            request = urllib.request.Request(
-                f"{at(stands_by)}/Users/{entra.ids[person.user_name]}",
-                headers={"Authorization": f"Bearer {connection.token}"},
-            )
             with urllib.request.urlopen(request, timeout=20) as answer:
                 assert json.load(answer)["active"] is True
             assert role(stands_by) == "standby"
         finally:
             over.set()
             elsewhere.join()
-        becomes(lambda: role(stands_by), "leader", 60)
-        stands_by.terminate()
-        stands_by.endpoint = operator.cluster.endpoint
 
 
 def hold_the_lease(cluster: Cluster, over: threading.Event) -> None:
