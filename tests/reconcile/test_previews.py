@@ -22,7 +22,7 @@ from scim_operator.reconcile.inputs import Inputs
 from scim_operator.reconcile.outlook import held_names
 from scim_operator.reconcile.previews import foresee
 from scim_operator.reconcile.rehearsal import Rehearsal
-from scim_operator.reconcile.resources import BINDINGS, HOLDS, POLICIES, TEMPLATES
+from scim_operator.reconcile.resources import BINDINGS, HOLDS, LOCKS, POLICIES, TEMPLATES
 from tests.reconcile.plant import Plant
 from tests.reconcile.test_incremental import (
     DIRECTORY_NAMES,
@@ -222,6 +222,9 @@ CROWDED = {
 }
 
 
+LOST = {"subject": "person1", "reason": "lost laptop"}
+
+
 @settings(max_examples=30, deadline=None)
 @given(*CASES)
 @example(
@@ -262,6 +265,28 @@ CROWDED = {
         {"clusterRole": "edit", "namespaces": {"name": "team-red"}}, text="active eq true", directory="okta"
     ),
     [],
+)
+# It has the say about a namespace where nobody is any more; the other one's has no template.
+@example(
+    [
+        put(
+            POLICIES,
+            "teams",
+            spec=policy(
+                {
+                    "clusterRole": "{role}",
+                    "namespaces": {"name": "team-{team}", "create": {"template": "small"}},
+                }
+            ),
+        ),
+        put(
+            POLICIES,
+            "more",
+            spec=policy({"clusterRole": "{role}", "namespaces": {"name": "team-{team}", "create": {}}}),
+        ),
+    ],
+    policy({"clusterRole": "view", "namespaces": {"name": "team-red"}}),
+    [put(USERS, "u2-entra", spec=user(2, active=False)), put(LOCKS, "laptop", spec=LOST)],
 )
 async def test_preview_tells_what_enforce_then_does(
     steps: list[Step], spec: Object, later: list[Step]
@@ -306,9 +331,8 @@ async def test_a_name_that_waits_moves_by_the_policy_that_is_previewed(way: str)
             await Inputs(world).list_all(client)
             held = held_names(world)
             assert held == dict(plant.outcomes.renames())
-            foreseen = await Rehearsal(client, world, NOW, held).of(
-                preview.changed_by(world, {"all": spec}, [])
-            )
+            changed = preview.changed_by(world, {"all": spec}, [])
+            foreseen = await Rehearsal(client, world, NOW, held).of(["all"], changed)
         else:
             plant.put(POLICIES, "all", spec={**spec, "enforcement": "Preview"})
             await settled(plant)

@@ -82,7 +82,8 @@ async def _preview(arguments: argparse.Namespace) -> int:
             world = await _world(client, options)
             held = held_names(world)
             changed = changed_by(world, specs, arguments.delete)
-            foreseen = await Rehearsal(client, world, _now(), held).of(changed)
+            policies = [*arguments.delete, *specs]
+            foreseen = await Rehearsal(client, world, _now(), held).of(policies, changed)
         except ApiError as error:
             if error.status != 403:
                 raise

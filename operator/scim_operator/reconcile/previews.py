@@ -80,4 +80,4 @@ async def foresee(
     """What a policy would do if it were in force. `held`: the groups' new names that wait."""
     shadow = world.shadow(frozenset({policy}))
     places = shadow.routes.of_policy(policy) | shadow.bound_by(policy)
-    return await Rehearsal(client, shadow, now, held).of(places)
+    return await Rehearsal(client, shadow, now, held).of([policy], places)

@@ -23,9 +23,9 @@ from scim_operator.access.problems import Problem
 from scim_operator.access.remembered import remembered
 from scim_operator.access.renames import Held
 from scim_operator.access.shards import Contents, spread
-from scim_operator.api.kinds import UNUSED_ANNOTATION
+from scim_operator.api.kinds import POLICY_LABEL, UNUSED_ANNOTATION
 from scim_operator.kube.client import KubeClient
-from scim_operator.reconcile.claims import namespace_facts
+from scim_operator.reconcile.claims import namespace_facts, namespaces_labelled
 from scim_operator.reconcile.outlook import decide_name
 from scim_operator.reconcile.roles import role_exists
 from scim_operator.reconcile.routes import GroupKey
@@ -53,9 +53,15 @@ class Rehearsal:
         self._problems: dict[str | Place, tuple[Problem, ...]] = {}
         self._since = time.monotonic()
 
-    async def of(self, places: Iterable[Place]) -> Foreseen:
-        """What would come of planning these places, and all that follows."""
+    async def of(self, policies: Iterable[str], places: Iterable[Place]) -> Foreseen:
+        """What would come of planning these places anew, which changes of some policies concern, of the
+        namespaces that these have the say about, and all that follows.
+        """
         due = set(places) | await self._settle_names()
+        for policy in policies:
+            for name in sorted(namespaces_labelled(self._world, POLICY_LABEL, policy)):
+                due |= self._look_at_namespace(name)
+                await self._breathe()
         for _ in range(_MOST_ROUNDS):
             if not due:
                 break
