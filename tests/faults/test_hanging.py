@@ -36,10 +36,6 @@ def proxy(system: System) -> Iterator[FaultProxy]:
         yield proxy
 
 
-def lists_users(call: Call) -> bool:
-    return call.path.endswith("/scimusers") and not call.watch
-
-
 def writes_a_group(call: Call) -> bool:
     return call.method == "PUT" and "/scimgroups/" in call.path
 
@@ -65,18 +61,6 @@ def test_who_waits_behind_a_call_that_hangs_is_answered_soon(system: System, pro
     answer, _ = change(0)
     assert answer.status == 200
     assert entra.call("GET", f"/Groups/{made['id']}").answer["urn:example:2.0:Group"]["n0"] == 0
-
-
-@pytest.mark.long
-def test_a_start_waits_for_no_list_that_never_begins(system: System, proxy: FaultProxy) -> None:
-    """As of an API server whose machine is gone: nobody hangs up."""
-    pod = system.installation.process
-    pod.terminate()
-    proxy.faults = [Fault(Kind.HANG, only=lists_users)]
-    pod.start()
-    time.sleep(5)
-    proxy.faults = ()
-    pod.wait_ready(17)
 
 
 @pytest.mark.long

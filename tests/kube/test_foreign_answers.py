@@ -1,7 +1,9 @@
-"""Answers that no API server gives, but a proxy in front of one does: each is an ApiError that says so."""
+"""Answers that no API server gives, but a proxy in front of one does, or none: an ApiError that says so."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -26,20 +28,23 @@ users: [{name: a, user: {}}]
 
 
 class Proxy:
-    """Answers 200 with `text`, whatever is asked."""
+    """Answers 200 with `text`, whatever is asked; or nothing."""
 
     def __init__(self, client: KubeClient) -> None:
         self.client = client
         self.text = ""
+        self.hangs = False
 
     async def answer(self, _: web.Request) -> web.Response:
+        if self.hangs:
+            await asyncio.Event().wait()
         return web.Response(text=self.text, content_type="text/html")
 
 
 @pytest_asyncio.fixture
 async def proxy(tmp_path: Path) -> AsyncIterator[Proxy]:
     application = web.Application()
-    runner = web.AppRunner(application)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
     made: list[Proxy] = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -102,3 +107,13 @@ async def test_watch_that_tells_no_event(proxy: Proxy, text: str) -> None:
     proxy.text = text
     with pytest.raises(ApiError, match="no event"):
         await watched(proxy.client)
+
+
+@pytest.mark.long
+async def test_a_list_of_which_nothing_comes_ends_sooner_than_a_slow_one(proxy: Proxy) -> None:
+    """As of an API server whose machine is gone: nobody hangs up. Whoever is to lead waits for it."""
+    proxy.hangs = True
+    began = time.monotonic()
+    with pytest.raises(ApiError, match="no answer"):
+        await proxy.client.list(SECRETS)
+    assert 15 < time.monotonic() - began < 28
