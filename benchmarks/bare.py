@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,7 +19,7 @@ from scim_operator.kube.client import KubeClient
 from scim_operator.kube.credentials import load_credentials
 from scim_operator.kube.resources import Resource
 from tests.cluster.cluster import Cluster
-from tests.eventually import becomes
+from tests.cluster.served import until_served
 
 USERS = Resource("bench.scim-operator.io", "v1alpha1", "scimusers", "ScimUser")
 GROUPS = Resource("bench.scim-operator.io", "v1alpha1", "scimgroups", "ScimGroup")
@@ -43,11 +42,7 @@ def install(cluster: Cluster) -> Path:
         definition["spec"]["group"] = kind.group
         definition["spec"]["names"] = {"plural": kind.plural, "kind": kind.kind}
         cluster.kubectl("apply", "-f", "-", input=json.dumps(definition))
-        # `kubectl wait` fails as long as a new CRD has no conditions at all.
-        served = 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
-        becomes(
-            partial(cluster.kubectl, "get", "crd", definition["metadata"]["name"], "-o", served), "True", 30
-        )
+        until_served(cluster, "crd", definition["metadata"]["name"])
     rule = "--resource=" + ",".join(f"{kind.plural}.{kind.group}" for kind in _KINDS)
     cluster.kubectl("create", "serviceaccount", _WHO)
     cluster.kubectl("create", "clusterrole", _WHO, "--verb=get,list,create,update,delete", rule)

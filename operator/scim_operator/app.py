@@ -205,9 +205,9 @@ class Operator:
     def knows(self, moment: float) -> bool:
         """Whether all that was written before a moment is known; if not, it is asked for."""
         lists = self._kept.index.lists
-        if not lists.tell_since(moment):
+        if not (known := lists.tell_since(moment)):
             lists.ask()
-        return lists.tell_since(moment)
+        return known
 
     # --- life ----------------------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class Kept:
 class Term:
     """One term of this replica. `alone_since`: when it was known already that nobody else writes any more."""
 
-    def __init__(self, number: int, kept: Kept, alone_since: float | None = None) -> None:
+    def __init__(self, number: int, kept: Kept, alone_since: float | None) -> None:
         self.number = number
         self._alone_since = alone_since
         # True from when this replica knows all that the last leader wrote.

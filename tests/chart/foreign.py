@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 from tests.cluster.cluster import Cluster
+from tests.cluster.served import until_served
 from tests.cluster.tool import MODULES, go
-from tests.eventually import becomes
 
 # Module -> the files in it. Versions and checksums are in tests/cluster/tools/crds.
 _FILES = {
@@ -25,10 +24,8 @@ def install_foreign_crds(cluster: Cluster) -> None:
     paths = [str(path) for path in _paths()]
     for path in paths:
         cluster.kubectl("apply", "--server-side", "-f", path)
-    # `kubectl wait` fails as long as a new CRD has no conditions at all.
-    served = 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
     for path in paths:
-        becomes(partial(cluster.kubectl, "get", "-f", path, "-o", served, check=False), "True", 30)
+        until_served(cluster, "-f", path)
 
 
 def _paths() -> list[Path]:

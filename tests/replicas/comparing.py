@@ -42,9 +42,8 @@ async def assert_nothing_lost(operator: Installed, load: Load) -> None:
     )
     print(*put_off[:20], sep="\n")
     assert not load.failures, load.failures[:10]
-    # On an idle machine there is none; on one that has no time even the Lease may be late: once, all that is
-    # under way is put off. Where requests weren't held it would be all of that three times a second.
-    assert len(put_off) <= max(answered / 10, load.most), put_off[:10]
+    # On an idle machine there is none; on one that has no time even the Lease may be late.
+    assert len(put_off) <= answered / 10, put_off[:10]
     assert load.answered["POST"] > 5
     stored = {name: user for name, user in (await load.stored()).items() if _is_of(load, name)}
     assert stored == load.wanted()

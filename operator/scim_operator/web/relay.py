@@ -17,12 +17,12 @@ from scim_operator.directory.unavailable import UnavailableError
 
 # How long a request waits for a leader, in seconds; less when this replica is about to end; with all tries.
 HOLD_SECONDS, _LEAVING_SECONDS, _LONGEST = 10.0, 5.0, 60.0
+# And then, if it only reads, for this one to list all that was written before it came. Some wait for 20 s.
+_CATCH_UP_SECONDS = 8.0
 # How often it looks whether there is one. News of the Lease come at once; that a leader is ready doesn't.
 _LOOK_AGAIN = 0.2
 # How often one that didn't answer twice is asked again: many requests may be held, and large ones.
 _ASK_AGAIN = 1.0
-# And then, if it only reads, for this one to list all that was written before it came. Some wait for 20 s.
-_CATCH_UP_SECONDS = 8.0
 # What is under way has so long to be answered before the Lease is given back: others hold theirs meanwhile.
 # What takes longer is asked again of the next leader.
 _FINISH_SECONDS = 4.0
