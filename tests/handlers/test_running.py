@@ -9,6 +9,7 @@ from typing import NoReturn
 import pytest
 
 from scim_operator.handlers import running
+from scim_operator.handlers.running import LastResort
 from scim_operator.kube.credentials import load_credentials
 from tests.cluster.cluster import Cluster
 
@@ -39,16 +40,16 @@ async def test_it_runs_as_a_user_without_a_name(cluster: Cluster, monkeypatch: p
 
 
 async def test_what_does_not_end_by_itself_is_ended() -> None:
-    """kopf waits for ever when its watches are refused while it fails."""
+    """kopf waits for ever for watches that wait for a login."""
     ended = asyncio.Event()
 
     async def fails() -> None:
         await asyncio.sleep(0.01)
-        raise RuntimeError("a list was refused")
+        raise RuntimeError("an event was an error")
 
     failing, going_on = asyncio.create_task(fails()), asyncio.create_task(asyncio.sleep(0.05))
     cancelled = asyncio.create_task(asyncio.sleep(60))
-    running.end_for_sure(ended.set, 0.2)
+    LastResort(ended.set).after_failure(0.2)
     cancelled.cancel()
     await going_on
     assert not ended.is_set()
@@ -58,11 +59,31 @@ async def test_what_does_not_end_by_itself_is_ended() -> None:
         await ended.wait()
 
 
-async def test_who_ends_as_they_should_are_left_alone() -> None:
+async def test_once_all_else_is_done_it_is_ended_sooner() -> None:
+    ended = asyncio.Event()
+
+    async def fails() -> None:
+        raise RuntimeError("an event was an error")
+
+    failing = asyncio.create_task(fails())
+    last_resort = LastResort(ended.set)
+    last_resort.after_failure(60)
+    await asyncio.gather(failing, return_exceptions=True)
+    last_resort.after(0.1)
+    async with asyncio.timeout(5):
+        await ended.wait()
+
+
+@pytest.mark.parametrize("comes_to_its_end", [False, True])
+async def test_who_ends_as_they_should_are_left_alone(comes_to_its_end: bool) -> None:
     ended = asyncio.Event()
     fine, cancelled = asyncio.create_task(asyncio.sleep(0)), asyncio.create_task(asyncio.sleep(60))
-    running.end_for_sure(ended.set, 0.0)
+    last_resort = LastResort(ended.set)
+    last_resort.after_failure(0.0)
     cancelled.cancel()
     await asyncio.gather(fine, cancelled, return_exceptions=True)
+    if comes_to_its_end:
+        last_resort.after(0.05)
+        last_resort.cancel()
     await asyncio.sleep(0.1)
     assert not ended.is_set()

@@ -11,6 +11,7 @@ from typing import Any
 
 import kopf
 
+from scim_operator.handlers.session import connection
 from scim_operator.handlers.watch import Observe, register
 from scim_operator.kube.credentials import Credentials
 from scim_operator.kube.resources import Resource
@@ -23,7 +24,9 @@ log = logging.getLogger(__name__)
 
 Hook = Callable[[], Awaitable[None]]
 # What a clean end takes at most: requests under way, the Lease, connections.
-_END_SECONDS = 30.0
+_CLEAN_SECONDS = 30.0
+# What kopf's own end takes at most after that: it waits for its tasks for 5 s, then cancels them.
+_LAST_SECONDS = 10.0
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
@@ -86,58 +89,70 @@ async def run(
     """
     registry = kopf.OperatorRegistry()
     register(registry, observe, template_kinds)
+    last_resort = LastResort(_give_up)
 
     # Permanent: a port that is taken should end the process now, not be tried again in a minute.
     @kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)
     async def start(**_: Any) -> None:
-        end_for_sure(_give_up, _END_SECONDS)
+        last_resort.after_failure(_CLEAN_SECONDS)
         await on_start()
 
     @kopf.on.cleanup(registry=registry)
     async def cleanup(**_: Any) -> None:
         stop.set()  # kopf still waits for it after a signal, and would go on to for 5 s
         await on_stop()
+        last_resort.after(_LAST_SECONDS)
 
     @kopf.on.login(registry=registry)
-    async def connect(**_: Any) -> kopf.ConnectionInfo:
-        certificate, key = login.client_certificate or (None, None)
-        return kopf.ConnectionInfo(
-            server=login.server,
-            ca_path=login.ca_path,
-            insecure=login.insecure,
-            token=await login.token(),
-            scheme="Bearer",
-            certificate_path=certificate,
-            private_key_path=key,
+    async def connect(**_: Any) -> kopf.AiohttpSession:
+        return connection(login)
+
+    try:
+        await kopf.operator(
+            registry=registry,
+            settings=settings(template_kinds),
+            # kopf would ask for the name of the process's user, and a container's has none.
+            identity=_IDENTITY,
+            standalone=True,
+            clusterwide=True,
+            stop_flag=stop,
         )
-
-    await kopf.operator(
-        registry=registry,
-        settings=settings(template_kinds),
-        # kopf would ask for the name of the process's user, and a container's has none.
-        identity=_IDENTITY,
-        standalone=True,
-        clusterwide=True,
-        stop_flag=stop,
-    )
+    finally:
+        last_resort.cancel()
 
 
-def end_for_sure(end: Callable[[], None], seconds: float) -> None:
-    """Once one of the tasks that are there now has failed, kopf's among them, call `end` after so long.
+class LastResort:
+    """Calls `end` when kopf hasn't come to its own in time.
 
-    kopf ends when a list is refused at its start (409, 410). But where its other watches are just then being
-    refused as well, they wait for a login that has ended, and it waits for them for ever.
+    Its watches go on when they are cancelled while they wait for a connection, as they all do once it has
+    closed them: then they wait for a login that has ended, and kopf waits for them, for ever.
     """
-    loop = asyncio.get_running_loop()
 
-    def done(task: asyncio.Task[Any]) -> None:
-        if not task.cancelled() and task.exception() is not None:
-            loop.call_later(seconds, end)
+    def __init__(self, end: Callable[[], None]) -> None:
+        self._end = end
+        self._timer: asyncio.TimerHandle | None = None
 
-    for task in asyncio.all_tasks():
-        task.add_done_callback(done)
+    def after_failure(self, seconds: float) -> None:
+        """So long after one of the tasks that are there now has failed, kopf's among them."""
+
+        def done(task: asyncio.Task[Any]) -> None:
+            if self._timer is None and not task.cancelled() and task.exception() is not None:
+                self.after(seconds)
+
+        for task in asyncio.all_tasks():
+            task.add_done_callback(done)
+
+    def after(self, seconds: float) -> None:
+        """So long from now, whatever was said before."""
+        self.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
+
+    def cancel(self) -> None:
+        """It has come to its end."""
+        if self._timer:
+            self._timer.cancel()
 
 
 def _give_up() -> None:
-    log.critical("the watches have failed and don't come to an end; ending the process, to be started again")
+    log.critical("the watches don't come to an end; ending the process, all else is done")
     os._exit(1)
