@@ -25,7 +25,7 @@ from tests.installation import NAMESPACE, Connection, Installation
 from tests.replicas.comparing import assert_nothing_lost, at, under
 from tests.replicas.load import Load
 from tests.replicas.pods import another_pod, leader, lease, role
-from tests.replicas.upheaval import End, end_leader, end_leaders
+from tests.replicas.upheaval import End, end_leader, end_leaders, until_who_waits_is_answered
 
 pytestmark = pytest.mark.long
 
@@ -56,6 +56,7 @@ async def test_ten_killed_and_three_rolled(
 async def test_of_three_the_last_goes_on(
     operator: Installation, pods: list[OperatorProcess], load: Load
 ) -> None:
+    """Each has answered who waited for it when it is killed: nobody waits more than 10 s for a leader."""
     third = another_pod(operator, "operator-c", "127.0.0.3")
     third.start()
     third.wait_ready()
@@ -64,6 +65,7 @@ async def test_of_three_the_last_goes_on(
     def until_one_is_left() -> None:
         while len(alive) > 1:
             leads = leader(alive, 60)
+            until_who_waits_is_answered(load)
             alive.remove(leads)
             load.doomed.add(at(leads))
             load.targets.append(at(alive[0]))

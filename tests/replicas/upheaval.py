@@ -41,6 +41,12 @@ def end_leader(pods: list[OperatorProcess], load: Load, end: End) -> None:
     becomes(lambda: tended(leads), "standby", 60)
 
 
+def until_who_waits_is_answered(load: Load) -> None:
+    """Whoever has asked before this."""
+    wanted = load.answered.total() + load.sent.total()
+    becomes(lambda: load.answered.total() >= wanted, True, 60)
+
+
 def tended(pod: OperatorProcess) -> str:
     """Its role; when it has ended by itself it is started again, as the kubelet does."""
     if not pod.is_alive:
