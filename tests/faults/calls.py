@@ -17,13 +17,16 @@ _YES = frozenset({"true", "1"})
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `path`: without the query; `page`: how many objects are asked for at once; empty: all."""
+    """One request. `path`: without the query; `page`: how many objects are asked for at once; empty: all;
+    `continued`: whether it is a further page.
+    """
 
     method: str
     path: str
     watch: bool
     write: bool
     page: str = ""
+    continued: bool = False
 
 
 @dataclass
@@ -50,4 +53,4 @@ class Write:
 def call(method: str, path: str, query: Mapping[str, str]) -> Call:
     """What a request is."""
     write = method not in _READS and not _QUESTIONS.search(path) and "dryRun" not in query
-    return Call(method, path, query.get("watch") in _YES, write, query.get("limit", ""))
+    return Call(method, path, query.get("watch") in _YES, write, query.get("limit", ""), "continue" in query)

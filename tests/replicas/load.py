@@ -54,6 +54,8 @@ class Load:
     failures: list[str] = field(default_factory=list)
     answered: Counter[str] = field(default_factory=Counter)
     accounts: list[Account] = field(default_factory=list)
+    # The ids of those that aren't answered yet, whatever became of their tries.
+    open: set[str] = field(default_factory=set)
     # How many requests are under way at each target.
     sent: Counter[str] = field(default_factory=Counter)
     # The longest that any request took, in seconds.
@@ -185,7 +187,17 @@ class Load:
 
     async def _ask(self, method: str, path: str, wanted: int, body: Json | None = None) -> Json | None:
         """The answer's body; None when it is a failure, which is noted."""
-        headers = {"Authorization": f"Bearer {self.token}", "X-Request-Id": str(uuid4())}
+        request_id = str(uuid4())
+        self.open.add(request_id)
+        try:
+            return await self._tried(method, path, wanted, body, request_id)
+        finally:
+            self.open.discard(request_id)
+
+    async def _tried(
+        self, method: str, path: str, wanted: int, body: Json | None, request_id: str
+    ) -> Json | None:
+        headers = {"Authorization": f"Bearer {self.token}", "X-Request-Id": request_id}
         loop = asyncio.get_running_loop()
         said, tries = "", 0
         while tries < _PATIENCE:

@@ -43,8 +43,8 @@ def end_leader(pods: list[OperatorProcess], load: Load, end: End) -> None:
 
 def until_who_waits_is_answered(load: Load) -> None:
     """Whoever has asked before this."""
-    wanted = load.answered.total() + load.sent.total()
-    becomes(lambda: load.answered.total() >= wanted, True, 60)
+    asked = frozenset(load.open)
+    becomes(lambda: asked & load.open, frozenset(), 60)
 
 
 def tended(pod: OperatorProcess) -> str:

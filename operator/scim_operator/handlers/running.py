@@ -26,7 +26,7 @@ Hook = Callable[[], Awaitable[None]]
 # What a clean end takes at most: requests under way, the Lease, connections.
 _CLEAN_SECONDS = 30.0
 # What kopf's own end takes at most after that: it waits for its tasks for 5 s, then cancels them.
-_LAST_SECONDS = 10.0
+_LAST_SECONDS = 15.0
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
@@ -131,12 +131,18 @@ class LastResort:
     def __init__(self, end: Callable[[], None]) -> None:
         self._end = end
         self._timer: asyncio.TimerHandle | None = None
+        self._over = False
 
     def after_failure(self, seconds: float) -> None:
         """So long after one of the tasks that are there now has failed, kopf's among them."""
 
         def done(task: asyncio.Task[Any]) -> None:
-            if self._timer is None and not task.cancelled() and task.exception() is not None:
+            if (
+                self._timer is None
+                and not self._over
+                and not task.cancelled()
+                and task.exception() is not None
+            ):
                 self.after(seconds)
 
         for task in asyncio.all_tasks():
@@ -144,15 +150,17 @@ class LastResort:
 
     def after(self, seconds: float) -> None:
         """So long from now, whatever was said before."""
-        self.cancel()
+        if self._timer:
+            self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
 
     def cancel(self) -> None:
         """It has come to its end."""
+        self._over = True
         if self._timer:
             self._timer.cancel()
 
 
 def _give_up() -> None:
-    log.critical("the watches don't come to an end; ending the process, all else is done")
+    log.critical("the watches don't come to an end; ending the process, to be started again")
     os._exit(1)
