@@ -10,18 +10,22 @@ T = TypeVar("T")
 
 # The bound that the project promises for a leaver; measured times are in the demo and `make bench`.
 SECONDS = 5.0
+# However long they take: on a machine that stood still a bound may be over before anybody else had a turn.
+_LOOKS = 5
 
 
 def eventually(look: Callable[[], T], wanted: Callable[[T], bool], seconds: float = SECONDS) -> T:
     """Look until it is as wanted; fails with what was seen last."""
     deadline = time.monotonic() + seconds
+    looks = 0
     while True:
+        looks += 1
         began = time.monotonic()
         seen = look()
         if wanted(seen):
             return seen
         now = time.monotonic()
-        if now > deadline:
+        if now > deadline and looks >= _LOOKS:
             raise AssertionError(f"not within {seconds} s; last seen: {seen!r}")
         # A look that costs much, such as a kubectl, leaves the machine to others for as long as it took.
         time.sleep(max(0.02, now - began))

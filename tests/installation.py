@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,13 @@ class Installation(Generic[C]):
     def upgrade(self, *values: str) -> None:
         """`helm upgrade` with these values on top."""
         _helm(self.cluster, "upgrade", (*self.values, *values))
+
+    def is_idle(self) -> bool:
+        """Whether no place of the operator's waits for its turn."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{self.process.url('metrics')}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return 'scim_operator_queue_depth{queue="places"} 0.0' in lines
 
     def start(self) -> None:
         """Start the operator and wait until its readiness probe says yes."""

@@ -32,11 +32,11 @@ async def test_who_waits_bears_with_many_short_changes_but_not_with_one_that_han
 
     async def work(wait: Awaitable[object]) -> None:
         nonlocal done
-        async with turns.of("a", 0.2):
+        async with turns.of("a", 1.0):
             await wait
             done += 1
 
-    await asyncio.gather(*(work(asyncio.sleep(0.03)) for _ in range(20)))
+    await asyncio.gather(*(work(asyncio.sleep(0.1)) for _ in range(20)))
     assert (done, len(turns)) == (20, 0)
     hangs = asyncio.create_task(work(going.wait()))
     await asyncio.sleep(0)

@@ -207,7 +207,7 @@ def test_without_rights_the_needed_ones_are_named(operator: Installation, direct
 
 
 def test_a_token_ends_at_its_moment_without_any_event(operator: Installation, directory: str) -> None:
-    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=5)
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=10)
     secret(operator, f"ends-{directory}", directory, {"token": OTHERS, "expires": ends.isoformat()})
     becomes(lambda: answers(operator, directory, OTHERS), 200)
     before, after = 0, 0

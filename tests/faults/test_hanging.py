@@ -73,10 +73,18 @@ def test_dead_watches_are_noticed(system: System, proxy: FaultProxy) -> None:
     groups = {"directory": "silent", "displayName": "silent"}
     system.put("AccessPolicy", "silent", spec={"groups": groups, "grants": [grant]})
     becomes(lambda: subjects(system), names, 10)
-    proxy.faults = [Fault(Kind.SILENCE, seconds=1.0)]
+    watched: set[str] = set()
+
+    def noted(call: Call) -> bool:
+        if call.watch:
+            watched.add(call.path)
+        return True
+
+    proxy.faults = [Fault(Kind.SILENCE, seconds=1.0, only=noted)]
     system.installation.process.terminate()
     system.installation.start()
-    time.sleep(3)  # all watches are open and dead
+    eventually(lambda: watched, {f"{OURS}/scimusers", f"{OURS}/scimgroups"}.issubset, 30)
+    time.sleep(2)  # all watches are open and dead
     proxy.faults = ()
     entra.set_active(names[0], False)
     print(f"\nall watches dead: a leaver was out after {time_until(system, names[1:], MISSED):.0f} s,")

@@ -75,21 +75,22 @@ async def within(seconds: float, work: Awaitable[object]) -> object:
         return await work
 
 
-async def test_the_first_leads_and_hands_over_when_it_ends(client: KubeClient, name: str) -> None:
+async def test_the_first_leads_and_hands_over_when_it_ends(
+    client: KubeClient, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scim_operator.kube.election.DURATION", 600.0)
     async with contending(client, name, "a|10.0.0.1") as first:
         assert await within(5, first.won()) == 1
         made = await lease(client, name)
-        assert (made["holderIdentity"], made["leaseDurationSeconds"]) == ("a|10.0.0.1", 6)
+        assert (made["holderIdentity"], made["leaseDurationSeconds"]) == ("a|10.0.0.1", 600)
         assert made["acquireTime"] <= made["renewTime"]
         async with contending(client, name, "b|10.0.0.2") as second:
             while second.leader != "a|10.0.0.1":
                 await asyncio.sleep(0.05)
             assert (second.term, first.leader) == (None, "")
-            began = time.monotonic()
-            await first.resign(3)
+            await first.resign(10)
             assert first.term is None
-            assert await within(5, second.won()) == 1
-            assert time.monotonic() - began < 4, "not after 6 s"
+            assert await within(20, second.won()) == 1
             while first.leader != "b|10.0.0.2":  # whoever resigned still hears who is next
                 await asyncio.sleep(0.05)
     taken = await lease(client, name)
@@ -97,14 +98,20 @@ async def test_the_first_leads_and_hands_over_when_it_ends(client: KubeClient, n
     assert taken["acquireTime"] > made["acquireTime"]
 
 
-async def test_a_container_that_was_started_again_goes_on_at_once(client: KubeClient, name: str) -> None:
+async def test_a_container_that_was_started_again_goes_on_at_once(
+    client: KubeClient, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scim_operator.kube.election.DURATION", 600.0)
     async with contending(client, name, "a|10.0.0.1") as killed:
         await killed.won()
     async with contending(client, name, "a|10.0.0.1") as again:
-        assert await within(4, again.won()) == 1
+        assert await within(20, again.won()) == 1
 
 
-async def test_it_looks_first_and_contends_when_told_to(client: KubeClient, name: str) -> None:
+async def test_it_looks_first_and_contends_when_told_to(
+    client: KubeClient, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scim_operator.kube.election.RETRY", 600.0)
     election = made(client, name, "a|10.0.0.1")
     running = asyncio.create_task(election.run())
     await within(5, election.seen(5))
@@ -114,7 +121,7 @@ async def test_it_looks_first_and_contends_when_told_to(client: KubeClient, name
         await lease(client, name)
     before = time.monotonic()
     election.contend()
-    await within(0.9, election.won())
+    await within(20, election.won())
     since = election.alone_since
     assert since is not None
     assert since >= before

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import time
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,7 +70,7 @@ def _settle(story: Story) -> None:
         for directory in story.model.directories:
             story.system.approve(directory)
         time.sleep(0.02)
-    while not _is_idle(story.system):
+    while not story.system.installation.is_idle():
         assert time.monotonic() < deadline, "the operator's queue of places never becomes empty"
         time.sleep(0.02)
     wrong = _wrong(story)
@@ -85,14 +84,6 @@ def _wrong(story: Story) -> list[str]:
     if not wrong:
         wrong = recomputed(story, found)
     return wrong
-
-
-def _is_idle(system: System) -> bool:
-    url = f"{system.installation.process.url('metrics')}/metrics"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    return 'scim_operator_queue_depth{queue="places"} 0.0' in lines
 
 
 def _seeds() -> list[Any]:

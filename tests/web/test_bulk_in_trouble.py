@@ -115,11 +115,11 @@ async def test_what_is_taken_back_was_deleted_by_nobody(endpoint: Endpoint) -> N
 async def test_bulk_that_takes_long_is_answered_in_time(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scim_operator.web.scim._BULK_SECONDS", 0.05)
+    monkeypatch.setattr("scim_operator.web.scim._BULK_SECONDS", 1.0)
 
     async def wait(verb: str, plural: str) -> None:
         if len(endpoint.names()) == 1:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(1.1)
 
     endpoint.api.before = wait
     results = await bulk(endpoint, *(user(f"u{number}") for number in range(4)))

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 _PAUSES = (0.05, 0.3)
 # Who has waited for so long is told: a call that hung, an API server that asks for more time.
-_LONGEST = 2.0
+_LONGEST = 3.0
 
 
 async def persistently(attempt: Callable[[bool], Awaitable[T]]) -> T:
