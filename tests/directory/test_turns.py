@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -30,21 +31,23 @@ async def test_one_at_a_time() -> None:
 async def test_who_waits_bears_with_many_short_changes_but_not_with_one_that_hangs() -> None:
     turns, done, going = Turns(), 0, asyncio.Event()
 
-    async def work(wait: Awaitable[object]) -> None:
+    async def work(wait: Callable[[], Awaitable[object]]) -> None:
         nonlocal done
         async with turns.of("a", 1.0):
-            await wait
+            await wait()
             done += 1
 
-    await asyncio.gather(*(work(asyncio.sleep(0.1)) for _ in range(20)))
+    await asyncio.gather(*(work(partial(asyncio.sleep, 0.1)) for _ in range(20)))
     assert (done, len(turns)) == (20, 0)
-    hangs = asyncio.create_task(work(going.wait()))
+    hangs = asyncio.create_task(work(going.wait))
     await asyncio.sleep(0)
-    others = await asyncio.gather(*(work(asyncio.sleep(0)) for _ in range(3)), return_exceptions=True)
+    others = await asyncio.gather(
+        *(work(partial(asyncio.sleep, 0)) for _ in range(3)), return_exceptions=True
+    )
     assert all(isinstance(one, UnavailableError) for one in others), others
     going.set()
     await hangs
-    await work(asyncio.sleep(0))
+    await work(partial(asyncio.sleep, 0))
     assert done == 22
 
 
