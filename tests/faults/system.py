@@ -6,7 +6,7 @@ Objects are written by plain requests as the admin: hundreds of kubectl processe
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,11 +99,21 @@ class System:
 
     def approve(self, directory: str) -> None:
         """Let go whom the guard holds there, if it holds anybody."""
-        path = f"{_PATHS['RemovalHold']}/{directory}"
-        known = self.admin.request("GET", path).body
-        if text := (known.get("status") or {}).get("hash"):
-            answer = self.admin.request("PUT", path, {**known, "spec": {"approve": text}})
-            assert answer.status in (200, 409), answer.body
+
+        def approved(hold: Object) -> Object | None:
+            text = (hold.get("status") or {}).get("hash")
+            return {"approve": text} if text else None
+
+        self.specify("RemovalHold", directory, approved)
+
+    def specify(self, kind: str, name: str, wanted: Callable[[Object], Object | None]) -> None:
+        """Give an object another spec, told by what it is at that moment; None: it stays."""
+        path = f"{_PATHS[kind]}/{name}"
+        while (spec := wanted(known := self.admin.request("GET", path).body)) is not None:
+            answer = self.admin.request("PUT", path, {**known, "spec": spec})
+            if answer.status != 409:  # the operator writes it, too
+                assert answer.status == 200, answer.body
+                return
 
     def list(self, path: str, selector: str = "") -> list[Object]:
         """The objects under a path of the API, those with these labels."""

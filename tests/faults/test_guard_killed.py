@@ -126,8 +126,7 @@ def test_killed_in_the_middle_of_280_approved_removals(departure: Departure) -> 
     assert 0 < left < (teams - 1) * each
     print(f"killed with {left} of 280 still to go")
     # Somebody takes the approval out of the spec again: it was recorded, and holds.
-    hold = system.admin.request("GET", f"{OURS}/removalholds/{tag}").body
-    assert system.admin.request("PUT", f"{OURS}/removalholds/{tag}", {**hold, "spec": {}}).status == 200
+    system.specify("RemovalHold", tag, lambda _: {})
     operator.process.restart()
     becomes(partial(departure.holding, tag), 0, SECONDS)
     becomes(partial(departure.waiting, tag), 0, SECONDS)
