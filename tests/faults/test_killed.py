@@ -49,14 +49,18 @@ class Killer:
             found = self._settled(tag)
         return self.proxy.struck.is_set(), found, replay, scenario
 
+    def _is_settled(self, found: Object, before: Object) -> bool:
+        if self.wanted:
+            return found == self.wanted
+        return found == before and self.system.installation.is_idle()
+
     def _settled(self, tag: str) -> Object:
         """The state as soon as it is the one wanted; when none is known yet, once it stands still."""
         deadline = time.monotonic() + SECONDS
         before: Object = {}
         while True:
             found = snapshot(self.system, tag)
-            stands_still = found == before and self.system.installation.is_idle()
-            if (found == self.wanted if self.wanted else stands_still) or time.monotonic() > deadline:
+            if time.monotonic() > deadline or self._is_settled(found, before):
                 return found
             before = found
             time.sleep(0.05 if self.wanted else 3)
