@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import BaseTestServer, TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer, unused_port
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import ConfigException
 
@@ -179,6 +179,19 @@ async def test_what_is_refused_for_long_ends_the_watches() -> None:
             with pytest.raises(aiohttp.ClientError) as ended:
                 await opened.get(watched)
             assert not isinstance(ended.value, aiohttp.ClientPayloadError | aiohttp.ClientConnectionError)
+
+
+async def test_what_is_refused_before_and_after_an_outage_goes_on() -> None:
+    """A process that begins anew meanwhile would know nothing."""
+    async with answering(410) as (server, _), session(server, patience=0.2) as opened:
+        watched = server.make_url("/api/v1/namespaces?watch=true")
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await opened.get(watched)
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await opened.get(watched.with_port(unused_port()))
+        await asyncio.sleep(0.3)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await opened.get(watched)
 
 
 async def test_a_token_that_cannot_be_read_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ _SHOWN = 200
 
 def connection(login: Credentials, pause: float = 1.0, patience: float = 60.0) -> kopf.AiohttpSession:
     """A session for kopf, which closes it. After a refusal nothing is asked for `pause` seconds; what is
-    refused for longer than `patience` seconds without an answer in between fails.
+    refused for longer than `patience` seconds without a break fails.
     """
 
     async def signed(
@@ -70,11 +70,12 @@ class _Persistence:
     ) -> aiohttp.ClientResponse:
         """One try."""
         key = (request.url.path, "watch" in request.url.query)
+        since = self._since.pop(key, time.monotonic())  # forgotten also when no answer comes
         answer = await handler(request)
         if not 300 <= answer.status < 500 or answer.status in _LEFT_TO_KOPF:
-            self._since.pop(key, None)
             return answer
-        refused_for = time.monotonic() - self._since.setdefault(key, time.monotonic())
+        self._since[key] = since
+        refused_for = time.monotonic() - since
         said = b""
         with contextlib.suppress(aiohttp.ClientError):
             said = await answer.content.read(_SHOWN)
