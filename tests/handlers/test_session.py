@@ -195,12 +195,12 @@ async def test_what_is_refused_before_and_after_an_outage_goes_on() -> None:
 
 
 async def test_a_token_that_cannot_be_read_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def unreadable(_: Credentials) -> str:
+    async def unreadable(*_: Any, **__: Any) -> str:
         raise ConfigException("Token file exists but empty.")
 
     async with answering(200) as (server, _), session(server) as opened:
         with monkeypatch.context() as patched:
-            patched.setattr(Credentials, "token", unreadable)
+            patched.setattr(Configuration, "get_api_key_with_prefix", unreadable)
             with pytest.raises(aiohttp.ClientConnectionError, match="empty"):
                 await opened.get(server.make_url("/apis"))
         assert (await opened.get(server.make_url("/apis"))).status == 200

@@ -14,9 +14,9 @@ import time
 
 import aiohttp
 import kopf
-from kubernetes.aio.config import ConfigException
 
 from scim_operator.kube.credentials import Credentials
+from scim_operator.kube.errors import ApiError
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ def connection(login: Credentials, pause: float = 1.0, patience: float = 60.0) -
         """With the token of this moment: it is exchanged every hour."""
         try:
             token = await login.token()
-        except (ConfigException, ValueError) as error:
-            raise aiohttp.ClientConnectionError(f"no token: {error}") from error
+        except ApiError as error:
+            raise aiohttp.ClientConnectionError(str(error)) from error
         if token:
             request.headers["Authorization"] = f"Bearer {token}"
         return await handler(request)

@@ -19,6 +19,8 @@ from kubernetes.aio.config import (
     load_kube_config,
 )
 
+from scim_operator.kube.errors import ApiError
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -49,8 +51,11 @@ class Credentials:
         return None
 
     async def token(self) -> str | None:
-        """The bearer token, without its scheme."""
-        value = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        """The bearer token, without its scheme. Raises ApiError when it can't be read."""
+        try:
+            value = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        except (ConfigException, OSError, ValueError) as error:
+            raise ApiError(0, "NoToken", f"the token for the API server can't be read: {error}") from error
         return value.split(" ", 1)[-1].strip() if value else None
 
     def ssl_context(self) -> ssl.SSLContext:
