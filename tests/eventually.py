@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -29,6 +30,13 @@ def eventually(look: Callable[[], T], wanted: Callable[[T], bool], seconds: floa
             raise AssertionError(f"not within {seconds} s; last seen: {seen!r}")
         # A look that costs much, such as a kubectl, leaves the machine to others for as long as it took.
         time.sleep(max(0.02, now - began))
+
+
+def stays(look: Callable[[], object], wanted: object, until: datetime) -> None:
+    """Every look that is over before then sees it."""
+    while datetime.now(UTC) < until:
+        seen = look()
+        assert seen == wanted or datetime.now(UTC) >= until
 
 
 def becomes(look: Callable[[], object], wanted: object, seconds: float = SECONDS) -> None:

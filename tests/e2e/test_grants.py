@@ -13,7 +13,7 @@ from tests.cluster.cluster import Cluster
 from tests.e2e.policies import DIRECTORY, apply, conditions, hire
 from tests.e2e.test_locks import status
 from tests.entra import EntraClient
-from tests.eventually import becomes, eventually
+from tests.eventually import becomes, eventually, stays
 from tests.installation import Installation
 
 
@@ -46,9 +46,7 @@ def grant(cluster: Cluster, name: str, seconds: float, **spec: Any) -> datetime:
 def _ends(cluster: Cluster, person: str, space: str, until: datetime) -> None:
     """They have it until then, and not from just after."""
     becomes(lambda: cluster.can_list_pods(person, space), 200)
-    while datetime.now(UTC) < until:
-        seen = cluster.can_list_pods(person, space)
-        assert seen == 200 or datetime.now(UTC) >= until
+    stays(lambda: cluster.can_list_pods(person, space), 200, until)
     becomes(lambda: cluster.can_list_pods(person, space), 403)
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.cluster.cluster import Cluster
 from tests.e2e.policies import DIRECTORY, apply, bindings, conditions, hire, policy
 from tests.entra import EntraClient, Person
-from tests.eventually import becomes, eventually
+from tests.eventually import becomes, eventually, stays
 from tests.installation import Installation
 
 
@@ -79,9 +79,7 @@ def test_ends_to_the_second(
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=10)
     lock(cluster, name, subject=locked, until=until.isoformat())
     becomes(lambda: cluster.can_list_pods(locked, name), 403)
-    while datetime.now(UTC) < until:
-        seen = cluster.can_list_pods(locked, name)
-        assert seen == 403 or datetime.now(UTC) >= until
+    stays(lambda: cluster.can_list_pods(locked, name), 403, until)
     becomes(lambda: cluster.can_list_pods(locked, name), 200)
     becomes(lambda: conditions(cluster, "accesslock", name)["Ready"]["reason"], "Ended")
     unlock(cluster, name)

@@ -41,14 +41,14 @@ async def test_it_runs_as_a_user_without_a_name(
     assert told == ["started", "stopped"]
 
 
+async def fails() -> None:
+    await asyncio.sleep(0.01)
+    raise RuntimeError("an event was an error")
+
+
 async def test_what_does_not_end_by_itself_is_ended() -> None:
     """kopf waits for ever for watches that wait for a login."""
     ended = asyncio.Event()
-
-    async def fails() -> None:
-        await asyncio.sleep(0.01)
-        raise RuntimeError("an event was an error")
-
     failing, going_on = asyncio.create_task(fails()), asyncio.create_task(asyncio.sleep(0.05))
     cancelled = asyncio.create_task(asyncio.sleep(60))
     LastResort(ended.set).after_failure(2.0)
@@ -63,10 +63,6 @@ async def test_what_does_not_end_by_itself_is_ended() -> None:
 
 async def test_once_all_else_is_done_it_is_ended_sooner() -> None:
     ended = asyncio.Event()
-
-    async def fails() -> None:
-        raise RuntimeError("an event was an error")
-
     failing = asyncio.create_task(fails())
     last_resort = LastResort(ended.set)
     last_resort.after_failure(60)
@@ -88,10 +84,6 @@ async def test_who_ends_as_they_should_are_left_alone() -> None:
 
 async def test_after_the_end_nothing_is_ended_any_more() -> None:
     ended = asyncio.Event()
-
-    async def fails() -> None:
-        raise RuntimeError("something of the caller's")
-
     failing = asyncio.create_task(fails())
     last_resort = LastResort(ended.set)
     last_resort.after_failure(0.0)

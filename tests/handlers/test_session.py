@@ -49,8 +49,9 @@ def token(cluster: Cluster) -> str:
 
 def once_each(seen: Call, refused: set[tuple[str, bool]]) -> bool:
     """Whether this is the first call of a path: discovery, lists, watches."""
-    key = (seen.path, seen.watch)
-    return key not in refused and not refused.add(key)  # type: ignore[func-returns-value]
+    before = len(refused)
+    refused.add((seen.path, seen.watch))
+    return len(refused) > before
 
 
 @asynccontextmanager

@@ -134,6 +134,7 @@ async def test_who_goes_on_with_its_own_lease_was_alone_when_it_first_looked(
 ) -> None:
     async with contending(client, name, "a|10.0.0.1") as first:
         await within(5, first.won())
+        assert (await lease(client, name))["leaseDurationSeconds"] == 6
     again = made(client, name, "a|10.0.0.1")
     running = asyncio.create_task(again.run())
     await within(5, again.seen(5))

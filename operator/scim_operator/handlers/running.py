@@ -137,12 +137,8 @@ class LastResort:
         """So long after one of the tasks that are there now has failed, kopf's among them."""
 
         def done(task: asyncio.Task[Any]) -> None:
-            if (
-                self._timer is None
-                and not self._over
-                and not task.cancelled()
-                and task.exception() is not None
-            ):
+            failed = not task.cancelled() and task.exception() is not None
+            if failed and not (self._timer or self._over):
                 self.after(seconds)
 
         for task in asyncio.all_tasks():
